@@ -1,0 +1,2 @@
+//! `foedus`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! `foedusd`, the daemon of one organisation: the only place that wires.

@@ -1,0 +1,2 @@
+//! `foedusd`.
+fn main() {}

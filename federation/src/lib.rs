@@ -1,0 +1,9 @@
+//! The federation core: notes, identity, logs, charters, and the machines.
+//!
+//! The core does no I/O. It has no clock, random source, thread, async or tracing: time,
+//! randomness, what was read from the store and how a commit ended come in as arguments; sends,
+//! commits and replies go out as effects. It knows nothing of gRPC, protobuf, engines or files.
+//! Feature `transport` adds the links (tonic, rustls), in one module that the core never calls.
+#![deny(missing_docs)]
+
+pub mod batch;

@@ -1,0 +1,9 @@
+//! What an organisation allows.
+//!
+//! Pure: no clock, no random source, no I/O, no wire format. Time and randomness come in as
+//! arguments; what changed comes out as values. This crate knows nothing of notes, logs, links,
+//! stores or the gRPC API.
+#![deny(missing_docs)]
+
+pub mod id;
+pub mod time;
