@@ -33,7 +33,11 @@ pub struct Batch {
 impl Batch {
     /// Bytes of all keys and values that would be written.
     pub fn bytes(&self) -> usize {
-        let puts: usize = self.puts.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let puts: usize = self
+            .puts
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
         puts + self.deletes.iter().map(Vec::len).sum::<usize>()
     }
 }
