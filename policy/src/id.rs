@@ -11,7 +11,9 @@ use std::sync::LazyLock;
 
 static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = Specification::new();
-    specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
+    specification
+        .symbols
+        .push_str("abcdefghijklmnopqrstuvwxyz234567");
     specification
         .encoding()
         .expect("32 distinct ASCII symbols are an encoding")
