@@ -5,7 +5,7 @@
 //! transport's, which turns bytes into these types and refuses what does not fit; the core never
 //! sees a protocol buffer.
 
-use foedus_policy::id::{ChannelId, EntryRef, IncarnationId, NoteHash, OrgId, RunId};
+use foedus_policy::id::{ChannelId, IncarnationId, NoteHash, OrgId, RunId};
 use foedus_policy::time::Timestamp;
 
 /// A position in the order in which one store received the entries of one channel.
@@ -66,10 +66,13 @@ pub struct Notes {
 pub struct Subscribe {
     /// The channel.
     pub channel: ChannelId,
+    /// Grows with each subscription to this channel in a session; entries sent for an older one
+    /// are ignored.
+    pub subscription: u32,
     /// Everything up to here was stored durably; `None` if nothing is known.
     pub cursor: Option<Cursor>,
-    /// What the subscriber holds of each log that it takes from this partner; used where the
-    /// cursor is of a run that the partner does not know.
+    /// Without a cursor, what the subscriber holds of each log that it takes from this partner:
+    /// whatever is missing is sent first, then what arrives.
     pub held: Vec<LogSize>,
     /// Whose logs the subscriber takes from this partner beside the partner's own.
     pub relayed: Vec<OrgId>,
@@ -118,35 +121,28 @@ pub struct RawPart {
 pub struct Entries {
     /// The channel.
     pub channel: ChannelId,
-    /// Once these parts are durable at the receiver, this is its position; `None` in answer to a
-    /// backfill.
+    /// The subscription that is answered.
+    pub subscription: u32,
+    /// Grows by one with each frame of entries of a session, from 1.
+    pub number: u64,
+    /// Once these parts are durable at the receiver, this is its position; `None` while what was
+    /// missed is sent log by log.
     pub cursor: Option<Cursor>,
     /// The parts.
     pub parts: Vec<RawPart>,
 }
 
-/// Says that everything up to a position is durable here.
+/// Says that a frame of entries, and all before it in its channel, is durable here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {
     /// The channel.
     pub channel: ChannelId,
-    /// The position, in the numbers of whom it is said to.
-    pub cursor: Cursor,
-    /// Entries that were stored but have no effect for every organisation.
+    /// Number of the frame.
+    pub number: u64,
+    /// Entries of it that were stored but have no effect anywhere.
     pub void: u32,
-    /// Entries that were stored but have no effect at the sender of this.
+    /// Entries of it that were stored but have no effect at the sender of this.
     pub withheld: u32,
-}
-
-/// Asks for entries of one log from a sequence on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backfill {
-    /// The channel.
-    pub channel: ChannelId,
-    /// The first entry that is missing; also names the log.
-    pub from: EntryRef,
-    /// At most this many entries.
-    pub limit: u32,
 }
 
 /// Why a link is about to close.
@@ -179,8 +175,6 @@ pub enum Frame {
     Entries(Entries),
     /// What is durable.
     Ack(Ack),
-    /// Asks for what a gap or unequal heads showed to be missing.
-    Backfill(Backfill),
     /// The last frame.
     Goodbye(Goodbye),
 }
