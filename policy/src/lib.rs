@@ -5,6 +5,10 @@
 //! stores or the gRPC API.
 #![deny(missing_docs)]
 
+pub mod action;
+pub mod bounds;
 pub mod id;
+pub mod name;
+pub mod state;
 pub mod time;
 pub mod vocabulary;

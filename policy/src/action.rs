@@ -1,0 +1,466 @@
+//! What can be asked of the organisation, by whom, and what comes of it.
+//!
+//! Names come in as the text that somebody typed or sent; `decide` checks them. What was checked
+//! before (signatures, proofs, words) comes in as a fact. Knows nothing of requests over the
+//! API or frames of a link.
+
+use std::collections::BTreeMap;
+
+use crate::id::{
+    AuthorId, ChannelId, MemberId, NoteHash, OrgId, ProjectId, RequestNumber, TokenId,
+};
+use crate::state::{EndCause, InvitationId, Offer, PartnerMode, Scopes, Secret};
+use crate::time::Timestamp;
+use crate::vocabulary::{Access, Capabilities, Capability};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// Somebody on the administration socket.
+    Operator {
+        /// Their user id on this machine.
+        uid: u32,
+        /// In whose name they act. Then they may what that member may; otherwise what an
+        /// administrator may.
+        as_member: Option<MemberId>,
+    },
+    /// The bearer of a member's token.
+    Member {
+        /// Whose.
+        member: MemberId,
+        /// What the token is good for.
+        scopes: Scopes,
+    },
+    /// A partner, or who would become one, by the key that it proved to hold.
+    Partner(OrgId),
+    /// The organisation's own daemon: its clock, or what its channels found verified.
+    System,
+}
+
+/// An invitation that somebody here took up: what its text says, and what its inviter showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedInvitation {
+    /// Which.
+    pub invitation: InvitationId,
+    /// Who invites.
+    pub inviter: OrgId,
+    /// What they call themselves.
+    pub handle: String,
+    /// Their public root key, by the identity that was shown and checked.
+    pub root: [u8; 32],
+    /// Whom they expect.
+    pub expects: Option<String>,
+    /// From when on it can't be answered.
+    pub expires: Timestamp,
+    /// The channel that comes with it; `None` also if its text was not a valid name.
+    pub offer: Option<Offer>,
+    /// The six words of the two roots and the secret.
+    pub words: [String; 6],
+}
+
+/// An answer to an invitation of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Which.
+    pub invitation: InvitationId,
+    /// Who answers.
+    pub partner: OrgId,
+    /// What they call themselves.
+    pub handle: String,
+    /// Their public root key, by the identity that came with it and was checked.
+    pub root: [u8; 32],
+    /// Its signature holds and it proves knowledge of the secret.
+    pub proof_holds: bool,
+    /// The six words of the two roots and the secret.
+    pub words: [String; 6],
+}
+
+/// What a channel's charter says about a write, as the channel's own machine reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CharterFacts {
+    /// What this organisation may do in the channel.
+    pub access: Access,
+    /// What the revision grants.
+    pub capabilities: Capabilities,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// To make the organisation. Once.
+    Init {
+        /// Its id.
+        org: OrgId,
+        /// Its public root key.
+        root: [u8; 32],
+        /// What it calls itself.
+        handle: String,
+        /// What it shows to people.
+        display_name: String,
+        /// The name of its first administrator.
+        administrator: String,
+    },
+    /// To add a person.
+    AddMember {
+        /// Their name.
+        name: String,
+        /// What others are shown.
+        display_name: String,
+        /// As an administrator.
+        administrator: bool,
+    },
+    /// To end a person's membership. They leave every channel, and their tokens die.
+    DeactivateMember {
+        /// Who.
+        member: MemberId,
+    },
+    /// To make a token.
+    CreateToken {
+        /// In whose name it will act.
+        member: MemberId,
+        /// What people call it.
+        name: String,
+        /// What for.
+        scopes: Scopes,
+        /// Until when.
+        expires: Option<Timestamp>,
+    },
+    /// To take a token back.
+    RevokeToken {
+        /// Which.
+        token: TokenId,
+    },
+    /// To open a local channel.
+    CreateChannel {
+        /// What to call it.
+        name: String,
+        /// What it is about.
+        topic: String,
+        /// Only for who is added.
+        private: bool,
+    },
+    /// To call a channel otherwise.
+    RenameChannel {
+        /// Which.
+        channel: ChannelId,
+        /// What to call it.
+        name: String,
+    },
+    /// To join a public channel.
+    JoinChannel {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// To leave a channel.
+    LeaveChannel {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// To bring somebody into a channel.
+    AddChannelMember {
+        /// Which.
+        channel: ChannelId,
+        /// Whom.
+        member: MemberId,
+    },
+    /// To ask that a channel be shared with a partner.
+    ShareChannel {
+        /// Which.
+        channel: ChannelId,
+        /// The partner's handle.
+        partner: String,
+        /// The project's name. One that is new is made when the request is approved.
+        project: String,
+        /// When it ends; must be the project's end if the project exists and has one.
+        ends: Option<Timestamp>,
+        /// What may be done in it.
+        capabilities: Capabilities,
+        /// With what was written before.
+        history: bool,
+        /// What for, in words.
+        purpose: String,
+    },
+    /// To invite a partner without a channel.
+    InvitePartner {
+        /// Whom; nobody named: whoever brings it.
+        handle: Option<String>,
+    },
+    /// To say yes to a request.
+    ApproveRequest {
+        /// Which.
+        number: RequestNumber,
+        /// The six words, where a partner comes with it.
+        words: Option<String>,
+        /// What to call the channel, where one comes with it.
+        channel_name: Option<String>,
+        /// Whether only those who are added may find that channel.
+        private: bool,
+    },
+    /// To say no to a request.
+    DeclineRequest {
+        /// Which.
+        number: RequestNumber,
+        /// Why.
+        reason: String,
+    },
+    /// To take one's own request back.
+    WithdrawRequest {
+        /// Which.
+        number: RequestNumber,
+    },
+    /// To take an invitation back that nobody answered yet.
+    RevokeInvitation {
+        /// Which.
+        invitation: InvitationId,
+    },
+    /// To take up a partner's invitation; makes a request.
+    AcceptInvitation(Box<AcceptedInvitation>),
+    /// To take note of the answer to an invitation of ours. The first one uses it up.
+    RecordReply(Box<Reply>),
+    /// To say that it was the right one who answered.
+    ConfirmPartner {
+        /// Who.
+        partner: OrgId,
+        /// The six words.
+        words: Option<String>,
+    },
+    /// To put a pattern on the allow list, off the deny list if it is there.
+    AllowPartner {
+        /// A handle, `*.` and a handle, or an org id.
+        pattern: String,
+    },
+    /// To put a pattern on the deny list, off the allow list if it is there.
+    DenyPartner {
+        /// A handle, `*.` and a handle, or an org id.
+        pattern: String,
+    },
+    /// To take a pattern off either list.
+    ForgetPattern {
+        /// A handle, `*.` and a handle, or an org id.
+        pattern: String,
+    },
+    /// To say whom one would have as a partner.
+    SetPartnerMode {
+        /// Whom.
+        mode: PartnerMode,
+    },
+    /// To take note that a partner put a charter before us.
+    OfferReceived {
+        /// Who opened the channel.
+        host: OrgId,
+        /// The revision, by its text.
+        charter: NoteHash,
+        /// What it comes to.
+        offer: Offer,
+        /// It says more than an offer can (others take part, say, or limits are unusual), so
+        /// that no earlier yes covers it.
+        beyond_offer: bool,
+    },
+    /// To take note that a channel's first charter is in force.
+    ChannelSealed {
+        /// Which.
+        channel: ChannelId,
+        /// Who seals it.
+        host: OrgId,
+        /// Everybody in it.
+        participants: BTreeMap<OrgId, Access>,
+        /// When it ends.
+        ends: Option<Timestamp>,
+    },
+    /// To end a shared channel for this organisation.
+    EndChannel {
+        /// Which.
+        channel: ChannelId,
+        /// Why.
+        cause: EndCause,
+    },
+    /// To end a project, with all channels that are shared for it.
+    EndProject {
+        /// Which.
+        project: ProjectId,
+    },
+    /// To stop everything to and from a partner.
+    SuspendPartner {
+        /// Who.
+        partner: OrgId,
+    },
+    /// To go on with a suspended partner.
+    ResumePartner {
+        /// Who.
+        partner: OrgId,
+    },
+    /// To end a peering, or to turn away who has not been approved yet.
+    DisconnectPartner {
+        /// Who.
+        partner: OrgId,
+    },
+    /// To let invitations and requests that waited too long expire.
+    ExpireDue,
+    /// To write to a channel. Changes nothing here; the channel takes the permit.
+    Write {
+        /// Which.
+        channel: ChannelId,
+        /// By which right.
+        capability: Capability,
+        /// What its charter says; `None` in a channel without one.
+        charter: Option<CharterFacts>,
+    },
+    /// To read a channel. Changes nothing here; the reader takes the permit.
+    Read {
+        /// Which.
+        channel: ChannelId,
+    },
+}
+
+/// What comes from outside into an act that is applied.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// By the wall clock.
+    pub now: Timestamp,
+    /// Fresh random bytes, for this act alone.
+    pub entropy: [u8; 64],
+    /// Where this organisation can be reached, `host:port`, for an invitation.
+    pub addresses: Vec<String>,
+}
+
+/// What came of an act, for who asked and for whoever has to act on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done; nothing more to say.
+    Done,
+    /// It was so already.
+    Unchanged,
+    /// The organisation exists.
+    Initialised {
+        /// Its first administrator.
+        administrator: MemberId,
+    },
+    /// A person was added.
+    MemberAdded {
+        /// Who.
+        member: MemberId,
+    },
+    /// A person is gone, and with them from these channels.
+    MemberDeactivated {
+        /// Where they were, and who they were there.
+        left: Vec<(ChannelId, AuthorId)>,
+    },
+    /// A token was made.
+    TokenCreated {
+        /// Which.
+        token: TokenId,
+        /// Its text, this once.
+        text: TokenText,
+    },
+    /// A channel was opened.
+    ChannelCreated {
+        /// Which.
+        channel: ChannelId,
+        /// Who opened it, and who they are there.
+        joined: Option<(MemberId, AuthorId)>,
+    },
+    /// A member came into a channel.
+    Joined {
+        /// Which.
+        channel: ChannelId,
+        /// Who.
+        member: MemberId,
+        /// Who they are there.
+        author: AuthorId,
+    },
+    /// A member left a channel.
+    Left {
+        /// Which.
+        channel: ChannelId,
+        /// Who.
+        member: MemberId,
+        /// Who they were there.
+        author: AuthorId,
+    },
+    /// A request waits for an answer.
+    Requested {
+        /// Which.
+        number: RequestNumber,
+    },
+    /// An invitation is to be handed over.
+    Invited {
+        /// Which.
+        invitation: InvitationId,
+        /// What its bearer must know. Also in the state.
+        secret: Secret,
+    },
+    /// A charter is to be drawn up and put before a partner, for this channel of ours.
+    OfferChannel {
+        /// Which.
+        channel: ChannelId,
+        /// Before whom.
+        partner: OrgId,
+    },
+    /// Somebody answered an invitation and waits for our confirmation.
+    Replied {
+        /// Who.
+        partner: OrgId,
+    },
+    /// A peering is to be: links with it may be.
+    PartnerActive {
+        /// With whom.
+        partner: OrgId,
+        /// Our channels for which a charter is to be put before it.
+        offers: Vec<ChannelId>,
+    },
+    /// Our consent to this charter is to be signed: an administrator said yes to it.
+    ConsentNow {
+        /// For which channel.
+        channel: ChannelId,
+        /// Which revision.
+        charter: NoteHash,
+    },
+    /// Our "no" to this charter is final; its host may be told.
+    OfferDeclined {
+        /// For which channel.
+        channel: ChannelId,
+        /// Which revision.
+        charter: NoteHash,
+    },
+    /// These shared channels ended for this organisation.
+    Ended {
+        /// Which, and why.
+        channels: Vec<(ChannelId, EndCause)>,
+    },
+    /// A partner was suspended: its connections are to be closed.
+    PartnerSuspended {
+        /// Who.
+        partner: OrgId,
+        /// The channels shared with it.
+        channels: Vec<ChannelId>,
+    },
+    /// A partner may be talked to again.
+    PartnerResumed {
+        /// Who.
+        partner: OrgId,
+    },
+    /// A peering is over: its connections are to be closed.
+    PartnerDisconnected {
+        /// Who.
+        partner: OrgId,
+        /// The channels that ended by it.
+        ended: Vec<ChannelId>,
+    },
+}
+
+/// The text of a new token. Its `Debug` form hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenText(pub(crate) String);
+
+impl TokenText {
+    /// The text, to be shown once.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for TokenText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
