@@ -7,4 +7,8 @@
 #![deny(missing_docs)]
 
 pub mod batch;
+pub mod bounds;
 pub mod frame;
+pub mod identity;
+pub mod key;
+pub mod note;
