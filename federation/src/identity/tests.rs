@@ -154,7 +154,7 @@ fn one_serial_with_two_texts_is_evidence() {
     assert_eq!(conflict.org(), held.org());
     assert_eq!(
         IdentityConflict::verify([&one, &other], conflict.root()),
-        Ok(conflict)
+        Ok(*conflict)
     );
 
     // Also where the second statement brings a root key of its own.
