@@ -8,7 +8,11 @@
 
 pub mod batch;
 pub mod bounds;
+pub mod entry;
 pub mod frame;
+pub mod hlc;
 pub mod identity;
 pub mod key;
+pub mod kind;
 pub mod note;
+pub mod tree;
