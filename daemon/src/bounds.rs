@@ -1,0 +1,57 @@
+//! Every limit of the daemon, in one place, with its unit last.
+//!
+//! What happens at a limit is said where the limit is enforced.
+
+/// Longest key of the store. A longer one is refused.
+pub const KEY_BYTES_MAX: usize = 512;
+
+/// Longest value of the store. sled writes larger ones to files of their own, which it never syncs;
+/// bigger content belongs in the file store.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// Keys and values of one batch together. A larger one is refused.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Writes and expectations of one batch together. A larger one is refused.
+pub const BATCH_KEYS_MAX: usize = 4096;
+
+/// Keys and values of the batches that share one sync. sled writes more than it is given (pages are
+/// rewritten), and what it writes between two syncs has to stay under half a segment.
+pub const GROUP_BYTES_MAX: usize = 1024 * 1024;
+
+/// Batches that share one sync.
+pub const GROUP_BATCHES_MAX: usize = 256;
+
+/// Bytes of the batches that wait for the writer or are being written. Whoever commits when it is reached
+/// waits for room, first come, first served.
+pub const COMMIT_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What a batch counts for in the queue at least, so that at most 1,024 batches are in it.
+pub const COMMIT_QUEUE_BATCH_BYTES_MIN: usize = 16 * 1024;
+
+/// Pairs that one scan may ask for. A scan that asks for more is refused.
+pub const SCAN_PAIRS_MAX: usize = 65_536;
+
+/// Pairs that copying a store holds in memory: 16 MiB of values at most.
+pub const COPY_PAGE_PAIRS_MAX: usize = 256;
+
+/// sled's segment. It can't be changed for a store that exists.
+pub const SLED_SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+
+/// What sled writes between two syncs stays under this.
+pub const SLED_UNSYNCED_BYTES_MAX: usize = SLED_SEGMENT_BYTES / 2;
+
+/// Memory of an engine's cache, if the configuration says nothing.
+pub const STORE_CACHE_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+
+/// Free space of the disk below which commits are refused, if the configuration says nothing.
+pub const DISK_RESERVE_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
+
+/// fjall's table in memory, before it becomes a file.
+pub const FJALL_MEMTABLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// fjall's journals together.
+pub const FJALL_JOURNAL_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
+/// How long an engine that ran out of space waits before it tries to open again.
+pub const STORE_REOPEN_PAUSE_MS: u64 = 1000;

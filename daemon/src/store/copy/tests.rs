@@ -1,0 +1,67 @@
+//! Copies between the engines.
+
+use foedus_federation::batch::CommitOutcome;
+
+use super::super::EngineKind;
+use super::super::conformance::Place;
+use super::super::memory::Fault;
+use super::*;
+use crate::bounds::VALUE_BYTES_MAX;
+
+async fn fill(engine: &Engine) {
+    for index in 0..700u16 {
+        let bytes = if index % 20 == 0 {
+            VALUE_BYTES_MAX
+        } else {
+            usize::from(index)
+        };
+        let puts = vec![(index.to_be_bytes().to_vec(), vec![7; bytes])];
+        let outcome = engine
+            .commit(Batch {
+                puts,
+                ..Batch::default()
+            })
+            .await;
+        assert_eq!(outcome, CommitOutcome::Durable);
+    }
+}
+
+async fn all(engine: &Engine) -> Vec<(Key, Value)> {
+    engine
+        .scan(&[], &key_after_all(), 9999, false)
+        .await
+        .expect("can be read")
+}
+
+#[tokio::test]
+async fn every_engine_copies_into_every_other() {
+    let (memory, sled) = (Place::memory(), Place::disk(EngineKind::Sled));
+    let fjall = Place::disk(EngineKind::Fjall);
+    let (memory, sled, fjall) = (memory.open(), sled.open(), fjall.open());
+    fill(&memory).await;
+    assert_eq!(copy_store(&memory, &sled).await.expect("is empty"), 700);
+    assert_eq!(copy_store(&sled, &fjall).await.expect("is empty"), 700);
+    assert!(
+        all(&fjall).await == all(&memory).await,
+        "a copy of a copy is the same"
+    );
+    let again = copy_store(&fjall, &sled).await;
+    assert!(matches!(again, Err(CopyError::TargetNotEmpty)), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_copy_that_fails_says_so() {
+    let (from, to) = (Place::memory().open(), Place::memory());
+    fill(&from).await;
+    let target = to.open();
+    let Place::Memory(memory) = &to else {
+        unreachable!("made so")
+    };
+    memory.disk().plan([None, None, Some(Fault::DiskFull)]);
+    let copied = copy_store(&from, &target).await;
+    let refused = CopyError::NotDurable(CommitOutcome::DiskFull).to_string();
+    assert_eq!(
+        copied.expect_err("the third batch fails").to_string(),
+        refused
+    );
+}
