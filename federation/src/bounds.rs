@@ -79,3 +79,6 @@ pub const CUSTOM_BYTES_MAX: usize = 32 * 1024;
 
 /// Entries of one part: one tile.
 pub const PART_ENTRIES_MAX: usize = 256;
+
+/// A signed checkpoint: its three lines and 16 signatures are about 5 KiB.
+pub const CHECKPOINT_BYTES_MAX: usize = 8 * 1024;

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use crate::bounds::CUSTOM_NAME_BYTES_MAX;
 
 mod body;
+mod limits;
 mod wire;
 
 pub use body::{Body, ClosedLog, Field, Head, InvalidBody, Opened};

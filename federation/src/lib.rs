@@ -8,6 +8,7 @@
 
 pub mod batch;
 pub mod bounds;
+pub mod checkpoint;
 pub mod entry;
 pub mod frame;
 pub mod hlc;
@@ -15,4 +16,5 @@ pub mod identity;
 pub mod key;
 pub mod kind;
 pub mod note;
+pub mod part;
 pub mod tree;
