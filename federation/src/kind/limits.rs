@@ -39,7 +39,7 @@ pub(super) fn check_custom(bytes: &[u8]) -> Result<&[u8], InvalidBody> {
     check_length(Field::Custom, bytes.len(), 0, CUSTOM_BYTES_MAX).map(|()| bytes)
 }
 
-pub(super) fn check_length(
+fn check_length(
     field: Field,
     found: usize,
     expected_min: usize,
@@ -58,7 +58,7 @@ pub(super) fn check_length(
     Ok(())
 }
 
-pub(super) fn check_characters(
+fn check_characters(
     field: Field,
     text: &str,
     forbidden: impl Fn(char) -> bool,
@@ -79,7 +79,7 @@ pub(super) fn check_heads(heads: &[Head]) -> Result<(), InvalidBody> {
     check_order(Field::Heads, heads, |row| (row.origin, row.incarnation))
 }
 
-pub(super) fn check_order<T, K: Ord>(
+fn check_order<T, K: Ord>(
     field: Field,
     rows: &[T],
     key: impl Fn(&T) -> K,
