@@ -14,7 +14,7 @@ mod wire;
 
 pub use body::{Body, ClosedLog, Field, Head, InvalidBody, Opened};
 
-/// The name of a custom event: 1 to 64 lower-case letters, digits, `.`, `-`, `_`, a letter first.
+/// The name of a custom event: 1 to 64 lower-case letters, digits, `.`, `-`, a letter first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CustomName(String);
 
@@ -28,7 +28,7 @@ impl CustomName {
 /// A text that is no name of a custom event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected 1 to {CUSTOM_NAME_BYTES_MAX} lower-case letters, digits, `.`, `-` or `_`, a letter first"
+    "expected 1 to {CUSTOM_NAME_BYTES_MAX} lower-case letters, digits, `.` or `-`, a letter first"
 )]
 pub struct InvalidCustomName;
 
@@ -37,7 +37,7 @@ impl FromStr for CustomName {
 
     fn from_str(text: &str) -> Result<Self, InvalidCustomName> {
         let allowed =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
         let first_is_letter = text
             .bytes()
             .next()
