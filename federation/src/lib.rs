@@ -8,13 +8,18 @@
 
 pub mod batch;
 pub mod bounds;
+pub mod charter;
 pub mod checkpoint;
 pub mod entry;
+#[cfg(test)]
+mod examples;
 pub mod frame;
 pub mod hlc;
 pub mod identity;
 pub mod key;
 pub mod kind;
 pub mod note;
+pub mod pairing;
 pub mod part;
+pub mod record;
 pub mod tree;

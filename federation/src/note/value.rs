@@ -33,6 +33,45 @@ macro_rules! printed_values {
 }
 pub(crate) use printed_values;
 
+/// An enum of a note's vocabulary, whose variants have one text form each.
+macro_rules! choices {
+    (
+        $(#[$doc:meta])* $name:ident, $expected:literal,
+        { $( $(#[$variant_doc:meta])* $variant:ident = $text:literal, )+ }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name {
+            $( $(#[$variant_doc])* $variant, )+
+        }
+
+        impl $name {
+            /// The text form.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+
+        impl $crate::note::lines::Value for $name {
+            const EXPECTED: &'static str = $expected;
+
+            fn read(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            fn write(&self, out: &mut String) {
+                out.push_str(self.as_str());
+            }
+        }
+    };
+}
+pub(crate) use choices;
+
 printed_values! {
     OrgId, "an organisation `org_…`";
     ChannelId, "a channel `chan_…`";
