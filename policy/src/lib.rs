@@ -6,9 +6,19 @@
 #![deny(missing_docs)]
 
 pub mod action;
+pub mod apply;
+pub mod audit;
 pub mod bounds;
+pub mod decide;
 pub mod id;
 pub mod name;
+mod offer;
+pub mod reason;
+pub mod secret;
 pub mod state;
 pub mod time;
 pub mod vocabulary;
+pub mod words;
+
+#[cfg(test)]
+mod testing;

@@ -195,10 +195,17 @@ impl State {
     }
 
     /// The number that the next request gets.
-    #[expect(dead_code, reason = "apply uses it")]
     pub(crate) fn next_request(&self) -> RequestNumber {
         // The request with the highest number is never removed, so no number is given twice.
         let last = self.requests.get_max().map_or(0, |(number, _)| number.0);
         RequestNumber(last.saturating_add(1))
+    }
+
+    /// Whether somebody answered this invitation and still waits for our confirmation.
+    pub(crate) fn invitation_is_needed(&self, invitation: &InvitationId) -> bool {
+        let waits = |partner: &Partner| {
+            partner.state == PartnerState::Replied && partner.invitation == *invitation
+        };
+        self.partners.values().any(waits)
     }
 }

@@ -174,7 +174,6 @@ impl State {
 
     /// Removes the record of a key. Members, projects, memberships, this organisation's identity
     /// and its mode are never removed; a channel only while nothing was ever written to it.
-    #[expect(dead_code, reason = "apply uses it")]
     pub(crate) fn remove(&mut self, change: &Change) {
         match change {
             Change::Token(id) => drop(self.tokens.remove(id)),
@@ -197,7 +196,6 @@ impl State {
     }
 
     /// One version further.
-    #[expect(dead_code, reason = "apply uses it")]
     pub(crate) fn advance(&mut self) {
         self.version += 1;
     }

@@ -1,0 +1,295 @@
+//! Changes to channels and projects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Act;
+use crate::action::{Actor, Outcome};
+use crate::bounds::PROJECTS_COUNT_MAX;
+use crate::id::{AuthorId, ChannelId, MemberId, OrgId, ProjectId};
+use crate::name::{ChannelName, Label, Sentence};
+use crate::secret::channel_id;
+use crate::state::{
+    Change, Channel, EndCause, Ended, InvitationState, Membership, Offer, Person, Project, Record,
+    Sharing, Visibility,
+};
+use crate::time::Timestamp;
+use crate::vocabulary::Access;
+
+const FOUND: &str = "the gate found it";
+
+pub(super) fn visibility(private: bool) -> Visibility {
+    if private {
+        Visibility::Private
+    } else {
+        Visibility::Public
+    }
+}
+
+impl Act<'_> {
+    pub(super) fn channel(&self, id: ChannelId) -> Channel {
+        self.state.channels().get(&id).expect(FOUND).clone()
+    }
+
+    pub(super) fn set_sharing(&mut self, id: ChannelId, sharing: Sharing) {
+        let channel = Channel {
+            sharing,
+            ..self.channel(id)
+        };
+        self.put(Record::Channel(id, channel));
+    }
+
+    pub(super) fn create_channel(&mut self, name: &str, topic: &str, private: bool) -> Outcome {
+        let host = self.state.org().expect("the gate found the organisation");
+        let id = channel_id(host, &self.draw());
+        self.put(Record::Channel(
+            id,
+            Channel {
+                name: ChannelName::parse(name).expect("the gate parsed it"),
+                topic: Sentence::parse(topic).expect("the gate parsed it"),
+                visibility: visibility(private),
+                sharing: Sharing::Local,
+                project: None,
+            },
+        ));
+        let joined = match self.person() {
+            Person::Member(member) => Some((member, self.enter(id, member))),
+            Person::Operator(_) | Person::Partner(_) => None,
+        };
+        Outcome::ChannelCreated {
+            channel: id,
+            joined,
+        }
+    }
+
+    pub(super) fn rename_channel(&mut self, id: ChannelId, name: &str) -> Outcome {
+        let mut channel = self.channel(id);
+        if channel.name.as_str() == name {
+            return Outcome::Unchanged;
+        }
+        channel.name = ChannelName::parse(name).expect("the gate parsed it");
+        self.put(Record::Channel(id, channel));
+        Outcome::Done
+    }
+
+    pub(super) fn set_membership(
+        &mut self,
+        channel: ChannelId,
+        member: MemberId,
+        author: AuthorId,
+        present: bool,
+    ) {
+        self.put(Record::Membership(
+            channel,
+            member,
+            Membership { author, present },
+        ));
+    }
+
+    /// Puts a member into a channel, as who they were there before if they were.
+    pub(super) fn enter(&mut self, channel: ChannelId, member: MemberId) -> AuthorId {
+        let before = self.state.memberships().get(&(channel, member)).copied();
+        let author = match before {
+            Some(membership) => membership.author,
+            None => AuthorId(self.draw()),
+        };
+        if !before.is_some_and(|membership| membership.present) {
+            self.set_membership(channel, member, author, true);
+        }
+        author
+    }
+
+    pub(super) fn join_channel(&mut self, channel: ChannelId) -> Outcome {
+        match self.person() {
+            Person::Member(member) => self.add_to_channel(channel, member),
+            Person::Operator(_) | Person::Partner(_) => unreachable!("the gate asks for a member"),
+        }
+    }
+
+    pub(super) fn add_to_channel(&mut self, channel: ChannelId, member: MemberId) -> Outcome {
+        if self.state.author(channel, member).is_some() {
+            return Outcome::Unchanged;
+        }
+        let author = self.enter(channel, member);
+        Outcome::Joined {
+            channel,
+            member,
+            author,
+        }
+    }
+
+    pub(super) fn leave_channel(&mut self, channel: ChannelId) -> Outcome {
+        let Person::Member(member) = self.person() else {
+            unreachable!("the gate asks for a member")
+        };
+        let author = self.state.author(channel, member).expect(FOUND);
+        self.set_membership(channel, member, author, false);
+        Outcome::Left {
+            channel,
+            member,
+            author,
+        }
+    }
+
+    /// The project that a shared channel hangs on, made if it is new. None if another
+    /// undertaking of ours has the name: a partner's word for theirs does not join the two.
+    pub(super) fn project_for(&mut self, offer: &Offer) -> Option<ProjectId> {
+        if let Some(id) = self.state.project_named(offer.project.as_str()) {
+            let known = self
+                .state
+                .projects()
+                .get(&id)
+                .expect("names lead to projects");
+            return (known.ended.is_none() && known.ends == offer.ends).then_some(id);
+        }
+        if self.state.projects().len() >= PROJECTS_COUNT_MAX {
+            return None;
+        }
+        let id = ProjectId(self.draw());
+        self.put(Record::Project(
+            id,
+            Project {
+                name: offer.project.clone(),
+                ends: offer.ends,
+                partners: BTreeSet::new(),
+                ended: None,
+            },
+        ));
+        Some(id)
+    }
+
+    /// The end that a project of ours sets for what is shared for it.
+    pub(super) fn project_end(&self, name: &Label) -> Option<Timestamp> {
+        let id = self.state.project_named(name.as_str())?;
+        self.state.projects().get(&id)?.ends
+    }
+
+    fn add_project_partners(&mut self, id: ProjectId, partners: impl Iterator<Item = OrgId>) {
+        let mut project = self.state.projects().get(&id).expect(FOUND).clone();
+        let before = project.partners.len();
+        project.partners.extend(partners);
+        if project.partners.len() != before {
+            self.put(Record::Project(id, project));
+        }
+    }
+
+    pub(super) fn channel_sealed(
+        &mut self,
+        id: ChannelId,
+        host: OrgId,
+        participants: BTreeMap<OrgId, Access>,
+        ends: Option<Timestamp>,
+    ) -> Outcome {
+        let us = self.state.org();
+        if let Some(project) = self.channel(id).project {
+            let others = participants.keys().copied().filter(|org| Some(*org) != us);
+            self.add_project_partners(project, others);
+        }
+        self.set_sharing(
+            id,
+            Sharing::Shared {
+                host,
+                participants,
+                ends,
+                ended: None,
+            },
+        );
+        Outcome::Done
+    }
+
+    /// Ends what a channel shares, as far as it has come: a charter in force is ended; an offer
+    /// of ours is taken back; a channel that was to be joined, and where nothing was ever
+    /// written, goes. Returns the cause if a charter ended.
+    pub(super) fn end_sharing(&mut self, id: ChannelId, cause: EndCause) -> Option<EndCause> {
+        match self.channel(id).sharing {
+            Sharing::Local | Sharing::Shared { ended: Some(_), .. } => None,
+            Sharing::Shared {
+                host,
+                participants,
+                ends,
+                ended: None,
+            } => {
+                let ended = Some(Ended {
+                    cause,
+                    at: self.given.now,
+                });
+                self.set_sharing(
+                    id,
+                    Sharing::Shared {
+                        host,
+                        participants,
+                        ends,
+                        ended,
+                    },
+                );
+                Some(cause)
+            }
+            Sharing::Offering { invitation, .. } => {
+                let open = invitation.and_then(|id| {
+                    let known = self.state.invitations().get(&id)?;
+                    (known.state == InvitationState::Open).then(|| (id, known.clone()))
+                });
+                if let Some((id, mut invitation)) = open {
+                    invitation.state = InvitationState::Revoked;
+                    self.put(Record::Invitation(id, invitation));
+                }
+                self.set_sharing(id, Sharing::Local);
+                None
+            }
+            Sharing::Joining { .. } => {
+                let members: Vec<_> = self.state.memberships_of(id).map(|(id, _)| id).collect();
+                for member in members {
+                    self.remove(Change::Membership(id, member));
+                }
+                self.remove(Change::Channel(id));
+                None
+            }
+        }
+    }
+
+    pub(super) fn end_channel(&mut self, id: ChannelId, cause: EndCause) -> Outcome {
+        let before = self.changes.len();
+        let ended = self.end_sharing(id, cause);
+        if self.changes.len() == before {
+            return Outcome::Unchanged;
+        }
+        Outcome::Ended {
+            channels: ended.map(|cause| (id, cause)).into_iter().collect(),
+        }
+    }
+
+    pub(super) fn end_project(&mut self, id: ProjectId) -> Outcome {
+        let project = self.state.projects().get(&id).expect(FOUND).clone();
+        if project.ended.is_some() {
+            return Outcome::Unchanged;
+        }
+        self.put(Record::Project(
+            id,
+            Project {
+                ended: Some(self.given.now),
+                ..project
+            },
+        ));
+        let by_clock = self.actor == Actor::System;
+        let us = self.state.org();
+        let of_project: Vec<_> = self
+            .state
+            .channels()
+            .iter()
+            .filter(|(_, channel)| channel.project == Some(id))
+            .map(|(id, channel)| (*id, channel.sharing.clone()))
+            .collect();
+        let mut channels = Vec::new();
+        for (channel, sharing) in of_project {
+            let cause = match sharing {
+                _ if by_clock => EndCause::End,
+                Sharing::Shared { host, .. } if Some(host) == us => EndCause::Termination,
+                _ => EndCause::Withdrawal,
+            };
+            channels.extend(
+                self.end_sharing(channel, cause)
+                    .map(|cause| (channel, cause)),
+            );
+        }
+        Outcome::Ended { channels }
+    }
+}

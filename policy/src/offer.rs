@@ -1,0 +1,63 @@
+//! What becomes of a charter that a partner puts before us: one answer, asked for by the rule
+//! and by what applies it.
+
+use crate::id::{NoteHash, OrgId, RequestNumber};
+use crate::state::{Offer, RequestKind, RequestState, Sharing, State};
+
+/// What becomes of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfferFate {
+    /// An administrator said yes to exactly this.
+    ApprovedAlready,
+    /// It waits for an answer.
+    Waits,
+    /// An administrator said no to exactly this.
+    DeclinedAlready,
+    /// An administrator has to be asked, in place of an earlier offer if one waits.
+    New { replaces: Option<RequestNumber> },
+}
+
+impl OfferFate {
+    /// The fate of revision `charter` that `host` puts before us, and that comes to `offer`.
+    pub(crate) fn of(
+        state: &State,
+        host: OrgId,
+        charter: NoteHash,
+        offer: &Offer,
+        beyond_offer: bool,
+    ) -> Self {
+        let approved = state.channels().get(&offer.channel).is_some_and(|channel| {
+            matches!(&channel.sharing, Sharing::Joining { host: by, offer: terms }
+                if *by == host && terms == offer)
+        });
+        if approved && !beyond_offer {
+            return Self::ApprovedAlready;
+        }
+        let mut replaces = None;
+        for (number, request) in state.requests().iter().rev() {
+            let RequestKind::Join {
+                host: by,
+                charter: known,
+                offer: terms,
+            } = &request.kind
+            else {
+                continue;
+            };
+            if *by != host || terms.channel != offer.channel {
+                continue;
+            }
+            match request.state {
+                RequestState::Waiting if *known == charter => return Self::Waits,
+                RequestState::Waiting => replaces = Some(*number),
+                RequestState::Declined { .. } if *known == charter => {
+                    return Self::DeclinedAlready;
+                }
+                RequestState::Approved { .. } if *known == charter && approved => {
+                    return Self::ApprovedAlready;
+                }
+                _ => {}
+            }
+        }
+        Self::New { replaces }
+    }
+}

@@ -1,0 +1,226 @@
+//! Why something is refused: one rule, one stable name, and what would change the answer.
+//!
+//! Our own people are told the name and the sentence; a partner learns the coarse code alone, a
+//! stranger at pairing not even that much: every refusal there is `Refused`.
+
+use std::fmt;
+
+/// What a partner learns of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PartnerCode {
+    /// No. Asking again would not help.
+    Refused,
+    /// What was sent makes no sense here, whoever sends it.
+    Invalid,
+    /// It is over.
+    Ended,
+    /// Not now: something is full, or waits for a person.
+    NotNow,
+}
+
+/// What kind of refusal it is, for interfaces that have few words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReasonKind {
+    /// Nobody knows who asks.
+    Unauthenticated,
+    /// Who asks may not.
+    Forbidden,
+    /// What is named does not exist.
+    Missing,
+    /// What would be made exists.
+    Exists,
+    /// What was said breaks a rule of form, whatever the state.
+    Malformed,
+    /// The state of things does not allow it now.
+    Unmet,
+    /// A limit is reached.
+    Full,
+}
+
+macro_rules! reasons {
+    ($( $variant:ident $id:literal $kind:ident $code:ident $remedy:literal )+) => {
+        /// The rule that a refusal rests on.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $( #[doc = $remedy] $variant, )+
+        }
+
+        impl Reason {
+            /// Every reason that there is.
+            pub const ALL: &'static [Self] = &[ $(Self::$variant),+ ];
+
+            /// The rule's name. Stable: programs may rely on it.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$variant => $id,)+ }
+            }
+
+            /// What kind of refusal it is.
+            pub const fn kind(self) -> ReasonKind {
+                match self { $(Self::$variant => ReasonKind::$kind,)+ }
+            }
+
+            /// What a partner learns of it.
+            pub const fn partner_code(self) -> PartnerCode {
+                match self { $(Self::$variant => PartnerCode::$code,)+ }
+            }
+
+            /// What holds, and what would change the answer. For our own people only.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$variant => $remedy,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    NotInitialised "NOT_INITIALISED" Unmet Refused
+        "This organisation does not exist yet: run `foedus init`."
+    AlreadyInitialised "ALREADY_INITIALISED" Exists Refused
+        "This organisation exists already; another one needs another data folder."
+    NotOperator "NOT_OPERATOR" Forbidden Refused
+        "Only somebody at the administration socket, in nobody's name, can do this."
+    NotAdministrator "NOT_ADMINISTRATOR" Forbidden Refused
+        "An administrator can do this: ask one."
+    NotForPartners "NOT_FOR_PARTNERS" Forbidden Refused
+        "No partner can ask this of us."
+    PeopleOnly "PEOPLE_ONLY" Forbidden Refused
+        "Only a person can do this, never the daemon by itself."
+    DaemonOnly "DAEMON_ONLY" Forbidden Refused
+        "Only the daemon records this, from what it verified; nobody can ask for it."
+    MemberNeeded "MEMBER_NEEDED" Unmet Refused
+        "This is done in a member's name: name one with `--as NAME`, or use a member's token."
+    MemberUnknown "MEMBER_UNKNOWN" Missing Refused
+        "There is no such member: an administrator can add one."
+    MemberInactive "MEMBER_INACTIVE" Unmet Refused
+        "This member was deactivated; a new member needs another name."
+    LastAdministrator "LAST_ADMINISTRATOR" Unmet Refused
+        "This is the only active administrator: add another one first."
+    ScopeMissing "SCOPE_MISSING" Forbidden Refused
+        "The token's scopes do not cover this: use a token with a wider scope."
+    ScopeTooWide "SCOPE_TOO_WIDE" Forbidden Refused
+        "The member is no administrator, so no token of theirs can have the scope `administer`."
+    ScopesNeeded "SCOPES_NEEDED" Malformed Invalid
+        "A token needs at least one scope: `read`, `write` or `administer`."
+    TokenInvalid "TOKEN_INVALID" Unauthenticated Refused
+        "The text is no token, or was not copied whole: it begins with `foedus_`."
+    TokenUnknown "TOKEN_UNKNOWN" Unauthenticated Refused
+        "No such token is known here: ask an administrator for a new one."
+    TokenExpired "TOKEN_EXPIRED" Unauthenticated Refused
+        "The token has expired: ask an administrator for a new one."
+    TokenRevoked "TOKEN_REVOKED" Unauthenticated Refused
+        "The token was revoked: ask an administrator for a new one."
+    NameInvalid "NAME_INVALID" Malformed Invalid
+        "A name begins with a lower-case letter or digit and goes on with those, `_`, `-` (and `.` for members): 64 bytes at most for a member, 80 for a channel."
+    NameTaken "NAME_TAKEN" Exists Refused
+        "The name is in use here: choose another one."
+    TextInvalid "TEXT_INVALID" Malformed Invalid
+        "The text must be one line of visible characters without space at its ends: 128 bytes at most for a name that must be given, 256 for a topic, purpose or reason."
+    HandleInvalid "HANDLE_INVALID" Malformed Invalid
+        "A handle is a name as in DNS, in lower case, like `acme.example`."
+    HandleTaken "HANDLE_TAKEN" Exists Refused
+        "Another partner, or this organisation itself, goes by this handle: disconnect that partner first, or ask the new one about it."
+    PatternInvalid "PATTERN_INVALID" Malformed Invalid
+        "Give a handle (`globex.example`), all handles under one (`*.example`), or an org id (`org_…`)."
+    EndInPast "END_IN_PAST" Malformed Invalid
+        "The end lies in the past: give a later one."
+    EndNotReached "END_NOT_REACHED" Unmet Refused
+        "The end has not come by this organisation's clock."
+    CauseInvalid "CAUSE_INVALID" Malformed Invalid
+        "The host of a channel terminates it, anybody else withdraws from it."
+    LimitReached "LIMIT_REACHED" Full NotNow
+        "As many of these as this organisation keeps exist already: remove or decide some first."
+    ChannelUnknown "CHANNEL_UNKNOWN" Missing Refused
+        "There is no such channel here."
+    ChannelEnded "CHANNEL_ENDED" Unmet Ended
+        "The channel has ended: it can be read, and nothing can be added. To go on, share a new one."
+    ChannelNotSealed "CHANNEL_NOT_SEALED" Unmet NotNow
+        "The channel's charter is not in force yet: its host has to seal it."
+    ChannelNotPublic "CHANNEL_NOT_PUBLIC" Forbidden Refused
+        "The channel is private: somebody who is in it, or an administrator, can add you."
+    ChannelDirect "CHANNEL_DIRECT" Unmet Refused
+        "A direct channel is between the people it was opened for: open another channel."
+    ChannelShared "CHANNEL_SHARED" Unmet Refused
+        "The channel is shared or offered already: use another one, or end that first."
+    ChannelNotShared "CHANNEL_NOT_SHARED" Unmet Refused
+        "The channel is not shared with anybody, so there is nothing to end."
+    ChannelIdTaken "CHANNEL_ID_TAKEN" Exists Invalid
+        "A channel with this id exists here for another reason: its host has to open a new one."
+    ChannelNameNeeded "CHANNEL_NAME_NEEDED" Malformed Refused
+        "A channel comes with this: say what to call it here."
+    NotInChannel "NOT_IN_CHANNEL" Forbidden Refused
+        "You are not in this channel: join it, or have somebody add you."
+    AccessReadOnly "ACCESS_READ_ONLY" Forbidden Refused
+        "The charter lets this organisation read the channel and not write to it: its host can grant more."
+    CapabilityNotGranted "CAPABILITY_NOT_GRANTED" Forbidden Refused
+        "The channel does not grant this: in a shared one, its host can propose a charter that does."
+    ParticipantsInvalid "PARTICIPANTS_INVALID" Malformed Invalid
+        "The charter must name its host and this organisation, and at most 64 in all."
+    TermsDiffer "TERMS_DIFFER" Unmet Invalid
+        "The charter does not say what was approved: its host has to offer the new terms."
+    ProjectUnknown "PROJECT_UNKNOWN" Missing Refused
+        "There is no such project here."
+    ProjectEnded "PROJECT_ENDED" Unmet Ended
+        "The project has ended: name another one."
+    ProjectEndDiffers "PROJECT_END_DIFFERS" Unmet Refused
+        "The project exists with another end: leave the end out, or name another project."
+    RequestUnknown "REQUEST_UNKNOWN" Missing Refused
+        "There is no such request."
+    RequestNotWaiting "REQUEST_NOT_WAITING" Unmet Refused
+        "The request is decided or gone: ask anew if it is still wanted."
+    RequestExpired "REQUEST_EXPIRED" Unmet Refused
+        "Nobody decided the request within 30 days: ask anew."
+    RequestExists "REQUEST_EXISTS" Exists Refused
+        "The same is asked already and waits for an administrator."
+    RequestOwn "REQUEST_OWN" Forbidden Refused
+        "You asked for this yourself: another administrator has to approve it."
+    RequestNotYours "REQUEST_NOT_YOURS" Forbidden Refused
+        "Only who asked can take a request back; an administrator can decline it."
+    RequestsFull "REQUESTS_FULL" Full NotNow
+        "So many requests of this partner wait already: decide some of them."
+    WordsNeeded "WORDS_NEEDED" Malformed Refused
+        "Compare the six words with the partner, by telephone or face to face, and give them."
+    WordsDiffer "WORDS_DIFFER" Forbidden Refused
+        "These are not the six words of this peering: compare them with the partner again. If theirs are others, somebody stands between you: decline."
+    InvitationUnknown "INVITATION_UNKNOWN" Missing Refused
+        "No such invitation was given out here."
+    InvitationUsed "INVITATION_USED" Unmet Refused
+        "The invitation was answered already: give out a new one."
+    InvitationRevoked "INVITATION_REVOKED" Unmet Refused
+        "The invitation was revoked: give out a new one."
+    InvitationExpired "INVITATION_EXPIRED" Unmet Refused
+        "The invitation has expired: ask for, or give out, a new one."
+    InvitationForAnother "INVITATION_FOR_ANOTHER" Forbidden Refused
+        "The invitation expects another organisation: the inviter has to give out one for the right handle."
+    InvitationOpen "INVITATION_OPEN" Exists Refused
+        "An invitation to this organisation is open: wait for its answer, or revoke it."
+    ProofWrong "PROOF_WRONG" Forbidden Refused
+        "The answer does not prove knowledge of the invitation's secret, or its signature is wrong."
+    CarrierDiffers "CARRIER_DIFFERS" Forbidden Invalid
+        "An organisation can say this for itself only."
+    PartnerUnknown "PARTNER_UNKNOWN" Missing Refused
+        "This organisation is no partner: invite it, or take up an invitation of theirs."
+    PartnerExists "PARTNER_EXISTS" Exists Refused
+        "This organisation is a partner already, or waits to become one."
+    PartnerNotWaiting "PARTNER_NOT_WAITING" Unmet Refused
+        "This partner does not wait for a confirmation; whose invitation was taken up here is approved as a request."
+    PartnerNotApproved "PARTNER_NOT_APPROVED" Unmet Refused
+        "This partner has not been approved here yet: confirm it, or approve the request about it."
+    PartnerSuspended "PARTNER_SUSPENDED" Unmet Refused
+        "The partner is suspended: an administrator can resume it."
+    PartnerDisconnected "PARTNER_DISCONNECTED" Unmet Refused
+        "The peering is over: a new invitation begins anew."
+    PartnerDenied "PARTNER_DENIED" Forbidden Refused
+        "The partner is on the deny list: an administrator can take it off."
+    PartnerNotListed "PARTNER_NOT_LISTED" Forbidden Refused
+        "The partner is not on the allow list: an administrator can add it."
+    PartnersNotAllowed "PARTNERS_NOT_ALLOWED" Forbidden Refused
+        "This organisation takes no new partners: an administrator can change the mode."
+    OfferDeclined "OFFER_DECLINED" Unmet Refused
+        "An administrator declined exactly this offer: its host can offer other terms."
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.id(), self.remedy())
+    }
+}
