@@ -22,4 +22,6 @@ pub mod note;
 pub mod pairing;
 pub mod part;
 pub mod record;
+#[cfg(feature = "transport")]
+pub mod transport;
 pub mod tree;

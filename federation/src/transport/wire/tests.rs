@@ -1,0 +1,269 @@
+use super::*;
+
+fn samples() -> Vec<Frame> {
+    let cursor = Cursor {
+        run: RunId([1; 16]),
+        arrival: 7,
+    };
+    let part = RawPart {
+        origin: OrgId([2; 32]),
+        incarnation: IncarnationId([3; 16]),
+        first: 9,
+        entries: vec![
+            RawEntry {
+                header: vec![4; 190],
+                body: None,
+            },
+            RawEntry {
+                header: vec![5; 190],
+                body: Some(RawBody {
+                    salt: [6; 32],
+                    bytes: Vec::new(),
+                }),
+            },
+        ],
+        checkpoint: b"checkpoint".to_vec(),
+        proof: vec![[7; 32], [8; 32]],
+    };
+    let mut frames = vec![
+        Frame::Hello(Box::new(Hello {
+            version_min: 1,
+            version_max: 3,
+            run: RunId([9; 16]),
+            wall: Timestamp(1_800_000_000_000),
+            identity: vec![vec![1], vec![2]],
+            endpoints: vec![3],
+            peering: vec![4],
+        })),
+        Frame::Notes(Notes {
+            channel: ChannelId([10; 32]),
+            identities: vec![vec![vec![1], vec![2]], Vec::new()],
+            notes: vec![vec![3], vec![4]],
+        }),
+        Frame::Subscribe(Subscribe {
+            channel: ChannelId([11; 32]),
+            subscription: 2,
+            cursor: Some(cursor),
+            held: vec![LogSize {
+                origin: OrgId([12; 32]),
+                incarnation: IncarnationId([13; 16]),
+                size: u64::MAX,
+            }],
+            relayed: vec![OrgId([14; 32])],
+            notes: NoteHash([15; 32]),
+        }),
+        Frame::Unsubscribe(ChannelId([16; 32])),
+        Frame::UnknownCursor(ChannelId([19; 32])),
+        Frame::Entries(Entries {
+            channel: ChannelId([17; 32]),
+            subscription: 2,
+            number: 5,
+            cursor: Some(cursor),
+            parts: vec![part],
+        }),
+        Frame::Ack(Ack {
+            channel: ChannelId([18; 32]),
+            number: 5,
+            void: 1,
+            withheld: 2,
+        }),
+    ];
+    frames.extend(
+        [
+            Goodbye::Restart,
+            Goodbye::Duplicate,
+            Goodbye::Version,
+            Goodbye::Protocol,
+            Goodbye::Refused,
+        ]
+        .map(Frame::Goodbye),
+    );
+    frames
+}
+
+#[test]
+fn every_frame_reads_back_as_it_was() {
+    for frame in samples() {
+        assert_eq!(
+            Frame::try_from(proto::Frame::from(frame.clone())),
+            Ok(frame)
+        );
+    }
+}
+
+/// Converts a sample to the wire, spoils it there, and converts it back.
+fn check<Wire, Domain>(sample: Domain, spoil: impl FnOnce(&mut Wire), expected: InvalidFrame)
+where
+    Wire: From<Domain>,
+    Domain: TryFrom<Wire, Error = InvalidFrame> + std::fmt::Debug,
+{
+    let mut wire = Wire::from(sample);
+    spoil(&mut wire);
+    match Domain::try_from(wire) {
+        Ok(found) => panic!("expected {expected:?}, found {found:?}"),
+        Err(found) => assert_eq!(found, expected),
+    }
+}
+
+macro_rules! sample {
+    ($kind:ident) => {
+        samples()
+            .into_iter()
+            .find_map(|frame| match frame {
+                Frame::$kind(inner) => Some(inner),
+                _ => None,
+            })
+            .expect("there is one of each kind")
+    };
+}
+
+fn length(field: &'static str, expected_bytes: usize, found_bytes: usize) -> InvalidFrame {
+    InvalidFrame::Length {
+        field,
+        expected_bytes,
+        found_bytes,
+    }
+}
+
+fn too_long(field: &'static str, bytes_max: usize) -> InvalidFrame {
+    InvalidFrame::TooLong {
+        field,
+        bytes_max,
+        found_bytes: bytes_max + 1,
+    }
+}
+
+fn too_many(field: &'static str, count_max: usize) -> InvalidFrame {
+    InvalidFrame::TooMany {
+        field,
+        count_max,
+        found: count_max + 1,
+    }
+}
+
+#[test]
+fn a_spoilt_hello_is_refused() {
+    let hello = || *sample!(Hello);
+    let check = |spoil: fn(&mut proto::Hello), expected| check(hello(), spoil, expected);
+    check(
+        |hello| hello.version_min = 0,
+        InvalidFrame::Versions { min: 0, max: 3 },
+    );
+    check(
+        |hello| hello.version_max = 0,
+        InvalidFrame::Versions { min: 1, max: 0 },
+    );
+    check(|hello| hello.run.truncate(15), length("run", 16, 15));
+    check(
+        |hello| hello.identity = vec![vec![1]; bounds::IDENTITY_CHAIN_NOTES_MAX + 1],
+        too_many("identity", bounds::IDENTITY_CHAIN_NOTES_MAX),
+    );
+    check(
+        |hello| hello.peering = vec![1; bounds::NOTE_BYTES_MAX + 1],
+        too_long("peering", bounds::NOTE_BYTES_MAX),
+    );
+}
+
+#[test]
+fn spoilt_notes_are_refused() {
+    let check = |spoil: fn(&mut proto::Notes), expected| check(sample!(Notes), spoil, expected);
+    check(|notes| notes.channel.push(0), length("channel", 32, 33));
+    check(
+        |frame| frame.notes = vec![vec![1]; bounds::FRAME_NOTES_MAX + 1],
+        too_many("notes", bounds::FRAME_NOTES_MAX),
+    );
+    check(
+        |frame| {
+            let empty = proto::IdentityChain::default();
+            frame.identities = vec![empty; bounds::PARTICIPANTS_MAX + 1];
+        },
+        too_many("identities", bounds::PARTICIPANTS_MAX),
+    );
+}
+
+#[test]
+fn a_spoilt_subscription_is_refused() {
+    let check =
+        |spoil: fn(&mut proto::Subscribe), expected| check(sample!(Subscribe), spoil, expected);
+    check(|frame| frame.notes.clear(), length("notes", 32, 0));
+    check(|frame| frame.relayed[0].clear(), length("relayed", 32, 0));
+    check(
+        |frame| frame.held[0].incarnation.clear(),
+        length("incarnation", 16, 0),
+    );
+    check(
+        |frame| frame.held = vec![frame.held[0].clone(); bounds::FRAME_HELD_MAX + 1],
+        too_many("held", bounds::FRAME_HELD_MAX),
+    );
+    check(
+        |frame| frame.relayed = vec![vec![1; 32]; bounds::PARTICIPANTS_MAX + 1],
+        too_many("relayed", bounds::PARTICIPANTS_MAX),
+    );
+    check(
+        |frame| frame.cursor = Some(proto::Cursor::default()),
+        length("run", 16, 0),
+    );
+}
+
+#[test]
+fn spoilt_entries_are_refused() {
+    let check = |spoil: fn(&mut proto::Entries), expected| check(sample!(Entries), spoil, expected);
+    check(
+        |frame| frame.parts = vec![frame.parts[0].clone(); bounds::FRAME_PARTS_MAX + 1],
+        too_many("parts", bounds::FRAME_PARTS_MAX),
+    );
+    check(
+        |frame| frame.parts[0].entries.clear(),
+        InvalidFrame::Missing {
+            field: "parts.entries",
+        },
+    );
+    check(
+        |frame| {
+            let entry = frame.parts[0].entries[0].clone();
+            frame.parts[0].entries = vec![entry; bounds::PART_ENTRIES_MAX + 1];
+        },
+        too_many("parts.entries", bounds::PART_ENTRIES_MAX),
+    );
+    check(
+        |frame| frame.parts[0].first = u64::MAX - 1,
+        InvalidFrame::Sequence {
+            first: u64::MAX - 1,
+            count: 2,
+        },
+    );
+    check(
+        |frame| frame.parts[0].proof[0].truncate(31),
+        length("proof", 32, 31),
+    );
+    check(
+        |frame| {
+            frame.parts[0].entries[0].header = vec![1; bounds::HEADER_BYTES_MAX + 1];
+        },
+        too_long("header", bounds::HEADER_BYTES_MAX),
+    );
+    check(
+        |frame| {
+            frame.parts[0].entries[0].body = Some(proto::Body {
+                salt: vec![1; 32],
+                bytes: vec![1; bounds::BODY_BYTES_MAX + 1],
+            });
+        },
+        too_long("bytes", bounds::BODY_BYTES_MAX),
+    );
+    check(
+        |frame| frame.parts[0].entries[0].body = Some(proto::Body::default()),
+        length("salt", 32, 0),
+    );
+}
+
+#[test]
+fn a_goodbye_without_a_known_reason_is_refused() {
+    for reason in [0, 6, -1] {
+        check(
+            sample!(Goodbye),
+            |goodbye: &mut proto::Goodbye| goodbye.reason = reason,
+            InvalidFrame::Goodbye { found: reason },
+        );
+    }
+}
