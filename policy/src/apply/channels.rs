@@ -40,11 +40,13 @@ impl Act<'_> {
 
     pub(super) fn create_channel(&mut self, name: &str, topic: &str, private: bool) -> Outcome {
         let host = self.state.org().expect("the gate found the organisation");
-        let id = channel_id(host, &self.draw());
+        let nonce = self.draw();
+        let id = channel_id(host, &nonce);
         self.put(Record::Channel(
             id,
             Channel {
                 name: ChannelName::parse(name).expect("the gate parsed it"),
+                nonce: Some(nonce),
                 topic: Sentence::parse(topic).expect("the gate parsed it"),
                 visibility: visibility(private),
                 sharing: Sharing::Local,

@@ -229,6 +229,7 @@ impl Act<'_> {
             id,
             Channel {
                 name: name.expect("the gate asks for one where there is none"),
+                nonce: before.as_ref().and_then(|channel| channel.nonce),
                 topic: before.map_or_else(
                     || Sentence::parse("").expect("nothing is a valid topic"),
                     |channel| channel.topic,

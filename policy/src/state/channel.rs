@@ -102,6 +102,8 @@ pub enum Sharing {
 pub struct Channel {
     /// What this organisation calls it.
     pub name: ChannelName,
+    /// The random bytes in its id, if this organisation opened it: its charter states them.
+    pub nonce: Option<[u8; 16]>,
     /// What it is about, for our own people.
     pub topic: Sentence,
     /// Who can find it.
