@@ -2,6 +2,8 @@
 //!
 //! What happens at a limit is said where the limit is enforced.
 
+use std::time::Duration;
+
 /// Longest key of the store. A longer one is refused.
 pub const KEY_BYTES_MAX: usize = 512;
 
@@ -14,10 +16,6 @@ pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
 /// Writes and expectations of one batch together. A larger one is refused.
 pub const BATCH_KEYS_MAX: usize = 4096;
-
-/// Keys and values of the batches that share one sync. sled writes more than it is given (pages are
-/// rewritten), and what it writes between two syncs has to stay under half a segment.
-pub const GROUP_BYTES_MAX: usize = 1024 * 1024;
 
 /// Batches that share one sync.
 pub const GROUP_BATCHES_MAX: usize = 256;
@@ -41,6 +39,30 @@ pub const SLED_SEGMENT_BYTES: usize = 8 * 1024 * 1024;
 /// What sled writes between two syncs stays under this.
 pub const SLED_UNSYNCED_BYTES_MAX: usize = SLED_SEGMENT_BYTES / 2;
 
+/// Keys and values handed to sled between two syncs. It writes several times that: a page is written as a
+/// whole after ten changes, and when it is split. A group of batches ends here; a single batch that is
+/// larger goes by way of the redo pairs.
+pub const SLED_STEP_BYTES_MAX: usize = 128 * 1024;
+
+/// Pairs handed to sled between two syncs, for the same reason.
+pub const SLED_STEP_PAIRS_MAX: usize = 128;
+
+/// The largest value that sled is given; a larger one is cut. A page holds up to 17 values and is written as a
+/// whole. A run of entries (8 KiB) with what belongs to it is not cut.
+pub const SLED_PIECE_BYTES_MAX: usize = 8 * 1024 + 512;
+
+/// How often opening looks whether a sled that was just closed has let go of its file.
+pub const SLED_LOCK_TRIES_MAX: u32 = 1000;
+
+/// How long it waits between two looks.
+pub const SLED_LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Keys and values of the batches that share one sync in fjall.
+pub const FJALL_GROUP_BYTES_MAX: usize = 1024 * 1024;
+
+/// Writes of the batches that share one sync in fjall.
+pub const FJALL_GROUP_PAIRS_MAX: usize = 8192;
+
 /// Memory of an engine's cache, if the configuration says nothing.
 pub const STORE_CACHE_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
 
@@ -54,4 +76,4 @@ pub const FJALL_MEMTABLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub const FJALL_JOURNAL_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// How long an engine that ran out of space waits before it tries to open again.
-pub const STORE_REOPEN_PAUSE_MS: u64 = 1000;
+pub const STORE_REOPEN_PAUSE: Duration = Duration::from_secs(1);

@@ -11,13 +11,17 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foedus_federation::batch::{Batch, CommitOutcome, Key, Value};
 
-use super::writer::{Disk, Writer};
+use super::writer::{Disk, GroupBounds, Writer};
 use super::{
     DataFolder, EngineKind, Store, StoreError, StoreOptions, check_batch, check_key, check_scan,
 };
 
 /// Writes of a group: the value each key gets, or none.
 pub type Writes = BTreeMap<Key, Option<Value>>;
+
+/// Takes a key and a way to its value; says whether to go on.
+pub type Visit<'a> =
+    dyn FnMut(&[u8], &dyn Fn() -> Result<Value, StoreError>) -> Result<bool, StoreError> + 'a;
 
 /// An engine, open.
 ///
@@ -31,6 +35,9 @@ pub trait Handle: Sized + Send + Sync + 'static {
     /// Whether a read may see a write before it is durable, or half of it.
     const SHOWS_UNSYNCED: bool;
 
+    /// What batches that share one write may have together.
+    const GROUP: GroupBounds;
+
     /// Opens the engine's folder, creating it if it is missing, and makes durable what it finds.
     fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError>;
 
@@ -38,12 +45,14 @@ pub trait Handle: Sized + Send + Sync + 'static {
     fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError>;
 
     /// Hands out the pairs of a range, ascending or descending, for as long as `visit` says true.
+    ///
+    /// The value is only read when it is asked for: one that is being written may not be whole.
     fn scan(
         &self,
         start: &[u8],
         end: &[u8],
         reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StoreError>;
 
     /// Applies all or none, and returns when it is durable. After an error nobody knows.
@@ -145,9 +154,9 @@ impl<H: Handle> State<H> {
                 Some((key, durable)) => {
                     pairs.extend(durable.iter().map(|durable| (key.clone(), durable.clone())));
                 }
-                None => pairs.push((key.to_vec(), value.to_vec())),
+                None => pairs.push((key.to_vec(), value()?)),
             }
-            pairs.len() < limit
+            Ok(pairs.len() < limit)
         })?;
         let rest = before.iter().rev().filter_map(|(key, durable)| {
             durable
@@ -164,6 +173,8 @@ impl<H: Handle> State<H> {
 struct WriterSide<H: Handle>(Arc<Shared<H>>);
 
 impl<H: Handle> Disk for WriterSide<H> {
+    const GROUP: GroupBounds = H::GROUP;
+
     fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
         self.0.read().get(key)
     }

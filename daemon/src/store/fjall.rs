@@ -10,9 +10,12 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use foedus_federation::batch::Value;
 
-use super::embedded::{Handle, Writes};
+use super::embedded::{Handle, Visit, Writes};
+use super::writer::GroupBounds;
 use super::{EngineKind, StoreError};
-use crate::bounds::{FJALL_JOURNAL_BYTES_MAX, FJALL_MEMTABLE_BYTES_MAX};
+use crate::bounds::{
+    FJALL_GROUP_BYTES_MAX, FJALL_GROUP_PAIRS_MAX, FJALL_JOURNAL_BYTES_MAX, FJALL_MEMTABLE_BYTES_MAX,
+};
 
 /// fjall, open.
 pub struct FjallHandle {
@@ -23,6 +26,10 @@ pub struct FjallHandle {
 impl Handle for FjallHandle {
     const KIND: EngineKind = EngineKind::Fjall;
     const SHOWS_UNSYNCED: bool = false;
+    const GROUP: GroupBounds = GroupBounds {
+        bytes_max: FJALL_GROUP_BYTES_MAX,
+        pairs_max: FJALL_GROUP_PAIRS_MAX,
+    };
 
     fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let database = Database::builder(folder)
@@ -48,7 +55,7 @@ impl Handle for FjallHandle {
         start: &[u8],
         end: &[u8],
         reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
         let mut pairs = self.database.snapshot().range(&self.keyspace, start..end);
         while let Some(pair) = if reverse {
@@ -57,7 +64,7 @@ impl Handle for FjallHandle {
             pairs.next()
         } {
             let (key, value) = pair.into_inner()?;
-            if !visit(&key, &value) {
+            if !visit(&key, &|| Ok(value.to_vec()))? {
                 break;
             }
         }

@@ -12,22 +12,35 @@
 //! - It never syncs its folder, nor the file `conf`.
 //! - Values too large for a segment go to files that are never synced. With segments of 8 MiB and values
 //!   of at most 64 KiB there are none.
+//! - A segment's header says up to where the log was "stable" when the segment was begun, and sled takes
+//!   written for stable. If two segments fill between two syncs, the second one's header may vouch for bytes of
+//!   the first that a power cut takes away. So what is written between two syncs stays under half a segment. As
+//!   sled writes a page of up to 17 values as a whole, 64 KiB can become 4 MB: values are cut into pieces
+//!   (`pieces`), a group is small, and a batch that is not goes by way of redo pairs (`redo`).
 //! - sled's background thread writes between our syncs, so there is none (`flush_every_ms(None)`). That
 //!   thread also is the one that moves pages out of sparse segments; without it a segment is used again only
 //!   when all of its pages were rewritten.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
+mod pieces;
+mod redo;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::SystemTime;
 
 use foedus_federation::batch::Value;
 
-use super::embedded::{Handle, Writes};
+use super::embedded::{Handle, Visit, Writes};
 use super::folder::sync_folder;
+use super::writer::GroupBounds;
 use super::{EngineKind, StoreError};
-use crate::bounds::SLED_SEGMENT_BYTES;
+use crate::bounds::{
+    SLED_LOCK_PAUSE, SLED_LOCK_TRIES_MAX, SLED_SEGMENT_BYTES, SLED_STEP_BYTES_MAX,
+    SLED_STEP_PAIRS_MAX,
+};
 
 /// sled, open.
 pub struct SledHandle {
@@ -37,9 +50,32 @@ pub struct SledHandle {
     folder: PathBuf,
     /// When names in the folder last changed, as of the last time they were synced.
     folder_synced: Mutex<SystemTime>,
+    #[cfg(test)]
+    steps_left: tests::Count,
+    #[cfg(test)]
+    unsynced_bytes_max: tests::Count,
 }
 
 impl SledHandle {
+    /// Hands sled one batch, small enough for one sync, and syncs.
+    fn step(&self, pairs: &[pieces::Raw]) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in pairs {
+            match value {
+                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        #[cfg(test)]
+        let before = self.before_step()?;
+        // A crash in here: sled recovers the whole batch or, without its last record, none of it.
+        self.db.apply_batch(batch)?;
+        self.sync()?;
+        #[cfg(test)]
+        self.after_step(before);
+        Ok(())
+    }
+
     /// Makes durable what sled has written.
     fn sync(&self) -> Result<(), StoreError> {
         self.db.flush()?;
@@ -81,6 +117,24 @@ fn prepare(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// sled locks its file, and a sled that was just dropped gives it free only when its last thread is
+/// done. Nobody else can hold it, for the data folder is locked: so wait for that.
+fn wait_for_lock(folder: &Path) -> io::Result<()> {
+    let file = match open_data_file(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for _ in 0..SLED_LOCK_TRIES_MAX {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => thread::sleep(SLED_LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    // sled says better than we could what it finds.
+    Ok(())
+}
+
 /// sled's file of data, which exists once sled is open.
 fn open_data_file(folder: &Path) -> io::Result<File> {
     OpenOptions::new()
@@ -92,10 +146,16 @@ fn open_data_file(folder: &Path) -> io::Result<File> {
 impl Handle for SledHandle {
     const KIND: EngineKind = EngineKind::Sled;
     const SHOWS_UNSYNCED: bool = true;
+    const GROUP: GroupBounds = GroupBounds {
+        bytes_max: SLED_STEP_BYTES_MAX,
+        pairs_max: SLED_STEP_PAIRS_MAX,
+    };
 
     fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let io_error = |error| StoreError::io(folder, error);
-        prepare(folder).map_err(io_error)?;
+        wait_for_lock(folder)
+            .and_then(|()| prepare(folder))
+            .map_err(io_error)?;
         let db = sled::Config::new()
             .path(folder)
             .segment_size(SLED_SEGMENT_BYTES)
@@ -109,16 +169,24 @@ impl Handle for SledHandle {
             file,
             folder: folder.to_owned(),
             folder_synced: Mutex::new(SystemTime::UNIX_EPOCH),
+            #[cfg(test)]
+            steps_left: tests::Count::new(usize::MAX),
+            #[cfg(test)]
+            unsynced_bytes_max: tests::Count::new(0),
         };
         handle.sync()?;
         File::open(folder.join("conf"))
             .and_then(|conf| conf.sync_all())
             .map_err(io_error)?;
+        redo::recover(&handle)?;
         Ok(handle)
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
-        Ok(self.db.get(key)?.map(|value| value.to_vec()))
+        match self.db.get(pieces::head_key(key))? {
+            Some(head) => pieces::value(&self.db, key, &head).map(Some),
+            None => Ok(None),
+        }
     }
 
     fn scan(
@@ -126,16 +194,19 @@ impl Handle for SledHandle {
         start: &[u8],
         end: &[u8],
         reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
-        let mut pairs = self.db.range::<&[u8], _>(start..end);
+        let mut pairs = self
+            .db
+            .range(pieces::head_key(start)..pieces::head_key(end));
         while let Some(pair) = if reverse {
             pairs.next_back()
         } else {
             pairs.next()
         } {
-            let (key, value) = pair?;
-            if !visit(&key, &value) {
+            let (head_key, head) = pair?;
+            let key = &head_key[1..];
+            if !visit(key, &|| pieces::value(&self.db, key, &head))? {
                 break;
             }
         }
@@ -143,16 +214,11 @@ impl Handle for SledHandle {
     }
 
     fn write(&self, writes: &Writes) -> Result<(), StoreError> {
-        let mut batch = sled::Batch::default();
-        for (key, value) in writes {
-            match value {
-                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
-                None => batch.remove(key.as_slice()),
-            }
+        let raw = pieces::cut(&self.db, writes)?;
+        if pieces::steps(&raw).nth(1).is_none() {
+            return self.step(&raw);
         }
-        // A crash in here: sled recovers the whole batch or, without its last record, none of it.
-        self.db.apply_batch(batch)?;
-        self.sync()
+        redo::write(self, &raw)
     }
 }
 

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use foedus_federation::batch::{Batch, CommitOutcome, Expect, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -15,15 +14,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::StoreError;
 use super::embedded::Writes;
 use crate::bounds::{
-    COMMIT_QUEUE_BATCH_BYTES_MIN, COMMIT_QUEUE_BYTES_MAX, GROUP_BATCHES_MAX, GROUP_BYTES_MAX,
-    STORE_REOPEN_PAUSE_MS,
+    COMMIT_QUEUE_BATCH_BYTES_MIN, COMMIT_QUEUE_BYTES_MAX, GROUP_BATCHES_MAX, STORE_REOPEN_PAUSE,
 };
 
 /// The queue is counted in pieces of this size.
 const PERMIT_BYTES: usize = 1024;
 
+/// What the batches that share one sync may write together. A single batch may be larger.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupBounds {
+    /// Keys and values.
+    pub bytes_max: usize,
+    /// Writes.
+    pub pairs_max: usize,
+}
+
 /// What the writer writes to.
 pub trait Disk: Send + 'static {
+    /// When a group is full.
+    const GROUP: GroupBounds;
+
     /// The durable value of one key.
     fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError>;
 
@@ -161,10 +171,9 @@ impl<D: Disk> Loop<D> {
         if let Some(request) = self.next.take() {
             return Some(request);
         }
-        let pause = Duration::from_millis(STORE_REOPEN_PAUSE_MS);
         // Out of space, readers wait too, and they ask for nothing here: look again now and then.
         while matches!(self.disk.failure(), Some(StoreError::OutOfSpace)) {
-            match self.requests.recv_timeout(pause) {
+            match self.requests.recv_timeout(STORE_REOPEN_PAUSE) {
                 Ok(request) => return Some(request),
                 Err(RecvTimeoutError::Timeout) => self.reopen_if_there_is_space(),
                 Err(RecvTimeoutError::Disconnected) => return None,
@@ -174,13 +183,16 @@ impl<D: Disk> Loop<D> {
     }
 
     fn gather(&mut self, first: Request) -> Vec<Request> {
+        let pairs_of = |batch: &Batch| batch.puts.len() + batch.deletes.len();
         let mut bytes = first.batch.bytes();
+        let mut pairs = pairs_of(&first.batch);
         let mut group = vec![first];
         while group.len() < GROUP_BATCHES_MAX
             && let Ok(request) = self.requests.try_recv()
         {
             bytes += request.batch.bytes();
-            if bytes > GROUP_BYTES_MAX {
+            pairs += pairs_of(&request.batch);
+            if bytes > D::GROUP.bytes_max || pairs > D::GROUP.pairs_max {
                 self.next = Some(request);
                 break;
             }

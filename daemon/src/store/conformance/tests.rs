@@ -95,3 +95,56 @@ async fn measure() {
         }
     }
 }
+
+/// Fills the disk without a reserve, frees some of it, and looks for what was answered as durable.
+async fn check_runs_out_of_space(kind: EngineKind, disk: &str) {
+    let folder = tempfile::tempdir_in(disk).expect("the small disk can be written");
+    let ballast = folder.path().join("ballast");
+    std::fs::write(&ballast, vec![1; 24 * 1024 * 1024]).expect("has space at first");
+    let data = DataFolder::lock(folder.path().join("data")).expect("is new");
+    let options = StoreOptions {
+        engine: kind,
+        disk_reserve_bytes: 0,
+        cache_bytes: 4 * 1024 * 1024,
+    };
+    let engine = Engine::open(&data, &options).expect("is new");
+    let mut durable = 0u64;
+    let value = vec![7; 7000];
+    let failed = loop {
+        match engine.try_commit(put(&durable.to_be_bytes(), &value)).await {
+            Ok(CommitOutcome::Durable) => durable += 1,
+            other => break other,
+        }
+    };
+    eprintln!("{kind}: {durable} commits, then {failed:?}");
+    assert!(matches!(failed, Ok(CommitOutcome::Unknown)), "{failed:?}");
+    let read = engine.get(b"a").await;
+    eprintln!("{kind}: a read says {read:?}");
+    std::fs::remove_file(&ballast).expect("is there");
+    let begin = Instant::now();
+    let outcome = loop {
+        let outcome = engine.try_commit(put(b"after", b"1")).await;
+        if matches!(outcome, Ok(CommitOutcome::Durable)) || begin.elapsed().as_secs() > 10 {
+            break outcome;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    eprintln!(
+        "{kind}: with space again, {outcome:?} after {:?}",
+        begin.elapsed()
+    );
+    assert!(matches!(outcome, Ok(CommitOutcome::Durable)), "{outcome:?}");
+    for index in 0..durable {
+        check_get(&engine, &index.to_be_bytes(), Some(&value)).await;
+    }
+    check_get(&engine, b"after", Some(b"1")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a file system of about 80 MB, named by FOEDUS_SMALL_DISK, that it may fill"]
+async fn runs_out_of_space() {
+    let disk = std::env::var("FOEDUS_SMALL_DISK").expect("names the file system to fill");
+    for kind in [EngineKind::Sled, EngineKind::Fjall] {
+        check_runs_out_of_space(kind, &disk).await;
+    }
+}

@@ -1,7 +1,44 @@
 //! sled's own traps.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
-use crate::bounds::{GROUP_BYTES_MAX, SLED_UNSYNCED_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::bounds::{
+    BATCH_BYTES_MAX, SLED_PIECE_BYTES_MAX, SLED_UNSYNCED_BYTES_MAX, VALUE_BYTES_MAX,
+};
+
+/// A number that a test sets or reads.
+pub struct Count(AtomicUsize);
+
+impl Count {
+    pub fn new(count: usize) -> Self {
+        Count(AtomicUsize::new(count))
+    }
+
+    fn set(&self, count: usize) {
+        self.0.store(count, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl SledHandle {
+    /// Fails when the test wants no more steps; otherwise, what was written until now.
+    pub fn before_step(&self) -> Result<usize, StoreError> {
+        let left = self.steps_left.get();
+        self.steps_left
+            .set(left.checked_sub(1).ok_or(StoreError::Stopped)?);
+        Ok(bytes_written())
+    }
+
+    pub fn after_step(&self, before: usize) {
+        let written = bytes_written() - before;
+        self.unsynced_bytes_max
+            .set(self.unsynced_bytes_max.get().max(written));
+    }
+}
 
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -44,7 +81,72 @@ fn the_largest_values_stay_in_the_file() {
     assert_eq!(blobs.count(), 0, "a file that sled never syncs");
 }
 
-/// Bytes that this thread's process has handed to write calls. Other tests write too, so it is an upper bound.
+#[test]
+fn a_value_that_shrinks_leaves_no_piece_behind() {
+    let folder = tempfile::tempdir().expect("temporary files can be made");
+    let handle = SledHandle::open(folder.path(), CACHE_BYTES).expect("is new");
+    for bytes in [VALUE_BYTES_MAX, 20_000, 8_704, 8_703, 0, 30_000] {
+        write(&handle, [(b"a".to_vec(), vec![7; bytes])]);
+        assert_eq!(handle.get(b"a").expect("can be read"), Some(vec![7; bytes]));
+        let pieces = if bytes < SLED_PIECE_BYTES_MAX {
+            0
+        } else {
+            bytes.div_ceil(8_704)
+        };
+        assert_eq!(
+            handle.db.len(),
+            1 + pieces,
+            "a head and the pieces of {bytes} bytes"
+        );
+    }
+    handle
+        .write(&Writes::from([(b"a".to_vec(), None)]))
+        .expect("can be written");
+    assert_eq!(handle.db.len(), 0);
+}
+
+/// Cuts a large batch off after `steps` of its parts, as a crash would, and opens again.
+fn check_cut_off(steps: usize, expected: Option<Vec<u8>>) {
+    let folder = tempfile::tempdir().expect("temporary files can be made");
+    let handle = SledHandle::open(folder.path(), CACHE_BYTES).expect("is new");
+    write(&handle, (0..10u8).map(|key| (vec![key], b"old".to_vec())));
+    let large = (0..10u8)
+        .map(|key| (vec![key], Some(vec![key; VALUE_BYTES_MAX])))
+        .collect();
+    handle.steps_left.set(steps);
+    assert!(
+        handle.write(&large).is_err(),
+        "was cut off after {steps} steps"
+    );
+    drop(handle);
+    let handle = SledHandle::open(folder.path(), CACHE_BYTES).expect("opens");
+    for key in 0..10u8 {
+        let expected = expected
+            .clone()
+            .unwrap_or_else(|| vec![key; VALUE_BYTES_MAX]);
+        let found = handle.get(&[key]).expect("can be read");
+        assert!(found == Some(expected), "key {key} after {steps} steps");
+    }
+    assert!(
+        handle.db.scan_prefix(b"r").next().is_none(),
+        "redo pairs after {steps} steps"
+    );
+    assert!(handle.db.get(b"R").expect("can be read").is_none());
+}
+
+#[test]
+fn a_large_batch_is_whole_wherever_it_is_cut_off() {
+    // 640 KiB are six steps of redo pairs, then the mark, six steps again, and the clearing.
+    let old = || Some(b"old".to_vec());
+    for steps in 0..=6 {
+        check_cut_off(steps, old());
+    }
+    for steps in 7..=14 {
+        check_cut_off(steps, None);
+    }
+}
+
+/// Bytes that the process has handed to write calls. Other tests write too: it only makes sense alone.
 fn bytes_written() -> usize {
     let text = fs::read_to_string("/proc/self/io").expect("Linux tells");
     let line = text
@@ -59,33 +161,37 @@ fn bytes_written() -> usize {
 fn what_is_written_between_syncs_stays_under_half_a_segment() {
     let folder = tempfile::tempdir().expect("temporary files can be made");
     let handle = SledHandle::open(folder.path(), CACHE_BYTES).expect("is new");
-    let mut worst = 0;
-    for (size, count) in [
-        (VALUE_BYTES_MAX, 15),
-        (8 * 1024, 127),
-        (300, 3000),
-        (1, 4096),
-    ] {
-        assert!(size * count <= GROUP_BYTES_MAX);
-        let mut worst_of_size = 0;
-        let mut number = 1u64;
-        for _ in 0..60 {
-            let mut writes = Writes::new();
-            while writes.len() < count {
-                number = number
-                    .wrapping_mul(6364136223846793005)
-                    .wrapping_add(1442695040888963407);
-                // Keys from all over a space of a few thousand: most pages are rewritten, none alone.
-                let key = format!("{size}/{:05}", (number >> 33) % 8192).into_bytes();
-                writes.insert(key, Some(vec![7; size]));
-            }
-            let before = bytes_written();
-            handle.write(&writes).expect("can be written");
-            worst_of_size = worst_of_size.max(bytes_written() - before);
+    let mut number = 1u64;
+    let mut random = |end: u64| {
+        number = number
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (number >> 33) % end
+    };
+    handle.unsynced_bytes_max.set(0);
+    let sizes = [VALUE_BYTES_MAX, 16 * 1024, 8 * 1024, 4096, 300, 1, 0];
+    for round in 0..1400 {
+        // Keys from all over one space, so that pages mix sizes: most pages are rewritten, none alone.
+        let size = sizes[round % sizes.len()];
+        let pairs = if round % 3 == 0 {
+            1000
+        } else {
+            SLED_STEP_PAIRS_MAX
+        };
+        let bytes_max = if round % 3 == 0 {
+            BATCH_BYTES_MAX
+        } else {
+            SLED_STEP_BYTES_MAX
+        };
+        let mut writes = Writes::new();
+        while writes.len() < pairs && (writes.len() + 1) * (size + 5) <= bytes_max {
+            let key = format!("{:05}", random(4096)).into_bytes();
+            writes.insert(key, (size > 0).then(|| vec![7; size]));
         }
-        eprintln!("{count} values of {size} bytes: at most {worst_of_size} bytes between syncs");
-        worst = worst.max(worst_of_size);
+        handle.write(&writes).expect("can be written");
     }
+    let worst = handle.unsynced_bytes_max.get();
+    eprintln!("at most {worst} bytes between two syncs");
     assert!(
         worst < SLED_UNSYNCED_BYTES_MAX,
         "{worst} bytes between two syncs"

@@ -32,6 +32,11 @@ impl Scripted {
 }
 
 impl Disk for Scripted {
+    const GROUP: GroupBounds = GroupBounds {
+        bytes_max: 1024 * 1024,
+        pairs_max: 200,
+    };
+
     fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
         Ok(self.script().pairs.get(key).cloned())
     }
@@ -187,7 +192,17 @@ fn a_group_ends_at_its_bounds() {
         .map(|key| put(&key.to_be_bytes(), b""))
         .collect();
     run(&disk, small);
-    assert_eq!(disk.script().groups, [256, 256, 88]);
+    assert_eq!(
+        disk.script().groups,
+        [200, 200, 200],
+        "so many pairs at a time"
+    );
+    let disk = Scripted::default();
+    run(&disk, vec![Batch::default(); 600]);
+    assert!(
+        disk.script().groups.is_empty(),
+        "nothing to write is not written"
+    );
 }
 
 #[tokio::test]
