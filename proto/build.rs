@@ -16,12 +16,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let output = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(output.join("foedus.bin"), descriptors.encode_to_vec())?;
 
+    // The names let a reader of any message find its descriptor.
+    let mut config = prost_build::Config::new();
+    config.enable_type_names();
+
     // The binaries bring their own transports, so that the generated clients need none.
     tonic_prost_build::configure()
         .build_transport(false)
         .btree_map(".")
         .include_file("packages.rs")
-        .compile_fds(descriptors)?;
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
 

@@ -1,2 +1,62 @@
-//! `foedus`.
-fn main() {}
+//! `foedus`: a client of the gRPC API of one organisation's daemon.
+//!
+//! Knows nothing of how the daemon works; what it shows is what the API said.
+
+mod arguments;
+mod bounds;
+mod command;
+mod connection;
+mod context;
+mod failure;
+mod json;
+mod page;
+mod printer;
+mod resume;
+mod sanitize;
+mod time;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::arguments::Arguments;
+use crate::failure::{Exit, Failure};
+use crate::printer::Printer;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+            return match error.print() {
+                Ok(()) => exit.into(),
+                Err(_) => Exit::InputOutput.into(),
+            };
+        }
+    };
+    let mut printer = Printer::new(arguments.globals.output);
+    match run(arguments, &mut printer) {
+        Ok(()) => Exit::Done.into(),
+        // Whoever read our output has enough of it, as `head` does.
+        Err(failure) if failure.broken_pipe => Exit::Done.into(),
+        Err(failure) => {
+            printer.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(arguments: Arguments, printer: &mut Printer) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::io("cannot start", &source))?;
+    let result = runtime.block_on(command::run(arguments, printer));
+    // A read of standard input cannot be interrupted; it is not waited for.
+    runtime.shutdown_background();
+    result
+}

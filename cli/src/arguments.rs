@@ -1,0 +1,270 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser};
+
+use crate::bounds;
+use crate::command::Command;
+use crate::connection::{Server, Settings};
+use crate::context::{self, Context, Contexts};
+use crate::failure::{EXIT_CODES, Failure};
+use crate::printer::Output;
+use crate::time;
+
+/// Talks to the Foedus daemon of your organisation.
+#[derive(Debug, Parser)]
+#[command(
+    name = "foedus",
+    version,
+    after_help = "Example:\n  foedus status\n\nSee `foedus help COMMAND` for an example of each command.",
+    after_long_help = after_long_help(),
+    disable_help_subcommand = false,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    /// For all commands.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+fn after_long_help() -> String {
+    format!(
+        "Example:\n  foedus status\n\nSee `foedus help COMMAND` for an example of each command.\n\n{EXIT_CODES}"
+    )
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options for all commands")]
+pub struct Globals {
+    /// The daemon: unix:/path, https://host:port, or http://localhost:port [default: its socket]
+    #[arg(
+        long,
+        global = true,
+        value_name = "SERVER",
+        env = "FOEDUS_SERVER",
+        hide_env_values = true
+    )]
+    pub server: Option<String>,
+    /// The token to act by; better given as FOEDUS_TOKEN, which others do not see
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        env = "FOEDUS_TOKEN",
+        hide_env_values = true
+    )]
+    pub token: Option<String>,
+    /// The member to act as, over the daemon's socket
+    #[arg(long = "as", global = true, value_name = "NAME")]
+    pub act_as: Option<String>,
+    /// The context to use instead of the current one
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "FOEDUS_CONTEXT",
+        hide_env_values = true
+    )]
+    pub context: Option<String>,
+    /// File with the certificates to trust instead of the system's (PEM)
+    #[arg(long = "ca", global = true, value_name = "FILE")]
+    pub certificates: Option<PathBuf>,
+    /// For people or for programs
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "human"
+    )]
+    pub output: Output,
+    /// How long a call may take
+    #[arg(long, global = true, value_name = "TIME", value_parser = time::parse_length, default_value = bounds::CALL_SECONDS_DEFAULT)]
+    pub timeout: Duration,
+    /// A text of your choice: repeated with it within 24 hours, a command is not done twice
+    #[arg(long, global = true, value_name = "KEY", value_parser = parse_idempotency_key)]
+    pub idempotency_key: Option<String>,
+}
+
+fn parse_idempotency_key(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > bounds::IDEMPOTENCY_KEY_BYTES_MAX {
+        return Err(format!(
+            "expected 1 to {} bytes",
+            bounds::IDEMPOTENCY_KEY_BYTES_MAX
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+impl Globals {
+    /// Whom to ask and as whom: by what was given here, else by the context, else by default.
+    pub fn settings(&self) -> Result<Settings, Failure> {
+        let chosen = self.chosen_context()?;
+        self.settings_with(chosen)
+    }
+
+    fn chosen_context(&self) -> Result<Option<Context>, Failure> {
+        if let Some(name) = &self.context {
+            return Contexts::load(&context::file()?)?
+                .get(name)
+                .cloned()
+                .map(Some);
+        }
+        if self.server.is_some() {
+            return Ok(None);
+        }
+        // Without a home there are no contexts, and so none is in use.
+        let Ok(file) = context::file() else {
+            return Ok(None);
+        };
+        let contexts = Contexts::load(&file)?;
+        contexts
+            .current
+            .as_ref()
+            .map(|name| contexts.get(name).cloned())
+            .transpose()
+    }
+
+    fn settings_with(&self, context: Option<Context>) -> Result<Settings, Failure> {
+        // A token is for one daemon: one that a context holds never goes to another server.
+        let context = match (&self.server, context) {
+            (Some(server), Some(context)) if *server != context.server => Context {
+                server: server.clone(),
+                ..Context::default()
+            },
+            (Some(server), None) => Context {
+                server: server.clone(),
+                ..Context::default()
+            },
+            (_, context) => context.unwrap_or_default(),
+        };
+        let server = if context.server.is_empty() {
+            Server::default_socket()?
+        } else {
+            Server::parse(&context.server)?
+        };
+        Ok(Settings {
+            server,
+            token: self.token.clone().unwrap_or(context.token),
+            act_as: self.act_as.clone().unwrap_or(context.act_as),
+            certificates: self.certificates.clone().or(context.ca),
+            timeout: self.timeout,
+            idempotency_key: self.idempotency_key.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::failure::Exit;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn each_command_shows_an_example() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(help.contains("Example"), "{path} shows no example");
+            for line in help
+                .lines()
+                .filter(|line| line.trim_start().starts_with("foedus "))
+            {
+                check_example(line.trim());
+            }
+            for below in command.get_subcommands() {
+                check(below, &path);
+            }
+        }
+        check(&Arguments::command(), "");
+    }
+
+    /// An example must be a command line that we understand.
+    fn check_example(line: &str) {
+        let line = line
+            .split(['|', '>', '<'])
+            .next()
+            .expect("a split gives a first part");
+        let mut words = Vec::new();
+        for (position, part) in line.split('"').enumerate() {
+            if position % 2 == 1 {
+                words.push(part.to_owned());
+            } else {
+                words.extend(part.split_whitespace().map(str::to_owned));
+            }
+        }
+        if let Err(error) = Arguments::try_parse_from(&words) {
+            assert!(!error.use_stderr(), "{line}: {error}");
+        }
+    }
+
+    fn globals(words: &[&str]) -> Globals {
+        let line = ["foedus"]
+            .into_iter()
+            .chain(words.iter().copied())
+            .chain(["status"]);
+        Arguments::try_parse_from(line)
+            .expect("a command line")
+            .globals
+    }
+
+    fn stored() -> Context {
+        Context {
+            server: "https://acme.example:7443".to_owned(),
+            token: "stored".to_owned(),
+            ..Context::default()
+        }
+    }
+
+    #[test]
+    fn what_is_given_comes_before_the_context() {
+        let settings = globals(&["--token", "given"])
+            .settings_with(Some(stored()))
+            .expect("fine");
+        assert_eq!(settings.token, "given");
+        assert_eq!(settings.server, Server::Tls("acme.example:7443".to_owned()));
+    }
+
+    #[test]
+    fn a_contexts_token_never_goes_to_another_server() {
+        let settings = globals(&["--server", "https://other.example:1"])
+            .settings_with(Some(stored()))
+            .expect("fine");
+        assert_eq!(settings.token, "");
+        let settings = globals(&["--server", "https://acme.example:7443"])
+            .settings_with(Some(stored()))
+            .expect("fine");
+        assert_eq!(settings.token, "stored");
+    }
+
+    #[test]
+    fn a_server_that_makes_no_sense_is_a_usage_error() {
+        let failure = globals(&["--server", "acme"])
+            .settings_with(None)
+            .expect_err("refused");
+        assert_eq!(failure.exit, Exit::Usage);
+    }
+
+    #[test]
+    fn an_idempotency_key_leaves_room_for_numbers() {
+        assert!(parse_idempotency_key("").is_err());
+        assert!(parse_idempotency_key(&"k".repeat(49)).is_err());
+        assert!(parse_idempotency_key(&"k".repeat(48)).is_ok());
+    }
+}

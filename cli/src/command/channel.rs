@@ -1,0 +1,596 @@
+//! `channel`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use foedus_proto::api::v1;
+
+use super::organisation::problem_page;
+use super::{Limit, collect, present, request, wording};
+use crate::connection::Session;
+use crate::failure::Failure;
+use crate::json;
+use crate::page::Page;
+use crate::printer::Printer;
+use crate::time::{self, Moment};
+
+/// `channel`
+#[derive(Debug, Subcommand)]
+pub enum ChannelCommand {
+    /// Open a local channel
+    #[command(
+        after_help = "Example:\n  foedus channel create launch --topic \"What we launch in May\""
+    )]
+    Create {
+        /// What to call it
+        name: String,
+        /// What it is about
+        #[arg(long, value_name = "TEXT")]
+        topic: Option<String>,
+        /// Only whom a member of it adds may find and join it
+        #[arg(long)]
+        private: bool,
+    },
+    /// Ask to share a channel with another organisation
+    Share(ShareArguments),
+    /// Show the channels
+    #[command(after_help = "Example:\n  foedus channel list --with globex.example")]
+    List {
+        /// Also those that have ended
+        #[arg(long)]
+        all: bool,
+        /// Only those shared with this partner
+        #[arg(long, value_name = "PARTNER")]
+        with: Option<String>,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show one channel, its organisations and how far behind they are
+    #[command(after_help = "Example:\n  foedus channel show launch")]
+    Show {
+        /// Its name or identifier
+        channel: String,
+    },
+    /// Give a channel another name; nobody outside learns it
+    #[command(after_help = "Example:\n  foedus channel rename launch acme-launch")]
+    Rename {
+        /// Its name or identifier
+        channel: String,
+        /// What to call it from now on
+        name: String,
+    },
+    /// Show who is in a channel, of all organisations
+    #[command(after_help = "Example:\n  foedus channel members launch")]
+    Members {
+        /// Its name or identifier
+        channel: String,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Become a member of a public channel
+    #[command(after_help = "Example:\n  foedus channel join launch")]
+    Join {
+        /// Its name or identifier
+        channel: String,
+    },
+    /// Stop being a member of a channel
+    #[command(after_help = "Example:\n  foedus channel leave launch")]
+    Leave {
+        /// Its name or identifier
+        channel: String,
+    },
+    /// Make somebody of this organisation a member of a channel
+    #[command(after_help = "Example:\n  foedus channel add launch anna")]
+    Add {
+        /// Its name or identifier
+        channel: String,
+        /// The name before the @ of the member's address
+        member: String,
+    },
+}
+
+/// `channel share`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  foedus channel share launch --with globex.example --project Launch --ends 2026-12-31T18:00:00Z\n  foedus channel share launch --with globex.example --ends 30d --capability post --capability react"
+)]
+pub struct ShareArguments {
+    /// Its name or identifier
+    channel: String,
+    /// A partner, or the handle of an organisation to invite
+    #[arg(long, value_name = "PARTNER")]
+    with: String,
+    /// The project that it is for
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// When it ends: 2026-12-31T18:00:00Z, +2h, 30d
+    #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
+    ends: Option<Moment>,
+    /// A right to grant; repeat it for more [default: post, thread, react, edit, retract]
+    #[arg(long = "capability", value_name = "NAME")]
+    capabilities: Vec<String>,
+    /// What the partner may do
+    #[arg(long, value_enum, value_name = "ACCESS", default_value = "full")]
+    access: AccessArgument,
+    /// What it is for, in one line
+    #[arg(long, value_name = "TEXT")]
+    purpose: Option<String>,
+    /// What becomes of the history at the end
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "keep")]
+    at_end: AtEndArgument,
+    /// What organisations that join later may read
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "all")]
+    newcomers: NewcomersArgument,
+    /// Share what was written before, too
+    #[arg(long)]
+    with_history: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AccessArgument {
+    /// Read and write
+    Full,
+    /// Write
+    PostOnly,
+    /// Read
+    ReadOnly,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AtEndArgument {
+    /// It stays readable
+    Keep,
+    /// It is erased
+    Erase,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum NewcomersArgument {
+    /// All
+    All,
+    /// What is written after they join
+    FromJoin,
+}
+
+pub async fn run(
+    command: ChannelCommand,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let mut client = session.channels();
+    match command {
+        ChannelCommand::Create {
+            name,
+            topic,
+            private,
+        } => {
+            let visibility = if private {
+                v1::Visibility::Private
+            } else {
+                v1::Visibility::Public
+            };
+            let request = v1::CreateChannelRequest {
+                name,
+                topic: topic.unwrap_or_default(),
+                visibility: visibility.into(),
+                idempotency_key: session.idempotency_key(),
+            };
+            let response = session.call(client.create_channel(request)).await?;
+            done("is open", response.channel, printer)
+        }
+        ChannelCommand::Share(arguments) => share(arguments, session, printer).await,
+        ChannelCommand::List { all, with, limit } => list(all, with, limit, session, printer).await,
+        ChannelCommand::Show { channel } => {
+            let response = session
+                .call(client.get_channel(v1::GetChannelRequest { channel }))
+                .await?;
+            let channel = present(response.channel)?;
+            printer.answer(&json::of(&channel), &page(&channel))
+        }
+        ChannelCommand::Rename { channel, name } => {
+            let request = v1::RenameChannelRequest { channel, name };
+            let response = session.call(client.rename_channel(request)).await?;
+            done("is its name from now on, here", response.channel, printer)
+        }
+        ChannelCommand::Members { channel, limit } => {
+            members(channel, limit, session, printer).await
+        }
+        ChannelCommand::Join { channel } => {
+            let request = v1::JoinChannelRequest {
+                channel,
+                idempotency_key: session.idempotency_key(),
+            };
+            let response = session.call(client.join_channel(request)).await?;
+            done("has you as a member", response.channel, printer)
+        }
+        ChannelCommand::Leave { channel } => {
+            let request = v1::LeaveChannelRequest {
+                channel,
+                idempotency_key: session.idempotency_key(),
+            };
+            let response = session.call(client.leave_channel(request)).await?;
+            done("no longer has you as a member", response.channel, printer)
+        }
+        ChannelCommand::Add { channel, member } => {
+            let what = format!("has {member} as a member");
+            let request = v1::AddChannelMemberRequest {
+                channel,
+                member,
+                idempotency_key: session.idempotency_key(),
+            };
+            let response = session.call(client.add_channel_member(request)).await?;
+            done(&what, response.channel, printer)
+        }
+    }
+}
+
+fn done(what: &str, channel: Option<v1::Channel>, printer: &mut Printer) -> Result<(), Failure> {
+    let channel = present(channel)?;
+    let page = Page::new().sentence(format!("{} {what}.", channel.name));
+    printer.answer(&json::of(&channel), &page)
+}
+
+async fn share(
+    arguments: ShareArguments,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let request = v1::ShareChannelRequest {
+        idempotency_key: session.idempotency_key(),
+        ..share_request(arguments)
+    };
+    let what = format!(
+        "The request to share {} with {}",
+        request.channel, request.partner
+    );
+    let response = session
+        .call(session.channels().share_channel(request))
+        .await?;
+    request::made(&present(response.request)?, &what, printer)
+}
+
+fn share_request(arguments: ShareArguments) -> v1::ShareChannelRequest {
+    let ShareArguments {
+        channel,
+        with,
+        project,
+        ends,
+        capabilities,
+        access,
+        purpose,
+        at_end,
+        newcomers,
+        with_history,
+    } = arguments;
+    let access = match access {
+        AccessArgument::Full => v1::Access::Full,
+        AccessArgument::PostOnly => v1::Access::PostOnly,
+        AccessArgument::ReadOnly => v1::Access::ReadOnly,
+    };
+    let at_end = match at_end {
+        AtEndArgument::Keep => v1::AtEnd::Keep,
+        AtEndArgument::Erase => v1::AtEnd::Erase,
+    };
+    let newcomers = match newcomers {
+        NewcomersArgument::All => v1::Newcomers::All,
+        NewcomersArgument::FromJoin => v1::Newcomers::FromJoin,
+    };
+    v1::ShareChannelRequest {
+        channel,
+        partner: with,
+        project: project.unwrap_or_default(),
+        ends_at: ends.map(Moment::resolve_now),
+        capabilities,
+        access: access.into(),
+        purpose: purpose.unwrap_or_default(),
+        at_end: at_end.into(),
+        newcomers: newcomers.into(),
+        with_history,
+        idempotency_key: String::new(),
+    }
+}
+
+async fn list(
+    all: bool,
+    with: Option<String>,
+    limit: Limit,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let partner = with.unwrap_or_default();
+    let mut client = session.channels();
+    let (channels, next_page_token) =
+        collect(limit.limit, String::new(), async |page_size, page_token| {
+            let request = v1::ListChannelsRequest {
+                include_ended: all,
+                partner: partner.clone(),
+                page_size,
+                page_token,
+            };
+            let page = session.call(client.list_channels(request)).await?;
+            Ok((page.channels, page.next_page_token))
+        })
+        .await?;
+    let response = v1::ListChannelsResponse {
+        channels,
+        next_page_token,
+    };
+    let rows = response.channels.iter().map(row).collect();
+    let page = Page::new().table(
+        &[
+            "CHANNEL",
+            "STATE",
+            "SHARED WITH",
+            "PROJECT",
+            "ENDS",
+            "MEMBERS",
+            "JOINED",
+        ],
+        rows,
+        "There are no channels.",
+    );
+    printer.answer(&json::of(&response), &page)
+}
+
+fn row(channel: &v1::Channel) -> Vec<String> {
+    let others: Vec<&str> = channel
+        .participants
+        .iter()
+        .filter(|participant| !participant.ours)
+        .map(|participant| participant.handle.as_str())
+        .collect();
+    vec![
+        channel.name.clone(),
+        state(channel),
+        others.join(", "),
+        channel.project.clone(),
+        time::show(channel.ended_at.as_ref().or(channel.ends_at.as_ref())),
+        channel.member_count.to_string(),
+        wording::yes(channel.joined),
+    ]
+}
+
+fn state(channel: &v1::Channel) -> String {
+    wording::value(channel.state().as_str_name(), "CHANNEL_STATE_")
+}
+
+fn page(channel: &v1::Channel) -> Page {
+    let held = match channel.held_entries {
+        0 => String::new(),
+        held => format!(
+            "{held}, the first until {}",
+            time::show(channel.held_until.as_ref())
+        ),
+    };
+    let ended = match time::show(channel.ended_at.as_ref()) {
+        at if at.is_empty() => at,
+        at => format!("{at} ({})", channel.end_cause),
+    };
+    let page = Page::new().heading(&channel.name).details([
+        ("channel", channel.channel_id.clone()),
+        ("topic", channel.topic.clone()),
+        ("state", state(channel)),
+        (
+            "visibility",
+            wording::value(channel.visibility().as_str_name(), "VISIBILITY_"),
+        ),
+        ("project", channel.project.clone()),
+        ("ends", time::show(channel.ends_at.as_ref())),
+        ("ended", ended),
+        (
+            "at the end",
+            wording::value(channel.at_end().as_str_name(), "AT_END_"),
+        ),
+        ("revision", wording::some(channel.revision.into())),
+        ("charter", channel.charter.clone()),
+        ("capabilities", channel.capabilities.join(", ")),
+        (
+            "newcomers read",
+            wording::value(channel.newcomers().as_str_name(), "NEWCOMERS_"),
+        ),
+        ("held entries", held),
+        ("members here", channel.member_count.to_string()),
+        ("joined", wording::yes(channel.joined)),
+        ("requests waiting", channel.requests_waiting.join(", ")),
+        ("created", time::show(channel.created_at.as_ref())),
+    ]);
+    let page = if channel.participants.is_empty() {
+        page
+    } else {
+        page.blank().then(participants_page(&channel.participants))
+    };
+    if channel.problems.is_empty() {
+        return page;
+    }
+    let page = page.blank().heading("Needs attention:");
+    channel
+        .problems
+        .iter()
+        .fold(page, |page, problem| page.then(problem_page(problem)))
+}
+
+fn participants_page(participants: &[v1::Participant]) -> Page {
+    let rows = participants
+        .iter()
+        .map(|participant| {
+            vec![
+                participant.handle.clone(),
+                role(participant),
+                wording::access(participant.access()),
+                if participant.consented {
+                    "yes"
+                } else {
+                    "not yet"
+                }
+                .to_owned(),
+                wording::link(participant.link_state()),
+                if participant.ours {
+                    String::new()
+                } else {
+                    time::show_or(participant.last_seen_at.as_ref(), "never")
+                },
+                if participant.ours {
+                    String::new()
+                } else {
+                    wording::lag(participant.lag.as_ref())
+                },
+            ]
+        })
+        .collect();
+    Page::new().table(
+        &[
+            "ORGANISATION",
+            "",
+            "ACCESS",
+            "AGREED",
+            "LINK",
+            "LAST SEEN",
+            "LAG",
+        ],
+        rows,
+        "",
+    )
+}
+
+fn role(participant: &v1::Participant) -> String {
+    let mut marks = Vec::new();
+    if participant.ours {
+        marks.push("us".to_owned());
+    }
+    if participant.host {
+        marks.push("host".to_owned());
+    }
+    if !participant.introduced_by.is_empty() {
+        marks.push(format!("introduced by {}", participant.introduced_by));
+    } else if !participant.ours && !participant.verified {
+        marks.push("unverified".to_owned());
+    }
+    marks.join(", ")
+}
+
+async fn members(
+    channel: String,
+    limit: Limit,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let mut client = session.channels();
+    let (members, next_page_token) =
+        collect(limit.limit, String::new(), async |page_size, page_token| {
+            let request = v1::ListChannelMembersRequest {
+                channel: channel.clone(),
+                page_size,
+                page_token,
+            };
+            let page = session.call(client.list_channel_members(request)).await?;
+            Ok((page.members, page.next_page_token))
+        })
+        .await?;
+    let response = v1::ListChannelMembersResponse {
+        members,
+        next_page_token,
+    };
+    let rows = response
+        .members
+        .iter()
+        .map(|member| {
+            vec![
+                wording::author(member.author.as_ref()),
+                time::show(member.joined_at.as_ref()),
+            ]
+        })
+        .collect();
+    let page = Page::new().table(&["MEMBER", "SINCE"], rows, "Nobody is in this channel.");
+    printer.answer(&json::of(&response), &page)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::arguments::Arguments;
+    use crate::command::Command;
+    use crate::page::Style;
+
+    #[test]
+    fn sharing_names_everything_that_is_asked_for() {
+        let line = [
+            "foedus",
+            "channel",
+            "share",
+            "launch",
+            "--with",
+            "globex.example",
+            "--project",
+            "Launch",
+            "--ends",
+            "2026-12-31T18:00:00Z",
+            "--access",
+            "read-only",
+            "--at-end",
+            "erase",
+            "--newcomers",
+            "from-join",
+            "--capability",
+            "post",
+            "--capability",
+            "react",
+        ];
+        let arguments = Arguments::try_parse_from(line).expect("a command line");
+        let Command::Channel(ChannelCommand::Share(share)) = arguments.command else {
+            panic!("another command: {:?}", arguments.command);
+        };
+        let request = share_request(share);
+        assert_eq!(request.partner, "globex.example");
+        assert_eq!(request.project, "Launch");
+        assert_eq!(request.ends_at.map(|at| at.seconds), Some(1_798_740_000));
+        assert_eq!(request.access(), v1::Access::ReadOnly);
+        assert_eq!(request.at_end(), v1::AtEnd::Erase);
+        assert_eq!(request.newcomers(), v1::Newcomers::FromJoin);
+        assert_eq!(request.capabilities, ["post", "react"]);
+    }
+
+    #[test]
+    fn a_shared_channel_shows_who_is_behind() {
+        let globex = v1::Participant {
+            handle: "globex.example".to_owned(),
+            access: v1::Access::Full.into(),
+            consented: true,
+            verified: true,
+            link_state: v1::LinkState::Down.into(),
+            lag: Some(v1::Lag {
+                unacknowledged_entries: 4,
+                ..v1::Lag::default()
+            }),
+            ..v1::Participant::default()
+        };
+        let channel = v1::Channel {
+            name: "launch".to_owned(),
+            state: v1::ChannelState::Open.into(),
+            participants: vec![
+                v1::Participant {
+                    handle: "acme.example".to_owned(),
+                    ours: true,
+                    host: true,
+                    consented: true,
+                    ..Default::default()
+                },
+                globex,
+            ],
+            ..v1::Channel::default()
+        };
+        let drawn = page(&channel).draw(Style::PLAIN);
+        let line = drawn
+            .lines()
+            .find(|line| line.contains("globex.example"))
+            .expect("a line");
+        assert!(
+            line.contains("down") && line.contains("4 not acknowledged") && line.contains("never"),
+            "{line}"
+        );
+        let line = drawn
+            .lines()
+            .find(|line| line.contains("acme.example"))
+            .expect("a line");
+        assert!(line.contains("us, host"), "{line}");
+    }
+}

@@ -1,0 +1,119 @@
+//! `invitation`.
+
+use clap::Subcommand;
+use foedus_proto::api::v1;
+
+use super::{Limit, collect, present, wording};
+use crate::connection::Session;
+use crate::failure::Failure;
+use crate::page::Page;
+use crate::printer::Printer;
+use crate::{json, time};
+
+/// `invitation`
+#[derive(Debug, Subcommand)]
+pub enum InvitationCommand {
+    /// Show the invitations that may still be accepted
+    #[command(after_help = "Example:\n  foedus invitation list --all")]
+    List {
+        /// Also those that were accepted, were revoked or lapsed
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Make an invitation worthless, at once
+    #[command(after_help = "Example:\n  foedus invitation revoke 9f86d081")]
+    Revoke {
+        /// The invitation, or how its identifier begins
+        invitation: String,
+    },
+}
+
+pub async fn run(
+    command: InvitationCommand,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    match command {
+        InvitationCommand::List { all, limit } => list(all, limit, session, printer).await,
+        InvitationCommand::Revoke { invitation } => revoke(invitation, session, printer).await,
+    }
+}
+
+async fn list(
+    all: bool,
+    limit: Limit,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let mut client = session.invitations();
+    let (invitations, next_page_token) =
+        collect(limit.limit, String::new(), async |page_size, page_token| {
+            let request = v1::ListInvitationsRequest {
+                include_closed: all,
+                page_size,
+                page_token,
+            };
+            let page = session.call(client.list_invitations(request)).await?;
+            Ok((page.invitations, page.next_page_token))
+        })
+        .await?;
+    let response = v1::ListInvitationsResponse {
+        invitations,
+        next_page_token,
+    };
+    let rows = response.invitations.iter().map(row).collect();
+    let page = Page::new().table(
+        &[
+            "INVITATION",
+            "STATE",
+            "FOR",
+            "CHANNEL",
+            "REQUEST",
+            "EXPIRES",
+            "ACCEPTED BY",
+        ],
+        rows,
+        "There are no invitations.",
+    );
+    printer.answer(&json::of(&response), &page)
+}
+
+fn row(invitation: &v1::Invitation) -> Vec<String> {
+    vec![
+        invitation.invitation_id.chars().take(12).collect(),
+        state(invitation),
+        if invitation.expected_handle.is_empty() {
+            "anybody".to_owned()
+        } else {
+            invitation.expected_handle.clone()
+        },
+        invitation.channel_name.clone(),
+        invitation.request.clone(),
+        time::show(invitation.expires_at.as_ref()),
+        invitation.accepted_by_handle.clone(),
+    ]
+}
+
+fn state(invitation: &v1::Invitation) -> String {
+    wording::value(invitation.state().as_str_name(), "INVITATION_STATE_")
+}
+
+async fn revoke(
+    invitation_id: String,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let request = v1::RevokeInvitationRequest { invitation_id };
+    let response = session
+        .call(session.invitations().revoke_invitation(request))
+        .await?;
+    let invitation = present(response.invitation)?;
+    let page = Page::new().sentence(format!(
+        "The invitation {} is {}.",
+        invitation.invitation_id,
+        state(&invitation)
+    ));
+    printer.answer(&json::of(&invitation), &page)
+}

@@ -1,0 +1,357 @@
+//! `project`.
+
+use clap::Subcommand;
+use foedus_proto::api::v1;
+
+use super::{Limit, collect, present, wording};
+use crate::connection::Session;
+use crate::failure::Failure;
+use crate::json;
+use crate::page::Page;
+use crate::printer::Printer;
+use crate::time::{self, Moment};
+
+/// `project`
+#[derive(Debug, Subcommand)]
+pub enum ProjectCommand {
+    /// Begin a project
+    #[command(after_help = "Example:\n  foedus project create Launch --ends 2026-12-31T18:00:00Z")]
+    Create {
+        /// Its name
+        name: String,
+        /// When it ends: 2026-12-31T18:00:00Z, +2h, 30d
+        #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
+        ends: Option<Moment>,
+    },
+    /// Show the projects
+    #[command(after_help = "Example:\n  foedus project list --all")]
+    List {
+        /// Also those that have ended
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show one project; after its end, what each side held and what did not arrive
+    #[command(after_help = "Example:\n  foedus project show Launch")]
+    Show {
+        /// Its name or identifier
+        project: String,
+    },
+    /// End a project and its channels now, for good
+    #[command(after_help = "Example:\n  foedus project end Launch --yes")]
+    End {
+        /// Its name or identifier
+        project: String,
+        /// Why, for the audit log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Do it; without this, only what would end is shown
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub async fn run(
+    command: ProjectCommand,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    match command {
+        ProjectCommand::Create { name, ends } => {
+            let request = v1::CreateProjectRequest {
+                name,
+                ends_at: ends.map(Moment::resolve_now),
+                idempotency_key: session.idempotency_key(),
+            };
+            let response = session
+                .call(session.projects().create_project(request))
+                .await?;
+            let project = present(response.project)?;
+            printer.answer(
+                &json::of(&project),
+                &Page::new().sentence(format!("{} has begun.", project.name)),
+            )
+        }
+        ProjectCommand::List { all, limit } => list(all, limit, session, printer).await,
+        ProjectCommand::Show { project } => {
+            let response = session
+                .call(
+                    session
+                        .projects()
+                        .get_project(v1::GetProjectRequest { project }),
+                )
+                .await?;
+            let page = page(&present(response.project.clone())?, &response.channel_ends);
+            printer.answer(&json::of(&response), &page)
+        }
+        ProjectCommand::End {
+            project,
+            reason,
+            yes,
+        } => end(project, reason, yes, session, printer).await,
+    }
+}
+
+async fn list(
+    all: bool,
+    limit: Limit,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let mut client = session.projects();
+    let (projects, next_page_token) =
+        collect(limit.limit, String::new(), async |page_size, page_token| {
+            let request = v1::ListProjectsRequest {
+                include_ended: all,
+                page_size,
+                page_token,
+            };
+            let page = session.call(client.list_projects(request)).await?;
+            Ok((page.projects, page.next_page_token))
+        })
+        .await?;
+    let response = v1::ListProjectsResponse {
+        projects,
+        next_page_token,
+    };
+    let rows = response
+        .projects
+        .iter()
+        .map(|project| {
+            vec![
+                project.name.clone(),
+                state(project),
+                time::show_or(project.ends_at.as_ref(), "no date"),
+                project.channels.join(", "),
+                project.partners.join(", "),
+            ]
+        })
+        .collect();
+    let page = Page::new().table(
+        &["PROJECT", "STATE", "ENDS", "CHANNELS", "PARTNERS"],
+        rows,
+        "There are no projects.",
+    );
+    printer.answer(&json::of(&response), &page)
+}
+
+fn state(project: &v1::Project) -> String {
+    wording::value(project.state().as_str_name(), "PROJECT_STATE_")
+}
+
+fn page(project: &v1::Project, ends: &[v1::ChannelEnd]) -> Page {
+    let page = Page::new().heading(&project.name).details([
+        ("project", project.project_id.clone()),
+        ("state", state(project)),
+        (
+            if project.state() == v1::ProjectState::Ended {
+                "ended"
+            } else {
+                "ends"
+            },
+            time::show(project.ends_at.as_ref()),
+        ),
+        ("began", time::show(project.created_at.as_ref())),
+        ("channels", project.channels.join(", ")),
+        ("partners", project.partners.join(", ")),
+    ]);
+    ends.iter()
+        .filter(|end| end.ended)
+        .fold(page, |page, end| page.blank().then(end_page(end)))
+}
+
+fn end_page(end: &v1::ChannelEnd) -> Page {
+    let rows = end
+        .records
+        .iter()
+        .flat_map(|record| record.logs.iter().map(move |log| (record, log)))
+        .map(|(record, log)| {
+            vec![
+                if record.ours {
+                    format!("{} (us)", record.handle)
+                } else {
+                    record.handle.clone()
+                },
+                log.origin_handle.clone(),
+                wording::short_reference(&log.incarnation_id),
+                log.size.to_string(),
+                log.root.chars().take(16).collect(),
+            ]
+        })
+        .collect();
+    let page = Page::new().heading(format!("Disconnect records of {}", end.channel_name));
+    let page = end.records.iter().fold(page, |page, record| {
+        let who = if record.ours {
+            format!("{} (us)", record.handle)
+        } else {
+            record.handle.clone()
+        };
+        page.sentence(format!(
+            "{who} stopped at {} ({})",
+            time::show(record.at.as_ref()),
+            record.cause
+        ))
+    });
+    let page = page.table(
+        &["HELD BY", "LOG OF", "INCARNATION", "ENTRIES", "ROOT"],
+        rows,
+        "There are no records yet.",
+    );
+    page.then(difference_page(end))
+}
+
+fn difference_page(end: &v1::ChannelEnd) -> Page {
+    let page = Page::new();
+    let page = if end.records_missing.is_empty() {
+        page
+    } else {
+        page.sentence(format!(
+            "Still to come: the record of {}.",
+            end.records_missing.join(", ")
+        ))
+    };
+    match end.reconciliation() {
+        v1::Reconciliation::Equal => page.sentence("Difference: none. Everything arrived."),
+        v1::Reconciliation::Different => {
+            let page = page.sentence("Difference:");
+            end.differences.iter().fold(page, |page, difference| {
+                page.sentence(difference_words(difference))
+            })
+        }
+        v1::Reconciliation::Waiting | v1::Reconciliation::Unspecified => {
+            page.sentence("Difference: not known until all records are here.")
+        }
+    }
+}
+
+fn difference_words(difference: &v1::LogDifference) -> String {
+    let v1::LogDifference {
+        origin_handle,
+        incarnation_id,
+        our_size,
+        their_handle,
+        their_size,
+        forked,
+        ..
+    } = difference;
+    let log = format!(
+        "the log of {origin_handle} ({})",
+        wording::short_reference(incarnation_id)
+    );
+    if *forked {
+        return format!(
+            "- {log} forked: we and {their_handle} hold {our_size} entries each, and not the same ones"
+        );
+    }
+    let (who, count) = if their_size < our_size {
+        (format!("at {their_handle}"), our_size - their_size)
+    } else {
+        ("here".to_owned(), their_size - our_size)
+    };
+    format!(
+        "- of {log}, the last {count} did not arrive {who} (we hold {our_size}, {their_handle} {their_size})"
+    )
+}
+
+async fn end(
+    project: String,
+    reason: Option<String>,
+    yes: bool,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    if !yes {
+        let request = v1::GetProjectRequest {
+            project: project.clone(),
+        };
+        let response = session
+            .call(session.projects().get_project(request))
+            .await?;
+        let found = present(response.project)?;
+        return Err(Failure::usage(
+            format!(
+                "nothing was done: the end of {} is for good, and so is that of its channels ({})",
+                found.name,
+                found.channels.join(", ")
+            ),
+            "repeat it with --yes",
+        ));
+    }
+    let request = v1::EndProjectRequest {
+        project,
+        reason: reason.unwrap_or_default(),
+        idempotency_key: session.idempotency_key(),
+    };
+    let response = session
+        .call(session.projects().end_project(request))
+        .await?;
+    let project = present(response.project)?;
+    let page = Page::new()
+        .sentence(format!("{} is {}.", project.name, state(&project)))
+        .sentence(format!(
+            "What each side held:  foedus project show {}",
+            project.name
+        ));
+    printer.answer(&json::of(&project), &page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Style;
+
+    fn ended(reconciliation: v1::Reconciliation, differences: Vec<v1::LogDifference>) -> String {
+        let end = v1::ChannelEnd {
+            channel_name: "launch".to_owned(),
+            ended: true,
+            reconciliation: reconciliation.into(),
+            differences,
+            ..v1::ChannelEnd::default()
+        };
+        page(&v1::Project::default(), &[end]).draw(Style::PLAIN)
+    }
+
+    #[test]
+    fn no_difference_is_said_to_be_none() {
+        assert!(
+            ended(v1::Reconciliation::Equal, Vec::new())
+                .contains("Difference: none. Everything arrived.")
+        );
+        assert!(
+            ended(v1::Reconciliation::Waiting, Vec::new())
+                .contains("not known until all records are here")
+        );
+    }
+
+    #[test]
+    fn what_did_not_arrive_is_counted() {
+        let difference = v1::LogDifference {
+            origin_handle: "acme.example".to_owned(),
+            incarnation_id: "inc_abcdefghijkl".to_owned(),
+            our_size: 10,
+            their_handle: "globex.example".to_owned(),
+            their_size: 7,
+            ..v1::LogDifference::default()
+        };
+        let drawn = ended(v1::Reconciliation::Different, vec![difference.clone()]);
+        assert!(
+            drawn.contains(
+                "the last 3 did not arrive at globex.example (we hold 10, globex.example 7)"
+            ),
+            "{drawn}"
+        );
+        let missing = v1::LogDifference {
+            our_size: 7,
+            their_size: 10,
+            ..difference.clone()
+        };
+        assert!(difference_words(&missing).contains("the last 3 did not arrive here"));
+        let forked = v1::LogDifference {
+            their_size: 10,
+            forked: true,
+            ..difference
+        };
+        assert!(difference_words(&forked).contains("forked"));
+    }
+}

@@ -1,0 +1,411 @@
+//! `request`.
+
+use clap::Subcommand;
+use foedus_proto::api::v1;
+use serde_json::json;
+
+use super::{Limit, collect, present, wording};
+use crate::connection::Session;
+use crate::failure::Failure;
+use crate::page::Page;
+use crate::printer::Printer;
+use crate::time;
+
+/// `request`
+#[derive(Debug, Subcommand)]
+pub enum RequestCommand {
+    /// Show the requests that wait
+    #[command(after_help = "Example:\n  foedus request list --all")]
+    List {
+        /// Also those that are decided
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show one request, and what it needs
+    #[command(after_help = "Example:\n  foedus request show REQ-0042")]
+    Show {
+        /// Its number
+        #[arg(value_parser = parse_number)]
+        request: u32,
+    },
+    /// Say yes
+    #[command(
+        after_help = "Example:\n  foedus request approve REQ-0042 --words \"oak river cat lamp moon stone\" --channel acme-launch"
+    )]
+    Approve {
+        /// Its number
+        #[arg(value_parser = parse_number)]
+        request: u32,
+        /// For a peer request: the six words, as the partner's administrator reads them out
+        #[arg(long, value_name = "WORDS", value_parser = parse_words)]
+        words: Option<String>,
+        /// What to call the channel here, when the request brings one
+        #[arg(long, value_name = "NAME")]
+        channel: Option<String>,
+    },
+    /// Say no
+    #[command(
+        after_help = "Example:\n  foedus request decline REQ-0042 --reason \"ask again in January\""
+    )]
+    Decline {
+        /// Its number
+        #[arg(value_parser = parse_number)]
+        request: u32,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+}
+
+/// Reads `REQ-0042` or `42`.
+fn parse_number(text: &str) -> Result<u32, String> {
+    let digits = match text.get(..4) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("REQ-") => &text[4..],
+        _ => text,
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    match digits.parse() {
+        Ok(number) if is_number && number > 0 => Ok(number),
+        _ => Err("expected the number of a request, such as REQ-0042".to_owned()),
+    }
+}
+
+/// Reads six words, however they are separated and capitalised.
+pub fn parse_words(text: &str) -> Result<String, String> {
+    let words: Vec<String> = text
+        .split(|character: char| !character.is_alphabetic())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    if words.len() == 6 {
+        Ok(words.join(" "))
+    } else {
+        Err(format!("expected six words, found {}", words.len()))
+    }
+}
+
+pub async fn run(
+    command: RequestCommand,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    match command {
+        RequestCommand::List { all, limit } => list(all, limit, session, printer).await,
+        RequestCommand::Show { request } => show(request, session, printer).await,
+        RequestCommand::Approve {
+            request,
+            words,
+            channel,
+        } => approve(request, words, channel, session, printer).await,
+        RequestCommand::Decline { request, reason } => {
+            decline(request, reason, session, printer).await
+        }
+    }
+}
+
+async fn list(
+    all: bool,
+    limit: Limit,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let state = if all {
+        v1::RequestState::Unspecified
+    } else {
+        v1::RequestState::Waiting
+    };
+    let mut client = session.requests();
+    let (requests, next_page_token) =
+        collect(limit.limit, String::new(), async |page_size, page_token| {
+            let request = v1::ListRequestsRequest {
+                state: state.into(),
+                page_size,
+                page_token,
+            };
+            let page = session.call(client.list_requests(request)).await?;
+            Ok((page.requests, page.next_page_token))
+        })
+        .await?;
+    let response = v1::ListRequestsResponse {
+        requests,
+        next_page_token,
+    };
+    let rows = response.requests.iter().map(row).collect();
+    let page = Page::new().table(
+        &[
+            "REQUEST", "KIND", "STATE", "PARTNER", "CHANNEL", "PROJECT", "ENDS", "ASKED BY",
+        ],
+        rows,
+        if all {
+            "There are no requests."
+        } else {
+            "No request waits."
+        },
+    );
+    printer.answer(&crate::json::of(&response), &page)
+}
+
+fn row(request: &v1::Request) -> Vec<String> {
+    vec![
+        request.name.clone(),
+        kind(request),
+        state(request),
+        request.partner_handle.clone(),
+        request.channel_name.clone(),
+        request.project.clone(),
+        time::show(request.ends_at.as_ref()),
+        request.requester.clone(),
+    ]
+}
+
+fn kind(request: &v1::Request) -> String {
+    wording::value(request.kind().as_str_name(), "REQUEST_KIND_")
+}
+
+fn state(request: &v1::Request) -> String {
+    wording::value(request.state().as_str_name(), "REQUEST_STATE_")
+}
+
+async fn show(number: u32, session: &Session, printer: &mut Printer) -> Result<(), Failure> {
+    let response = session
+        .call(
+            session
+                .requests()
+                .get_request(v1::GetRequestRequest { number }),
+        )
+        .await?;
+    let request = present(response.request)?;
+    printer.answer(&crate::json::of(&request), &page(&request))
+}
+
+/// A request with all that is known of it, and what to do.
+pub fn page(request: &v1::Request) -> Page {
+    let page = Page::new()
+        .heading(format!("{}: {}", request.name, kind(request)))
+        .details([
+            ("state", state(request)),
+            ("partner", request.partner_handle.clone()),
+            ("organisation", request.partner_organisation_id.clone()),
+            ("channel", request.channel_name.clone()),
+            ("project", request.project.clone()),
+            ("ends", time::show(request.ends_at.as_ref())),
+            ("capabilities", request.capabilities.join(", ")),
+            ("access", wording::access(request.access())),
+            ("purpose", request.purpose.clone()),
+            ("asked by", request.requester.clone()),
+            ("asked", time::show(request.created_at.as_ref())),
+            ("lapses", time::show(request.expires_at.as_ref())),
+            ("decided by", request.decided_by.clone()),
+            ("decided", time::show(request.decided_at.as_ref())),
+            ("declined because", request.decline_reason.clone()),
+            ("invitation", request.invitation_id.clone()),
+        ]);
+    let page = page.then(words_page(request));
+    let page = if request.reply_text.is_empty() {
+        page
+    } else {
+        page.blank()
+            .sentence("The inviter could not be reached. Send its administrator this reply, for `foedus partner confirm`:")
+            .sentence(&request.reply_text)
+    };
+    page.sentence_if(next_step(request))
+}
+
+fn next_step(request: &v1::Request) -> String {
+    if request.next_step.is_empty() {
+        String::new()
+    } else {
+        format!("Next: {}", request.next_step)
+    }
+}
+
+/// The six words of a peer request that waits, and what to do with them.
+fn words_page(request: &v1::Request) -> Page {
+    if request.words.is_empty() || request.state() != v1::RequestState::Waiting {
+        return Page::new();
+    }
+    let partner = if request.partner_handle.is_empty() {
+        "the partner"
+    } else {
+        &request.partner_handle
+    };
+    let page = Page::new()
+        .blank()
+        .heading(format!("Six words:  {}", request.words.join(" ")))
+        .blank()
+        .sentence(format!(
+            "Telephone the administrator of {partner}, at a number that you knew before. Let them read out their six words."
+        ))
+        .sentence("If they are the same as these, and only then, the organisation is who it says it is; then:");
+    let channel =
+        if request.channel_id.is_empty() || request.pairing_side() != v1::PairingSide::Invitee {
+            ""
+        } else {
+            " --channel NAME"
+        };
+    page.sentence(format!(
+        "  foedus request approve {} --words \"...\"{channel}",
+        request.name
+    ))
+    .sentence(format!(
+        "If they differ, somebody is in between:  foedus request decline {}",
+        request.name
+    ))
+}
+
+async fn approve(
+    number: u32,
+    words: Option<String>,
+    channel: Option<String>,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let call = v1::ApproveRequestRequest {
+        number,
+        words: words.unwrap_or_default(),
+        channel_name: channel.unwrap_or_default(),
+        idempotency_key: session.idempotency_key(),
+    };
+    let response = session
+        .call(session.requests().approve_request(call))
+        .await?;
+    let request = present(response.request.clone())?;
+    let page = Page::new()
+        .sentence(format!("{} is {}.", request.name, state(&request)))
+        .then(invitation_page(&request, &response))
+        .sentence_if(next_step(&request));
+    printer.answer(&crate::json::of(&response), &page)
+}
+
+fn invitation_page(request: &v1::Request, response: &v1::ApproveRequestResponse) -> Page {
+    if response.invitation_text.is_empty() {
+        return Page::new();
+    }
+    let partner = if request.partner_handle.is_empty() {
+        "the partner"
+    } else {
+        &request.partner_handle
+    };
+    Page::new()
+        .sentence(format!(
+            "Send this invitation to the administrator of {partner}, by a way that you trust. It can be used once, until {}:",
+            time::show(response.invitation_expires_at.as_ref())
+        ))
+        .blank()
+        .sentence(&response.invitation_text)
+        .blank()
+        .sentence("They type:  foedus partner accept INVITATION")
+}
+
+async fn decline(
+    number: u32,
+    reason: Option<String>,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let call = v1::DeclineRequestRequest {
+        number,
+        reason: reason.unwrap_or_default(),
+        idempotency_key: session.idempotency_key(),
+    };
+    let response = session
+        .call(session.requests().decline_request(call))
+        .await?;
+    let request = present(response.request)?;
+    let page = Page::new()
+        .sentence(format!("{} is {}.", request.name, state(&request)))
+        .sentence_if(next_step(&request));
+    printer.answer(&crate::json::of(&request), &page)
+}
+
+/// A request that was just made.
+pub fn made(request: &v1::Request, what: &str, printer: &mut Printer) -> Result<(), Failure> {
+    let step = if request.next_step.is_empty() {
+        format!(
+            "An administrator says yes with:  foedus request approve {}",
+            request.name
+        )
+    } else {
+        next_step(request)
+    };
+    let page = Page::new()
+        .sentence(format!("{what} is {}, {}.", request.name, state(request)))
+        .sentence(step);
+    printer.answer(&json!({ "request": crate::json::of(request) }), &page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Style;
+
+    #[test]
+    fn a_request_is_named_by_its_number() {
+        for text in ["42", "REQ-0042", "req-42"] {
+            assert_eq!(parse_number(text), Ok(42));
+        }
+        for text in ["", "0", "REQ-", "REQ-x", "+1", "-1", "99999999999", "ÄÖÜ-1"] {
+            assert!(parse_number(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn six_words_are_read_as_people_write_them() {
+        let expected = Ok("oak river cat lamp moon stone".to_owned());
+        assert_eq!(parse_words("oak river cat lamp moon stone"), expected);
+        assert_eq!(
+            parse_words(" Oak, RIVER,\ncat - lamp\tmoon stone. "),
+            expected
+        );
+        assert_eq!(
+            parse_words("oak river"),
+            Err("expected six words, found 2".to_owned())
+        );
+        assert!(parse_words("").is_err());
+    }
+
+    fn peer_request() -> v1::Request {
+        v1::Request {
+            number: 7,
+            name: "REQ-0007".to_owned(),
+            kind: v1::RequestKind::Peer.into(),
+            state: v1::RequestState::Waiting.into(),
+            partner_handle: "acme.example".to_owned(),
+            channel_id: "chan_x".to_owned(),
+            pairing_side: v1::PairingSide::Invitee.into(),
+            words: ["oak", "river", "cat", "lamp", "moon", "stone"]
+                .map(str::to_owned)
+                .to_vec(),
+            ..v1::Request::default()
+        }
+    }
+
+    #[test]
+    fn a_waiting_peer_request_asks_for_the_words_to_be_compared() {
+        let drawn = page(&peer_request()).draw(Style::PLAIN);
+        assert!(drawn.contains("oak river cat lamp moon stone"), "{drawn}");
+        assert!(
+            drawn.contains("Telephone the administrator of acme.example"),
+            "{drawn}"
+        );
+        assert!(
+            drawn.contains("foedus request approve REQ-0007 --words \"...\" --channel NAME"),
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn a_decided_request_does_not() {
+        let decided = v1::Request {
+            state: v1::RequestState::Approved.into(),
+            ..peer_request()
+        };
+        let drawn = page(&decided).draw(Style::PLAIN);
+        assert!(
+            !drawn.contains("oak") && !drawn.contains("--words"),
+            "{drawn}"
+        );
+    }
+}

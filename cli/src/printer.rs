@@ -1,0 +1,195 @@
+//! The only place that writes to standard output and standard error.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::failure::{Exit, Failure};
+use crate::page::{Page, Style};
+use crate::sanitize;
+
+/// For whom the output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Human,
+    /// For programs: one JSON object, or one to a line.
+    Json,
+}
+
+/// Writes what commands have to say.
+#[derive(Debug)]
+pub struct Printer {
+    output: Output,
+    style: Style,
+}
+
+impl Printer {
+    /// A printer for `output`; plain when standard output is no terminal or `NO_COLOR` is set.
+    pub fn new(output: Output) -> Self {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            output,
+            style: Style {
+                terminal: io::stdout().is_terminal() && !no_color,
+            },
+        }
+    }
+
+    /// Whether the output is for people.
+    pub fn is_human(&self) -> bool {
+        self.output == Output::Human
+    }
+
+    /// Writes the answer of a command: the page for people, the object for programs.
+    pub fn answer(&mut self, json: &Value, page: &Page) -> Result<(), Failure> {
+        match self.output {
+            Output::Human => self.page(page),
+            Output::Json => {
+                let text =
+                    serde_json::to_string_pretty(json).expect("a JSON value can be serialised");
+                write(&format!("{}\n", sanitize::json(&text)))
+            }
+        }
+    }
+
+    /// Writes one item of a stream: the page for people, one line for programs.
+    pub fn item(&mut self, json: &Value, page: &Page) -> Result<(), Failure> {
+        match self.output {
+            Output::Human => self.page(page),
+            Output::Json => write(&format!("{}\n", sanitize::json(&json.to_string()))),
+        }
+    }
+
+    /// Writes a script of our own making, as it is.
+    pub fn script(&mut self, script: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout
+            .write_all(script)
+            .and_then(|()| stdout.flush())
+            .map_err(|source| Failure::io("cannot write to standard output", &source))
+    }
+
+    /// Says something beside the output, to people only.
+    pub fn note(&mut self, text: &str) {
+        if self.is_human() {
+            to_stderr(&format!("{}\n", sanitize::line(text)));
+        }
+    }
+
+    /// Says why the command failed.
+    pub fn failure(&mut self, failure: &Failure) {
+        match self.output {
+            Output::Human => to_stderr(&failure_page(failure).draw(Style { terminal: false })),
+            Output::Json => to_stderr(&format!(
+                "{}\n",
+                sanitize::json(&failure_json(failure).to_string())
+            )),
+        }
+    }
+
+    fn page(&self, page: &Page) -> Result<(), Failure> {
+        write(&page.draw(self.style))
+    }
+}
+
+/// One write for the whole, so that a reader sees all of it or, if we are killed, none.
+fn write(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|source| Failure::io("cannot write to standard output", &source))
+}
+
+fn to_stderr(text: &str) {
+    // When standard error is closed, nobody is left to be told.
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
+fn failure_page(failure: &Failure) -> Page {
+    let Failure {
+        exit: _,
+        what,
+        reason,
+        rule,
+        fix,
+        ..
+    } = failure;
+    let rule = match (reason.as_str(), rule.as_str()) {
+        (reason, "") => reason.to_owned(),
+        ("", rule) => rule.to_owned(),
+        (reason, rule) => format!("{reason} ({rule})"),
+    };
+    Page::new().details([
+        ("error:", what.clone()),
+        ("rule:", rule),
+        ("to do:", fix.clone()),
+    ])
+}
+
+fn failure_json(failure: &Failure) -> Value {
+    let Failure {
+        exit,
+        what,
+        reason,
+        rule,
+        fix,
+        outcome_unknown,
+        ..
+    } = failure;
+    json!({
+        "error": {
+            "message": what,
+            "reason": reason,
+            "rule": rule,
+            "fix": fix,
+            "outcome_unknown": outcome_unknown,
+            "exit_code": exit_number(*exit),
+        }
+    })
+}
+
+fn exit_number(exit: Exit) -> u8 {
+    exit as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> Failure {
+        Failure {
+            reason: "CHANNEL_ENDED".to_owned(),
+            rule: "channel.end".to_owned(),
+            ..Failure::new(
+                Exit::Refused,
+                "the channel has ended\u{1b}[2J",
+                "ask to extend it",
+            )
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told_in_three_lines() {
+        assert_eq!(
+            failure_page(&refused()).draw(Style::PLAIN),
+            "error:  the channel has ended\\u{1b}[2J\n\
+             rule:   CHANNEL_ENDED (channel.end)\n\
+             to do:  ask to extend it\n"
+        );
+        let bare = Failure::new(Exit::InputOutput, "cannot write", "");
+        assert_eq!(
+            failure_page(&bare).draw(Style::PLAIN),
+            "error:  cannot write\n"
+        );
+    }
+
+    #[test]
+    fn a_failure_is_one_object_for_programs() {
+        let json = failure_json(&refused());
+        assert_eq!(json["error"]["reason"], "CHANNEL_ENDED");
+        assert_eq!(json["error"]["exit_code"], 77);
+    }
+}
