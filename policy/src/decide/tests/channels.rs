@@ -1,0 +1,368 @@
+//! Refusals about channels: opening, joining, sharing, writing, ending.
+
+use super::*;
+
+pub(super) fn about_channels() -> Rows {
+    let mut rows = Rows::default();
+    let mut world = World::acme();
+    let (anna, bob) = (world.anna(), world.add("bob", false));
+    let open = world.channel(member(anna), "open", false);
+    let closed = world.channel(member(anna), "closed", true);
+    let nowhere = ChannelId([0; 32]);
+    rows.deny(
+        &world,
+        member(bob),
+        create_channel("open", false),
+        Reason::NameTaken,
+    );
+    rows.deny(
+        &world,
+        member(bob),
+        create_channel("Open", false),
+        Reason::NameInvalid,
+    );
+    rows.deny(
+        &world,
+        with(bob, true, false, true),
+        create_channel("x", false),
+        Reason::ScopeMissing,
+    );
+    let topic = Action::CreateChannel {
+        name: "x".into(),
+        topic: "a\nb".into(),
+        private: true,
+    };
+    rows.deny(&world, member(bob), topic, Reason::TextInvalid);
+    let rename = |channel, name: &str| Action::RenameChannel {
+        channel,
+        name: name.into(),
+    };
+    rows.deny(
+        &world,
+        member(bob),
+        rename(open, "mine"),
+        Reason::NotInChannel,
+    );
+    rows.deny(
+        &world,
+        member(anna),
+        rename(open, "closed"),
+        Reason::NameTaken,
+    );
+    rows.deny(
+        &world,
+        member(anna),
+        rename(nowhere, "x"),
+        Reason::ChannelUnknown,
+    );
+    permit(&world, member(anna), rename(open, "open"));
+    let join = |channel| Action::JoinChannel { channel };
+    permit(&world, member(bob), join(open));
+    rows.deny(&world, member(bob), join(closed), Reason::ChannelNotPublic);
+    rows.deny(&world, OPERATOR, join(open), Reason::MemberNeeded);
+    rows.deny(
+        &world,
+        member(bob),
+        Action::LeaveChannel { channel: open },
+        Reason::NotInChannel,
+    );
+    let add = |channel, member| Action::AddChannelMember { channel, member };
+    rows.deny(&world, member(bob), add(closed, bob), Reason::NotInChannel);
+    rows.deny(
+        &world,
+        member(anna),
+        add(closed, MemberId([0; 16])),
+        Reason::MemberUnknown,
+    );
+    permit(&world, OPERATOR, add(closed, bob));
+    let read = |channel| Action::Read { channel };
+    permit(&world, member(bob), read(open));
+    permit(&world, OPERATOR, read(open));
+    rows.deny(&world, member(bob), read(closed), Reason::NotInChannel);
+    rows.deny(&world, OPERATOR, read(closed), Reason::NotInChannel);
+    rows.deny(&world, GLOBEX_KEY, read(open), Reason::NotForPartners);
+    rows.deny(
+        &world,
+        with(anna, false, true, true),
+        read(open),
+        Reason::ScopeMissing,
+    );
+    let end = |channel, cause| Action::EndChannel { channel, cause };
+    rows.deny(
+        &world,
+        OPERATOR,
+        end(open, EndCause::Termination),
+        Reason::ChannelNotShared,
+    );
+    let project = ProjectId([0; 16]);
+    rows.deny(
+        &world,
+        OPERATOR,
+        Action::EndProject { project },
+        Reason::ProjectUnknown,
+    );
+
+    let direct = Channel {
+        visibility: Visibility::Direct,
+        ..world.state.channels()[&open].clone()
+    };
+    world.state.put(Record::Channel(open, direct));
+    rows.deny(&world, OPERATOR, add(open, bob), Reason::ChannelDirect);
+    rows.deny(
+        &world,
+        OPERATOR,
+        share(open, "globex.example", None),
+        Reason::ChannelDirect,
+    );
+    rows
+}
+
+pub(super) fn about_writing() -> Rows {
+    let mut rows = Rows::default();
+    let mut world = World::acme();
+    let (anna, bob) = (world.anna(), world.add("bob", false));
+    let write = |channel, capability, charter| Action::Write {
+        channel,
+        capability,
+        charter,
+    };
+    let local = world.channel(member(anna), "local", false);
+    permit(&world, member(anna), write(local, Capability::File, None));
+    rows.deny(
+        &world,
+        member(bob),
+        write(local, Capability::Post, None),
+        Reason::NotInChannel,
+    );
+    rows.deny(
+        &world,
+        OPERATOR,
+        write(local, Capability::Post, None),
+        Reason::MemberNeeded,
+    );
+    let custom = write(local, Capability::Custom, None);
+    rows.deny(&world, member(anna), custom, Reason::CapabilityNotGranted);
+
+    let channel = world.shared("launch", "globex.example", GLOBEX);
+    let facts = |access| {
+        Some(CharterFacts {
+            access,
+            capabilities: capabilities(),
+        })
+    };
+    let post = write(channel, Capability::Post, facts(Access::Full));
+    permit(&world, member(anna), post.clone());
+    permit(
+        &world,
+        member(anna),
+        write(channel, Capability::Post, facts(Access::PostOnly)),
+    );
+    let read_only = write(channel, Capability::Post, facts(Access::ReadOnly));
+    rows.deny(&world, member(anna), read_only, Reason::AccessReadOnly);
+    let react = write(channel, Capability::React, facts(Access::Full));
+    rows.deny(&world, member(anna), react, Reason::CapabilityNotGranted);
+    rows.deny(
+        &world,
+        member(anna),
+        write(channel, Capability::Post, None),
+        Reason::ChannelNotSealed,
+    );
+    rows.deny(&world, GLOBEX_KEY, post.clone(), Reason::NotForPartners);
+    rows.deny(&world, Actor::System, post.clone(), Reason::PeopleOnly);
+    rows.deny(&world, member(bob), post.clone(), Reason::NotInChannel);
+
+    world.must(OPERATOR, Action::SuspendPartner { partner: GLOBEX });
+    rows.deny(&world, member(anna), post.clone(), Reason::PartnerSuspended);
+    world.must(OPERATOR, Action::ResumePartner { partner: GLOBEX });
+    let end = |cause| Action::EndChannel { channel, cause };
+    rows.deny(
+        &world,
+        OPERATOR,
+        end(EndCause::Withdrawal),
+        Reason::CauseInvalid,
+    );
+    rows.deny(&world, OPERATOR, end(EndCause::End), Reason::CauseInvalid);
+    rows.deny(
+        &world,
+        Actor::System,
+        end(EndCause::End),
+        Reason::EndNotReached,
+    );
+    rows.deny(
+        &world,
+        member(bob),
+        end(EndCause::Termination),
+        Reason::NotAdministrator,
+    );
+    let project = world
+        .state
+        .project_named("Launch")
+        .expect("sharing made it");
+    rows.deny(
+        &world,
+        Actor::System,
+        Action::EndProject { project },
+        Reason::EndNotReached,
+    );
+    world.must(OPERATOR, end(EndCause::Termination));
+    rows.deny(&world, member(anna), post, Reason::ChannelEnded);
+    rows.deny(
+        &world,
+        member(bob),
+        Action::JoinChannel { channel },
+        Reason::ChannelEnded,
+    );
+    rows.deny(
+        &world,
+        member(anna),
+        share(channel, "globex.example", None),
+        Reason::ChannelShared,
+    );
+    rows
+}
+
+pub(super) fn about_sharing() -> Rows {
+    let mut rows = Rows::default();
+    let mut world = World::acme();
+    let (anna, bob) = (world.anna(), world.add("bob", false));
+    let channel = world.channel(member(anna), "launch", false);
+    let globex = |world: &World| share(channel, "globex.example", world.soon());
+    rows.deny(&world, member(bob), globex(&world), Reason::NotInChannel);
+    rows.deny(
+        &world,
+        member(anna),
+        share(channel, "Globex", None),
+        Reason::HandleInvalid,
+    );
+    rows.deny(
+        &world,
+        member(anna),
+        share(channel, "acme.example", None),
+        Reason::HandleTaken,
+    );
+    rows.deny(
+        &world,
+        member(anna),
+        share(channel, "globex.example", Some(world.now)),
+        Reason::EndInPast,
+    );
+    let number = world.requested(member(anna), globex(&world));
+    rows.deny(&world, member(anna), globex(&world), Reason::RequestExists);
+    rows.deny(
+        &world,
+        member(bob),
+        Action::WithdrawRequest { number },
+        Reason::RequestNotYours,
+    );
+    rows.deny(
+        &world,
+        member(bob),
+        approve(number, None, None),
+        Reason::NotAdministrator,
+    );
+    rows.deny(
+        &world,
+        GLOBEX_KEY,
+        approve(number, None, None),
+        Reason::NotForPartners,
+    );
+    rows.deny(
+        &world,
+        OPERATOR,
+        approve(RequestNumber(99), None, None),
+        Reason::RequestUnknown,
+    );
+    // The only administrator may approve her own; with another one there, that one has to.
+    permit(&world, member(anna), approve(number, None, None));
+    let carl = world.add("carl", true);
+    rows.deny(
+        &world,
+        member(anna),
+        approve(number, None, None),
+        Reason::RequestOwn,
+    );
+    permit(&world, member(carl), approve(number, None, None));
+    let decline = |reason: &str| Action::DeclineRequest {
+        number,
+        reason: reason.into(),
+    };
+    rows.deny(&world, OPERATOR, decline("\u{1b}[2J"), Reason::TextInvalid);
+    let mut late = world.clone();
+    late.now = late.now.plus_millis(31 * DAY);
+    rows.deny(
+        &late,
+        OPERATOR,
+        approve(number, None, None),
+        Reason::RequestExpired,
+    );
+    world.must(OPERATOR, approve(number, None, None));
+    rows.deny(
+        &world,
+        OPERATOR,
+        approve(number, None, None),
+        Reason::RequestNotWaiting,
+    );
+    rows.deny(&world, member(anna), globex(&world), Reason::ChannelShared);
+    let other = world.channel(member(anna), "other", false);
+    let again = share(other, "globex.example", None);
+    rows.deny(&world, member(anna), again, Reason::InvitationOpen);
+    let end = world.now.plus_millis(DAY);
+    let differs = share(other, "initech.example", Some(end));
+    rows.deny(&world, member(anna), differs, Reason::ProjectEndDiffers);
+    world.must(
+        OPERATOR,
+        Action::EndProject {
+            project: world
+                .state
+                .project_named("Launch")
+                .expect("the approval made it"),
+        },
+    );
+    rows.deny(
+        &world,
+        member(anna),
+        share(other, "initech.example", None),
+        Reason::ProjectEnded,
+    );
+    world.must(
+        OPERATOR,
+        Action::SetPartnerMode {
+            mode: PartnerMode::Nobody,
+        },
+    );
+    let shut = share(other, "hooli.example", None);
+    rows.deny(
+        &world,
+        member(anna),
+        shut.clone(),
+        Reason::PartnersNotAllowed,
+    );
+    world.must(
+        OPERATOR,
+        Action::DenyPartner {
+            pattern: "*.example".into(),
+        },
+    );
+    rows.deny(&world, member(anna), shut, Reason::PartnerDenied);
+    rows.deny(
+        &world,
+        OPERATOR,
+        Action::DenyPartner {
+            pattern: "*".into(),
+        },
+        Reason::PatternInvalid,
+    );
+    rows.deny(
+        &world,
+        member(bob),
+        Action::ForgetPattern {
+            pattern: "x".into(),
+        },
+        Reason::NotAdministrator,
+    );
+    let mode = Action::SetPartnerMode {
+        mode: PartnerMode::AnyoneAfterApproval,
+    };
+    rows.deny(&world, member(bob), mode, Reason::NotAdministrator);
+    rows
+}
