@@ -13,7 +13,7 @@ pub struct InvitationId(pub [u8; 32]);
 
 impl InvitationId {
     /// What the text form begins with, before the underscore.
-    pub const PREFIX: &'static str = "invite";
+    pub const PREFIX: &'static str = "inv";
 
     /// The bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
@@ -38,7 +38,7 @@ impl std::str::FromStr for InvitationId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let rest = text
-            .strip_prefix("invite_")
+            .strip_prefix("inv_")
             .ok_or(crate::id::InvalidId::Prefix {
                 expected: Self::PREFIX,
             })?;
