@@ -104,6 +104,21 @@ fn parse_idempotency_key(text: &str) -> Result<String, String> {
 }
 
 impl Globals {
+    /// An option or variable that is set to nothing is as good as not set.
+    pub fn without_empty(mut self) -> Self {
+        for option in [
+            &mut self.server,
+            &mut self.token,
+            &mut self.act_as,
+            &mut self.context,
+        ] {
+            if option.as_deref() == Some("") {
+                *option = None;
+            }
+        }
+        self
+    }
+
     /// Whom to ask and as whom: by what was given here, else by the context, else by default.
     pub fn settings(&self) -> Result<Settings, Failure> {
         let chosen = self.chosen_context()?;
@@ -259,6 +274,15 @@ mod tests {
             .settings_with(None)
             .expect_err("refused");
         assert_eq!(failure.exit, Exit::Usage);
+    }
+
+    #[test]
+    fn an_empty_variable_is_as_good_as_none() {
+        let settings = globals(&["--server", "", "--token", ""])
+            .without_empty()
+            .settings_with(Some(stored()))
+            .expect("fine");
+        assert_eq!(settings.token, "stored");
     }
 
     #[test]

@@ -89,6 +89,7 @@ pub struct Limit {
 /// Runs the command.
 pub async fn run(arguments: Arguments, printer: &mut Printer) -> Result<(), Failure> {
     let Arguments { globals, command } = arguments;
+    let globals = globals.without_empty();
     match command {
         Command::Context(command) => contexts::run(command, &globals, printer),
         Command::Completion(arguments) => completion::run(&arguments, printer),

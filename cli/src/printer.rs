@@ -19,10 +19,10 @@ pub enum Output {
 }
 
 /// Writes what commands have to say.
-#[derive(Debug)]
 pub struct Printer {
     output: Output,
     style: Style,
+    out: Box<dyn io::Write>,
 }
 
 impl Printer {
@@ -34,6 +34,17 @@ impl Printer {
             style: Style {
                 terminal: io::stdout().is_terminal() && !no_color,
             },
+            out: Box::new(io::stdout()),
+        }
+    }
+
+    /// A printer whose output goes nowhere.
+    #[cfg(test)]
+    pub fn silent(output: Output) -> Self {
+        Self {
+            output,
+            style: Style::PLAIN,
+            out: Box::new(io::sink()),
         }
     }
 
@@ -49,7 +60,7 @@ impl Printer {
             Output::Json => {
                 let text =
                     serde_json::to_string_pretty(json).expect("a JSON value can be serialised");
-                write(&format!("{}\n", sanitize::json(&text)))
+                self.write(&format!("{}\n", sanitize::json(&text)))
             }
         }
     }
@@ -58,17 +69,13 @@ impl Printer {
     pub fn item(&mut self, json: &Value, page: &Page) -> Result<(), Failure> {
         match self.output {
             Output::Human => self.page(page),
-            Output::Json => write(&format!("{}\n", sanitize::json(&json.to_string()))),
+            Output::Json => self.write(&format!("{}\n", sanitize::json(&json.to_string()))),
         }
     }
 
     /// Writes a script of our own making, as it is.
-    pub fn script(&mut self, script: &[u8]) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        stdout
-            .write_all(script)
-            .and_then(|()| stdout.flush())
-            .map_err(|source| Failure::io("cannot write to standard output", &source))
+    pub fn script(&mut self, script: &str) -> Result<(), Failure> {
+        self.write(script)
     }
 
     /// Says something beside the output, to people only.
@@ -89,18 +96,17 @@ impl Printer {
         }
     }
 
-    fn page(&self, page: &Page) -> Result<(), Failure> {
-        write(&page.draw(self.style))
+    fn page(&mut self, page: &Page) -> Result<(), Failure> {
+        let drawn = page.draw(self.style);
+        self.write(&drawn)
     }
-}
 
-/// One write for the whole, so that a reader sees all of it or, if we are killed, none.
-fn write(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|source| Failure::io("cannot write to standard output", &source))
+    fn write(&mut self, text: &str) -> Result<(), Failure> {
+        self.out
+            .write_all(text.as_bytes())
+            .and_then(|()| self.out.flush())
+            .map_err(|source| Failure::io("cannot write to standard output", &source))
+    }
 }
 
 fn to_stderr(text: &str) {

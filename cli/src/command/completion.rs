@@ -37,5 +37,5 @@ pub fn run(arguments: &CompletionArguments, printer: &mut Printer) -> Result<(),
     };
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "foedus", &mut script);
-    printer.script(&script)
+    printer.script(&String::from_utf8(script).expect("our commands are described in UTF-8"))
 }

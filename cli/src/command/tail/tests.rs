@@ -40,7 +40,7 @@ fn list(items: Vec<Item>, cursor: &str) -> SubscribeResponse {
 fn a_restarted_tail_continues_after_the_last_list() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
-    let mut printer = Printer::new(Output::Human);
+    let mut printer = Printer::silent(Output::Human);
     let mut tail = Tail::new(arguments(None, Some(state.clone()))).expect("new");
     assert!(tail.from_start);
     assert_eq!(
@@ -57,7 +57,7 @@ fn a_restarted_tail_continues_after_the_last_list() {
 fn a_tail_that_stops_in_the_middle_of_a_list_neither_skips_nor_repeats() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
-    let mut printer = Printer::new(Output::Human);
+    let mut printer = Printer::silent(Output::Human);
     let mut tail = Tail::new(arguments(Some(1), Some(state.clone()))).expect("new");
     assert_eq!(
         tail.list(list(Vec::new(), "c0"), &mut printer),
@@ -90,7 +90,7 @@ fn a_tail_that_stops_in_the_middle_of_a_list_neither_skips_nor_repeats() {
 
 #[test]
 fn the_end_of_the_channel_ends_its_tail_and_not_that_of_all() {
-    let mut printer = Printer::new(Output::Human);
+    let mut printer = Printer::silent(Output::Human);
     let ended = || list(vec![Item::ChannelEnded(ChannelEnded::default())], "c");
     let mut tail = Tail::new(arguments(None, None)).expect("new");
     assert_eq!(tail.list(ended(), &mut printer), Ok(Next::Stop));
@@ -104,7 +104,7 @@ fn the_end_of_the_channel_ends_its_tail_and_not_that_of_all() {
 
 #[test]
 fn without_following_it_stops_when_caught_up() {
-    let mut printer = Printer::new(Output::Human);
+    let mut printer = Printer::silent(Output::Human);
     let caught_up = || list(vec![Item::CaughtUp(CaughtUp {})], "c");
     let mut tail = Tail::new(arguments(None, None)).expect("new");
     assert_eq!(tail.list(caught_up(), &mut printer), Ok(Next::GoOn));
