@@ -25,5 +25,5 @@ pub use link::{
 pub use pairing::{
     PairError, PairingHost, PairingRefusal, ReplyAccepted, UnverifiedInviter, VerifiedInviter,
 };
-pub use tls::{LinkKey, Pins, Tls};
+pub use tls::{Pins, Tls};
 pub use wire::InvalidFrame;

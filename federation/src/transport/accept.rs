@@ -22,8 +22,9 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use super::tls::{LINK_PROTOCOL, LinkKey, PAIRING_PROTOCOL, Tls, peer_key};
+use super::tls::{LINK_PROTOCOL, PAIRING_PROTOCOL, Tls, peer_key};
 use crate::bounds::transport as bounds;
+use crate::key::VerifyingKey;
 
 mod slots;
 
@@ -93,7 +94,7 @@ pub struct AcceptedLink {
     /// Whose.
     pub partner: OrgId,
     /// The key that was proved.
-    pub key: LinkKey,
+    pub key: VerifyingKey,
     /// Where it came from.
     pub peer: SocketAddr,
     pub(super) stream: TlsStream<TcpStream>,
@@ -104,7 +105,7 @@ pub struct AcceptedLink {
 #[derive(Debug)]
 pub struct AcceptedPairing {
     /// The key that was proved.
-    pub key: LinkKey,
+    pub key: VerifyingKey,
     /// Where it came from.
     pub peer: SocketAddr,
     pub(super) stream: TlsStream<TcpStream>,
@@ -329,8 +330,8 @@ impl Protocol {
 
 /// What a finished handshake has shown.
 enum Proved {
-    Link(OrgId, LinkKey, TlsStream<TcpStream>),
-    Pairing(LinkKey, TlsStream<TcpStream>),
+    Link(OrgId, VerifyingKey, TlsStream<TcpStream>),
+    Pairing(VerifyingKey, TlsStream<TcpStream>),
 }
 
 impl Handshake {

@@ -25,8 +25,9 @@ use tonic::{Request, Response, Status};
 
 use super::accept::{AcceptedPairing, prepare};
 use super::http2::{Caller, Tasks, TasksOwner};
-use super::tls::{LinkKey, PAIRING_PROTOCOL, Tls, peer_key, unused_server_name};
+use super::tls::{PAIRING_PROTOCOL, Tls, peer_key, unused_server_name};
 use crate::bounds::transport as bounds;
+use crate::key::VerifyingKey;
 
 /// Longest message in the direction of the inviter.
 const REPLY_MESSAGE_BYTES_MAX: usize =
@@ -64,7 +65,7 @@ pub trait PairingHost: Send + Sync + 'static {
     /// when the connection's time is over: the same reply may come again.
     fn reply(
         &self,
-        peer: LinkKey,
+        peer: VerifyingKey,
         reply: Vec<u8>,
     ) -> impl Future<Output = Result<ReplyAccepted, PairingRefusal>> + Send;
 }
@@ -105,7 +106,7 @@ pub async fn serve<H: PairingHost>(accepted: AcceptedPairing, host: Arc<H>, limi
 
 /// The calls of one pairing connection: each of the two once.
 struct Calls<H> {
-    peer: LinkKey,
+    peer: VerifyingKey,
     host: Arc<H>,
     identified: AtomicBool,
     replied: AtomicBool,
@@ -191,7 +192,7 @@ pub enum PairError {
 /// A connection to whoever answers at an invitation's address. Nothing of the invitation has been
 /// said, and nothing can be said before [`UnverifiedInviter::verify`].
 pub struct UnverifiedInviter {
-    key: LinkKey,
+    key: VerifyingKey,
     identity: Vec<Vec<u8>>,
     caller: PairingServiceClient<Caller>,
     _owner: TasksOwner,
@@ -269,7 +270,7 @@ impl UnverifiedInviter {
     /// invitation names and certifies that key; what it returns is handed on.
     pub fn verify<T, E>(
         self,
-        check: impl FnOnce(&[Vec<u8>], LinkKey) -> Result<T, E>,
+        check: impl FnOnce(&[Vec<u8>], VerifyingKey) -> Result<T, E>,
     ) -> Result<(VerifiedInviter, T), E> {
         let found = check(&self.identity, self.key)?;
         Ok((VerifiedInviter(self), found))

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use foedus_policy::id::{OrgId, base32};
+use foedus_policy::id::OrgId;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs as provider;
@@ -21,7 +21,9 @@ use tokio::sync::watch;
 
 mod verifier;
 
-use verifier::{Admits, PeerVerifier};
+use verifier::{Admits, PeerVerifier, key_of_certificate};
+
+use crate::key::VerifyingKey;
 
 /// Name (ALPN) of the protocol between partners.
 pub const LINK_PROTOCOL: &[u8] = b"foedus-link/1";
@@ -32,31 +34,13 @@ pub const PAIRING_PROTOCOL: &[u8] = b"foedus-pair/1";
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(provider::default_provider()));
 
-/// The public Ed25519 key (32 bytes, RFC 8032) by which a daemon proves itself on a link.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkKey(pub [u8; 32]);
-
-impl LinkKey {
-    /// The key in a certificate; `None` unless it is one Ed25519 key in its only encoding, and
-    /// not one of the weak ones with which anything verifies.
-    pub fn of_certificate(certificate: &CertificateDer<'_>) -> Option<Self> {
-        verifier::key_of_certificate(certificate)
-    }
-}
-
-impl fmt::Debug for LinkKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "key_{}", base32(&self.0))
-    }
-}
-
 /// Which keys stand for which partners, at this moment.
 ///
 /// Shared by everything that shakes hands. New handshakes and open links see a change at once:
 /// a link whose key no longer stands for its partner closes.
 #[derive(Debug)]
 pub struct Pins {
-    current: watch::Sender<Arc<BTreeMap<LinkKey, OrgId>>>,
+    current: watch::Sender<Arc<BTreeMap<VerifyingKey, OrgId>>>,
 }
 
 impl Default for Pins {
@@ -69,17 +53,17 @@ impl Default for Pins {
 
 impl Pins {
     /// Replaces all pins at once.
-    pub fn replace(&self, pins: BTreeMap<LinkKey, OrgId>) {
+    pub fn replace(&self, pins: BTreeMap<VerifyingKey, OrgId>) {
         self.current.send_replace(Arc::new(pins));
     }
 
     /// The partner for whom `key` stands.
-    pub fn partner(&self, key: &LinkKey) -> Option<OrgId> {
+    pub fn partner(&self, key: &VerifyingKey) -> Option<OrgId> {
         self.current.borrow().get(key).copied()
     }
 
     /// Returns when `key` doesn't stand for `partner`: at once, if it already doesn't.
-    pub async fn revoked(&self, key: LinkKey, partner: OrgId) {
+    pub async fn revoked(&self, key: VerifyingKey, partner: OrgId) {
         let mut current = self.current.subscribe();
         // An error would say that the sender is gone, but it is borrowed here.
         let _gone = current
@@ -105,7 +89,7 @@ pub enum InvalidLinkIdentity {
 
 /// Our own link key, made ready for both protocols and both directions.
 pub struct Tls {
-    key: LinkKey,
+    key: VerifyingKey,
     certified: Arc<CertifiedKey>,
     pins: Arc<Pins>,
     link_server: Arc<ServerConfig>,
@@ -129,7 +113,7 @@ impl Tls {
 
     pub(super) fn with_certified(
         certified: Arc<CertifiedKey>,
-        key: LinkKey,
+        key: VerifyingKey,
         pins: Arc<Pins>,
     ) -> Result<Self, InvalidLinkIdentity> {
         let pinned = Admits::Pinned(Arc::clone(&pins));
@@ -143,7 +127,7 @@ impl Tls {
     }
 
     /// Our own public link key.
-    pub fn key(&self) -> LinkKey {
+    pub fn key(&self) -> VerifyingKey {
         self.key
     }
 
@@ -178,18 +162,20 @@ pub(super) fn unused_server_name() -> ServerName<'static> {
 }
 
 /// The key of the other end of a finished handshake.
-pub(super) fn peer_key(certificates: Option<&[CertificateDer<'_>]>) -> Option<LinkKey> {
-    certificates?.first().and_then(LinkKey::of_certificate)
+pub(super) fn peer_key(certificates: Option<&[CertificateDer<'_>]>) -> Option<VerifyingKey> {
+    certificates?.first().and_then(key_of_certificate)
 }
 
 /// The secret key `seed` and a certificate for it, the same at every start.
-pub(super) fn certify(seed: &[u8; 32]) -> Result<(CertifiedKey, LinkKey), InvalidLinkIdentity> {
+pub(super) fn certify(
+    seed: &[u8; 32],
+) -> Result<(CertifiedKey, VerifyingKey), InvalidLinkIdentity> {
     let pkcs8 = pkcs8(seed);
     let pair = rcgen::KeyPair::try_from(&pkcs8)?;
     let mut parameters = rcgen::CertificateParams::new(Vec::new())?;
     parameters.distinguished_name = rcgen::DistinguishedName::new();
     let certificate = parameters.self_signed(&pair)?;
-    let key = LinkKey::of_certificate(certificate.der()).ok_or(InvalidLinkIdentity::Key)?;
+    let key = key_of_certificate(certificate.der()).ok_or(InvalidLinkIdentity::Key)?;
     let signer = PROVIDER
         .key_provider
         .load_private_key(PrivateKeyDer::Pkcs8(pkcs8))?;
@@ -253,26 +239,17 @@ mod tests {
         let (second, _) = certify(&seed).expect("a seed is a key");
         assert_eq!(first.cert, second.cert);
         let expected = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key();
-        assert_eq!(key.0, expected.to_bytes());
+        assert_eq!(*key.as_bytes(), expected.to_bytes());
     }
 
     #[test]
     fn bytes_that_are_no_certificate_have_no_key() {
         let (certified, _) = certify(&[7; 32]).expect("a seed is a key");
         let bytes = certified.cert[0].as_ref();
-        assert_eq!(
-            LinkKey::of_certificate(&CertificateDer::from(&bytes[1..])),
-            None
-        );
-        assert_eq!(
-            LinkKey::of_certificate(&CertificateDer::from(Vec::new())),
-            None
-        );
+        assert_eq!(key_of_certificate(&CertificateDer::from(&bytes[1..])), None);
+        assert_eq!(key_of_certificate(&CertificateDer::from(Vec::new())), None);
         let trailing = [bytes, &[0]].concat();
-        assert_eq!(
-            LinkKey::of_certificate(&CertificateDer::from(trailing)),
-            None
-        );
+        assert_eq!(key_of_certificate(&CertificateDer::from(trailing)), None);
     }
 
     #[test]
@@ -280,7 +257,7 @@ mod tests {
         let pair = rcgen::KeyPair::generate().expect("ECDSA P-256");
         let parameters = rcgen::CertificateParams::new(Vec::new()).expect("no names");
         let certificate = parameters.self_signed(&pair).expect("signs itself");
-        assert_eq!(LinkKey::of_certificate(certificate.der()), None);
+        assert_eq!(key_of_certificate(certificate.der()), None);
     }
 
     #[test]
@@ -289,11 +266,11 @@ mod tests {
         let mut bytes = certified.cert[0].to_vec();
         let at = bytes
             .windows(32)
-            .position(|window| window == key.0)
+            .position(|window| window == key.as_bytes())
             .expect("the certificate carries its key");
         // The neutral element: with it, one signature fits every message.
         bytes[at..at + 32].copy_from_slice(&[0; 32]);
         bytes[at] = 1;
-        assert_eq!(LinkKey::of_certificate(&CertificateDer::from(bytes)), None);
+        assert_eq!(key_of_certificate(&CertificateDer::from(bytes)), None);
     }
 }

@@ -22,10 +22,11 @@ use tonic::{Request, Response, Status, Streaming};
 use super::session::{Driver, Outbound};
 use super::*;
 use crate::bounds::FRAME_BYTES_MAX;
+use crate::key::VerifyingKey;
 use crate::transport::AcceptedLink;
 use crate::transport::accept::prepare;
 use crate::transport::http2::{Caller, Tasks, TasksOwner};
-use crate::transport::tls::{LINK_PROTOCOL, LinkKey, Tls, peer_key, unused_server_name};
+use crate::transport::tls::{LINK_PROTOCOL, Tls, peer_key, unused_server_name};
 
 /// The HTTP/2 connection, which must be polled for anything to move.
 pub(super) type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -57,7 +58,7 @@ async fn connect(
     tls: &Tls,
     partner: OrgId,
     address: &str,
-) -> Result<(TlsStream<TcpStream>, LinkKey), DialError> {
+) -> Result<(TlsStream<TcpStream>, VerifyingKey), DialError> {
     let config = tls.link_client(partner).map_err(DialError::Configuration)?;
     let stream = TcpStream::connect(address)
         .await
@@ -255,7 +256,7 @@ impl Open {
     fn into_session(
         self,
         partner: OrgId,
-        key: LinkKey,
+        key: VerifyingKey,
         pins: Arc<crate::transport::Pins>,
         dialled: bool,
         settings: LinkSettings,

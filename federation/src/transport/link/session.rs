@@ -16,8 +16,9 @@ use super::{Ending, LinkCloser, LinkFailure, LinkSettings};
 use crate::bounds::FRAME_BYTES_MAX;
 use crate::bounds::transport::FRAMES_QUEUE_MAX;
 use crate::frame::{Frame, Goodbye, Hello};
+use crate::key::VerifyingKey;
 use crate::transport::http2::TasksOwner;
-use crate::transport::tls::{LinkKey, Pins};
+use crate::transport::tls::Pins;
 use crate::transport::wire::InvalidFrame;
 
 /// Room for what wraps a frame in its message: one tag and one length.
@@ -91,7 +92,7 @@ impl Outbound {
 /// What moves one link until it ends.
 pub(super) struct Driver {
     pub(super) partner: OrgId,
-    pub(super) key: LinkKey,
+    pub(super) key: VerifyingKey,
     pub(super) pins: Arc<Pins>,
     pub(super) settings: LinkSettings,
     pub(super) connection: Connection,

@@ -7,18 +7,19 @@ use proto::pairing_service_client::PairingServiceClient;
 
 use super::*;
 use crate::bounds::transport as bounds;
+use crate::key::VerifyingKey;
 use crate::transport::pairing::{identify, serve as serve_pairing};
 
 /// Takes one reply and keeps what it was asked.
 #[derive(Default)]
 struct Inviter {
-    asked: Mutex<Vec<(LinkKey, Vec<u8>)>>,
+    asked: Mutex<Vec<(VerifyingKey, Vec<u8>)>>,
     refuses: Option<PairingRefusal>,
     hangs: bool,
 }
 
 impl Inviter {
-    fn asked(&self) -> Vec<(LinkKey, Vec<u8>)> {
+    fn asked(&self) -> Vec<(VerifyingKey, Vec<u8>)> {
         self.asked.lock().expect("no test panics here").clone()
     }
 }
@@ -28,7 +29,11 @@ impl PairingHost for Inviter {
         vec![b"identity 1".to_vec(), b"identity 2".to_vec()]
     }
 
-    async fn reply(&self, peer: LinkKey, reply: Vec<u8>) -> Result<ReplyAccepted, PairingRefusal> {
+    async fn reply(
+        &self,
+        peer: VerifyingKey,
+        reply: Vec<u8>,
+    ) -> Result<ReplyAccepted, PairingRefusal> {
         self.asked
             .lock()
             .expect("no test panics here")
@@ -50,7 +55,7 @@ async fn pair<T>(
     inviter: Inviter,
     limit: Duration,
     invited: impl AsyncFnOnce(&Org, &Org, SocketAddr) -> T,
-) -> (T, Arc<Inviter>, LinkKey) {
+) -> (T, Arc<Inviter>, VerifyingKey) {
     // Neither knows the other: no pins.
     let (host, guest) = (Org::new(1), Org::new(2));
     let mut listening = listen(&host).await;
@@ -67,7 +72,7 @@ async fn pair<T>(
     (found, inviter, guest.tls.key())
 }
 
-fn approve(_: &[Vec<u8>], key: LinkKey) -> Result<LinkKey, ()> {
+fn approve(_: &[Vec<u8>], key: VerifyingKey) -> Result<VerifyingKey, ()> {
     Ok(key)
 }
 

@@ -15,7 +15,8 @@ use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use super::{LinkKey, Pins};
+use super::Pins;
+use crate::key::VerifyingKey;
 
 /// Which keys are let in.
 pub(super) enum Admits {
@@ -28,7 +29,7 @@ pub(super) enum Admits {
 }
 
 impl Admits {
-    fn admits(&self, key: &LinkKey) -> bool {
+    fn admits(&self, key: &VerifyingKey) -> bool {
         match self {
             Self::Anybody => true,
             Self::Pinned(pins) => pins.partner(key).is_some(),
@@ -165,8 +166,9 @@ fn refused() -> Error {
     Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)
 }
 
-/// See [`LinkKey::of_certificate`].
-pub(super) fn key_of_certificate(certificate: &CertificateDer<'_>) -> Option<LinkKey> {
+/// The key in a certificate; `None` unless it is one Ed25519 key in its only encoding, and not one
+/// of the weak ones with which anything verifies.
+pub(super) fn key_of_certificate(certificate: &CertificateDer<'_>) -> Option<VerifyingKey> {
     // RFC 8410 §4: the only encoding of an Ed25519 public key in a certificate.
     const PREFIX: [u8; 12] = [
         0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
@@ -174,6 +176,5 @@ pub(super) fn key_of_certificate(certificate: &CertificateDer<'_>) -> Option<Lin
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     let information = parsed.subject_public_key_info();
     let key: [u8; 32] = information.strip_prefix(&PREFIX)?.try_into().ok()?;
-    let point = ed25519_dalek::VerifyingKey::from_bytes(&key).ok()?;
-    (!point.is_weak()).then_some(LinkKey(key))
+    VerifyingKey::from_bytes(&key).ok()
 }
