@@ -23,9 +23,9 @@ pub enum InvitationCommand {
         limit: Limit,
     },
     /// Make an invitation worthless, at once
-    #[command(after_help = "Example:\n  foedus invitation revoke 9f86d081")]
+    #[command(after_help = "Example:\n  foedus invitation revoke inv_mfrggzdfmztwq2lk")]
     Revoke {
-        /// The invitation, or how its identifier begins
+        /// The invitation's identifier, from `invitation list`
         invitation: String,
     },
 }
@@ -82,7 +82,7 @@ async fn list(
 
 fn row(invitation: &v1::Invitation) -> Vec<String> {
     vec![
-        invitation.invitation_id.chars().take(12).collect(),
+        invitation.invitation_id.clone(),
         state(invitation),
         if invitation.expected_handle.is_empty() {
             "anybody".to_owned()

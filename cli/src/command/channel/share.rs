@@ -1,0 +1,182 @@
+//! `channel share`.
+
+use clap::{Args, ValueEnum};
+use foedus_proto::api::v1;
+
+use crate::command::{present, request};
+use crate::connection::Session;
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::time::{self, Moment};
+
+/// `channel share`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  foedus channel share launch --with globex.example --project Launch --ends 2026-12-31T18:00:00Z\n  foedus channel share launch --with globex.example --ends 30d --capability post --capability react"
+)]
+pub struct ShareArguments {
+    /// Its name or identifier
+    channel: String,
+    /// A partner, or the handle of an organisation to invite
+    #[arg(long, value_name = "PARTNER")]
+    with: String,
+    /// The project that it is for
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// When it ends: 2026-12-31T18:00:00Z, +2h, 30d
+    #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
+    ends: Option<Moment>,
+    /// A right to grant; repeat it for more [default: post, thread, react, edit, retract]
+    #[arg(long = "capability", value_name = "NAME")]
+    capabilities: Vec<String>,
+    /// What the partner may do
+    #[arg(long, value_enum, value_name = "ACCESS", default_value = "full")]
+    access: AccessArgument,
+    /// What it is for, in one line
+    #[arg(long, value_name = "TEXT")]
+    purpose: Option<String>,
+    /// What becomes of the history at the end
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "keep")]
+    at_end: AtEndArgument,
+    /// What organisations that join later may read
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "all")]
+    newcomers: NewcomersArgument,
+    /// Share what was written before, too
+    #[arg(long)]
+    with_history: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AccessArgument {
+    /// Read and write
+    Full,
+    /// Write
+    PostOnly,
+    /// Read
+    ReadOnly,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AtEndArgument {
+    /// It stays readable
+    Keep,
+    /// It is erased
+    Erase,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum NewcomersArgument {
+    /// All
+    All,
+    /// What is written after they join
+    FromJoin,
+}
+
+/// Asks to share.
+pub async fn run(
+    arguments: ShareArguments,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let request = v1::ShareChannelRequest {
+        idempotency_key: session.idempotency_key(),
+        ..to_request(arguments)
+    };
+    let what = format!(
+        "The request to share {} with {}",
+        request.channel, request.partner
+    );
+    let response = session
+        .call(session.channels().share_channel(request))
+        .await?;
+    request::made(&present(response.request)?, &what, printer)
+}
+
+fn to_request(arguments: ShareArguments) -> v1::ShareChannelRequest {
+    let ShareArguments {
+        channel,
+        with,
+        project,
+        ends,
+        capabilities,
+        access,
+        purpose,
+        at_end,
+        newcomers,
+        with_history,
+    } = arguments;
+    let access = match access {
+        AccessArgument::Full => v1::Access::Full,
+        AccessArgument::PostOnly => v1::Access::PostOnly,
+        AccessArgument::ReadOnly => v1::Access::ReadOnly,
+    };
+    let at_end = match at_end {
+        AtEndArgument::Keep => v1::AtEnd::Keep,
+        AtEndArgument::Erase => v1::AtEnd::Erase,
+    };
+    let newcomers = match newcomers {
+        NewcomersArgument::All => v1::Newcomers::All,
+        NewcomersArgument::FromJoin => v1::Newcomers::FromJoin,
+    };
+    v1::ShareChannelRequest {
+        channel,
+        partner: with,
+        project: project.unwrap_or_default(),
+        ends_at: ends.map(Moment::resolve_now),
+        capabilities,
+        access: access.into(),
+        purpose: purpose.unwrap_or_default(),
+        at_end: at_end.into(),
+        newcomers: newcomers.into(),
+        with_history,
+        idempotency_key: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::arguments::Arguments;
+    use crate::command::Command;
+    use crate::command::channel::ChannelCommand;
+
+    #[test]
+    fn sharing_names_everything_that_is_asked_for() {
+        let line = [
+            "foedus",
+            "channel",
+            "share",
+            "launch",
+            "--with",
+            "globex.example",
+            "--project",
+            "Launch",
+            "--ends",
+            "2026-12-31T18:00:00Z",
+            "--access",
+            "read-only",
+            "--at-end",
+            "erase",
+            "--newcomers",
+            "from-join",
+            "--capability",
+            "post",
+            "--capability",
+            "react",
+        ];
+        let arguments = Arguments::try_parse_from(line).expect("a command line");
+        let Command::Channel(ChannelCommand::Share(share)) = arguments.command else {
+            panic!("another command: {:?}", arguments.command);
+        };
+        let request = to_request(share);
+        assert_eq!(request.partner, "globex.example");
+        assert_eq!(request.project, "Launch");
+        assert_eq!(request.ends_at.map(|at| at.seconds), Some(1_798_740_000));
+        assert_eq!(request.access(), v1::Access::ReadOnly);
+        assert_eq!(request.at_end(), v1::AtEnd::Erase);
+        assert_eq!(request.newcomers(), v1::Newcomers::FromJoin);
+        assert_eq!(request.capabilities, ["post", "react"]);
+    }
+}
