@@ -163,3 +163,18 @@ pub mod transport {
     const _: () = assert!(CONNECTION_WINDOW_BYTES >= 4 * STREAM_WINDOW_BYTES);
     const _: () = assert!(super::FRAME_BYTES_MAX <= STREAM_WINDOW_BYTES as usize);
 }
+
+/// The body of an audit entry. Less than a stored value may be (64 KiB). The limits below keep it.
+pub const AUDIT_BODY_BYTES_MAX: usize = 32 * 1024;
+
+/// What an audited act was done to, as text; a longer one is cut.
+pub const AUDIT_OBJECT_BYTES_MAX: usize = 1024;
+
+/// Verb, rule, or a detail's name in the audit log; and the actor, who never needs more.
+pub const AUDIT_NAME_BYTES_MAX: usize = 64;
+
+/// One detail of an audited act: 64 organisations by id are 3.6 KiB; a longer one is cut.
+pub const AUDIT_DETAIL_BYTES_MAX: usize = 4 * 1024;
+
+/// Details of one audited act; if there are more, the last that is kept tells how many are not.
+pub const AUDIT_DETAILS_COUNT_MAX: usize = 7;

@@ -19,6 +19,7 @@ pub mod identity;
 pub mod key;
 pub mod kind;
 pub mod note;
+pub mod org_store;
 pub mod pairing;
 pub mod part;
 pub mod record;
