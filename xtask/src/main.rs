@@ -1,2 +1,71 @@
-//! The commands of the README.
-fn main() {}
+//! The commands of the README: `cargo xtask test`, `cargo xtask sim`.
+//!
+//! It drives cargo and a few tools of others. It must not know any crate of the project: it has
+//! to build, and to say what is wrong, while they do not build.
+#![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
+
+mod bounds;
+mod crates;
+mod doctests;
+mod law;
+mod sim;
+mod sources;
+mod step;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::workspace::Workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+  test [--no-skip] [--only STEP]...   check everything; --no-skip: a step that can't run has failed
+  sim --seeds N --from S              run N seeds of the simulator, from seed S on
+
+Exit codes: 0 all is well, 1 something failed, 64 the command was not understood.";
+
+/// EX_USAGE of sysexits.h.
+const EXIT_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ran = match arguments.as_slice() {
+        ["test", rest @ ..] => match test::Options::parse(rest) {
+            Ok(options) => load().and_then(|workspace| test::run(&workspace, &options)),
+            Err(misused) => return usage(&misused),
+        },
+        ["sim", rest @ ..] => match sim::Options::parse(rest) {
+            Ok(options) => load().and_then(|workspace| sim::run(&workspace, options)),
+            Err(misused) => return usage(&misused),
+        },
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        [] => return usage("a command is expected"),
+        [other, ..] => return usage(&format!("no command is called {other:?}")),
+    };
+    match ran {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cargo xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load() -> anyhow::Result<Workspace> {
+    Workspace::load().context("the workspace can't be read")
+}
+
+fn usage(misused: &str) -> ExitCode {
+    eprintln!("cargo xtask: {misused}\n\n{USAGE}");
+    ExitCode::from(EXIT_USAGE)
+}

@@ -1,0 +1,117 @@
+//! `cargo xtask sim`, and the short run of it among the tests.
+
+use std::process::Command;
+
+use crate::bounds::TEST_SEEDS;
+use crate::step::{Log, Outcome};
+use crate::workspace::Workspace;
+
+const PACKAGE: &str = "foedus-tests";
+const PROGRAM: &str = "sim";
+
+/// Which simulated worlds to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    seeds: u64,
+    from: u64,
+}
+
+impl Options {
+    /// Reads the words after `sim`.
+    pub fn parse(words: &[&str]) -> Result<Self, String> {
+        let mut options = Self {
+            seeds: TEST_SEEDS,
+            from: 1,
+        };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let place = match *word {
+                "--seeds" => &mut options.seeds,
+                "--from" => &mut options.from,
+                other => return Err(format!("sim does not know {other:?}")),
+            };
+            let number = words
+                .next()
+                .ok_or_else(|| format!("{word} expects a number"))?;
+            *place = number
+                .parse()
+                .map_err(|_| format!("{word} expects a number: {number:?}"))?;
+        }
+        Ok(options)
+    }
+}
+
+/// Runs the seeds and shows what the simulator says.
+pub fn run(workspace: &Workspace, options: Options) -> anyhow::Result<bool> {
+    Ok(command(workspace, options).status()?.success())
+}
+
+/// Is there a simulator, or ought there to be one? A module without its program is a fault.
+pub fn expected(workspace: &Workspace) -> bool {
+    let source = workspace.root.join("tests/src");
+    workspace.has_program(PACKAGE, PROGRAM)
+        || source.join("simulator.rs").exists()
+        || source.join("simulator").exists()
+}
+
+/// The step: a short run. Its last line says how many seeds and how fast.
+pub fn step(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
+    if !workspace.has_program(PACKAGE, PROGRAM) {
+        let wrong = format!("{PACKAGE} has a simulator, but no program {PROGRAM}");
+        return Ok(Outcome::Failed(vec![wrong]));
+    }
+    let options = Options {
+        seeds: TEST_SEEDS,
+        from: 1,
+    };
+    if !log.run(&mut command(workspace, options))? {
+        return Ok(log.failed());
+    }
+    let text = log.text();
+    let last = text
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty() && !line.starts_with('['));
+    Ok(Outcome::Passed(last.map(|line| line.trim().to_owned())))
+}
+
+/// In release: a simulated day in debug takes as long as a coffee.
+fn command(workspace: &Workspace, options: Options) -> Command {
+    let mut command = workspace.cargo(&[
+        "run",
+        "--release",
+        "--quiet",
+        "-p",
+        PACKAGE,
+        "--bin",
+        PROGRAM,
+        "--",
+    ]);
+    command.args([
+        "--seeds",
+        &options.seeds.to_string(),
+        "--from",
+        &options.from.to_string(),
+    ]);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Options;
+
+    #[test]
+    fn options() {
+        let expected = Options {
+            seeds: 20_000,
+            from: 7,
+        };
+        assert_eq!(
+            Options::parse(&["--from", "7", "--seeds", "20000"]),
+            Ok(expected)
+        );
+        assert!(Options::parse(&["--seeds"]).is_err());
+        assert!(Options::parse(&["--seeds", "-1"]).is_err());
+        assert!(Options::parse(&["7"]).is_err());
+    }
+}
