@@ -164,95 +164,85 @@ pub fn record_value(record: &Record) -> Value {
 
 /// The record that was stored under a key.
 pub fn read_record(key: &[u8], value: &[u8]) -> Result<Record, InvalidRecord> {
-    let Some((kind, id)) = key.strip_prefix(PREFIX).and_then(|rest| rest.split_first()) else {
+    let known = key
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split_first())
+        .and_then(|(kind, id)| Some((*kind, id, kind_name(*kind)?)));
+    let Some((kind, id, expected)) = known else {
         return Err(InvalidRecord::Kind { key: key.to_vec() });
     };
-    let stored = |expected| Stored {
+    let stored = Stored {
         key,
         id,
         value,
         expected,
     };
-    match *kind {
+    Ok(match kind {
         IDENTITY => {
-            let stored = stored("this organisation's identity");
             stored.no_id()?;
-            Ok(Record::Identity(stored.read::<people::IdentityRow, _>()?))
+            Record::Identity(stored.read::<people::IdentityRow, _>()?)
         }
         PARTNER_MODE => {
-            let stored = stored("the partner mode");
             stored.no_id()?;
-            Ok(Record::PartnerMode(stored.read::<partners::ModeRow, _>()?))
+            Record::PartnerMode(stored.read::<partners::ModeRow, _>()?)
         }
         MEMBER => {
-            let stored = stored("a member");
-            let member = stored.read::<people::MemberRow, _>()?;
-            Ok(Record::Member(
-                MemberId(stored.id("a member's id")?),
-                member,
-            ))
+            let id = MemberId(stored.id("a member's id")?);
+            Record::Member(id, stored.read::<people::MemberRow, _>()?)
         }
         TOKEN => {
-            let stored = stored("a token");
-            let token = stored.read::<people::TokenRow, _>()?;
-            Ok(Record::Token(TokenId(stored.id("a token's id")?), token))
+            let id = TokenId(stored.id("a token's id")?);
+            Record::Token(id, stored.read::<people::TokenRow, _>()?)
         }
         INVITATION => {
-            let stored = stored("an invitation");
             let id = InvitationId(stored.id("an invitation's id")?);
-            Ok(Record::Invitation(
-                id,
-                stored.read::<partners::InvitationRow, _>()?,
-            ))
+            Record::Invitation(id, stored.read::<partners::InvitationRow, _>()?)
         }
         PARTNER => {
-            let stored = stored("a partner");
             let org = OrgId(stored.id("an organisation's id")?);
-            Ok(Record::Partner(
-                org,
-                stored.read::<partners::PartnerRow, _>()?,
-            ))
+            Record::Partner(org, stored.read::<partners::PartnerRow, _>()?)
         }
         PATTERN => {
-            let stored = stored("a listing");
             let pattern = stored.pattern()?;
-            Ok(Record::Pattern(
-                pattern,
-                stored.read::<partners::ListingRow, _>()?,
-            ))
+            Record::Pattern(pattern, stored.read::<partners::ListingRow, _>()?)
         }
         REQUEST => {
-            let stored = stored("a request");
             let number = RequestNumber(u32::from_be_bytes(stored.id("a request's number")?));
-            Ok(Record::Request(
-                number,
-                stored.read::<requests::RequestRow, _>()?,
-            ))
+            Record::Request(number, stored.read::<requests::RequestRow, _>()?)
         }
         PROJECT => {
-            let stored = stored("a project");
             let id = ProjectId(stored.id("a project's id")?);
-            Ok(Record::Project(
-                id,
-                stored.read::<channels::ProjectRow, _>()?,
-            ))
+            Record::Project(id, stored.read::<channels::ProjectRow, _>()?)
         }
         CHANNEL => {
-            let stored = stored("a channel");
             let id = ChannelId(stored.id("a channel's id")?);
-            Ok(Record::Channel(
-                id,
-                stored.read::<channels::ChannelRow, _>()?,
-            ))
+            Record::Channel(id, stored.read::<channels::ChannelRow, _>()?)
         }
         MEMBERSHIP => {
-            let stored = stored("a membership");
             let (channel, member) = stored.channel_and_member()?;
             let membership = stored.read::<channels::MembershipRow, _>()?;
-            Ok(Record::Membership(channel, member, membership))
+            Record::Membership(channel, member, membership)
         }
-        _ => Err(InvalidRecord::Kind { key: key.to_vec() }),
-    }
+        _ => unreachable!("a kind that has a name is read above"),
+    })
+}
+
+/// What errors call a record of this kind; `None` if there is no such kind.
+fn kind_name(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        IDENTITY => "this organisation's identity",
+        PARTNER_MODE => "the partner mode",
+        MEMBER => "a member",
+        TOKEN => "a token",
+        INVITATION => "an invitation",
+        PARTNER => "a partner",
+        PATTERN => "a listing",
+        REQUEST => "a request",
+        PROJECT => "a project",
+        CHANNEL => "a channel",
+        MEMBERSHIP => "a membership",
+        _ => return None,
+    })
 }
 
 fn key(kind: u8, id: &[&[u8]]) -> Key {
