@@ -178,3 +178,55 @@ pub const AUDIT_DETAIL_BYTES_MAX: usize = 4 * 1024;
 
 /// Details of one audited act; if there are more, the last that is kept tells how many are not.
 pub const AUDIT_DETAILS_COUNT_MAX: usize = 7;
+
+/// Inputs that one step takes at most; the rest waits for the next.
+pub const STEP_INPUTS_MAX: usize = 256;
+
+/// A step that wrote this many bytes takes no further input. With the largest single input it
+/// stays below what an engine takes in one batch, 1 MiB.
+pub const STEP_BYTES_MAX: usize = 256 * 1024;
+
+/// A step that wrote this many keys takes no further input.
+pub const STEP_KEYS_MAX: usize = 1024;
+
+/// A step is decided at most this often when others change the scope meanwhile.
+pub const STEP_DECISIONS_MAX: u32 = 3;
+
+/// Entries of one stored run.
+pub const RUN_ENTRIES_MAX: usize = 16;
+
+/// Bytes of one stored run, unless it is a single entry.
+pub const RUN_BYTES_MAX: usize = 8 * 1024;
+
+/// After so many new entries we state in our own log what we hold of the others'.
+pub const HEADS_ENTRIES_MAX: u32 = 256;
+
+/// After this time with a new entry we state it, too.
+pub const HEADS_MILLIS_MAX: u64 = 60 * 1000;
+
+/// Runs of our daemon whose last arrival a channel remembers, so that their cursors stay good.
+pub const RUNS_REMEMBERED_MAX: usize = 64;
+
+/// Messages that one request posts.
+pub const POST_TEXTS_MAX: usize = 256;
+
+/// Authors, kinds and emojis that annotate one entry; what exceeds it has no effect.
+pub const ANNOTATIONS_MAX: usize = 400;
+
+/// Entries of all parts of one frame.
+pub const FRAME_ENTRIES_MAX: usize = 512;
+
+/// Bytes of all headers and bodies of one frame, so that one commit can take it.
+pub const FRAME_ENTRIES_BYTES_MAX: usize = 512 * 1024;
+
+/// How long a consent of ours may be sealed.
+pub const CONSENT_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Organisations that we know only by introduction.
+pub const INTRODUCED_ORGS_MAX: usize = 10_000;
+
+/// Denials of one source by one rule that are written down within a minute; the rest is counted.
+pub const DENIALS_PER_MINUTE_MAX: u32 = 10;
+
+/// Sources and rules whose denials are told apart within a minute.
+pub const DENIAL_SOURCES_MAX: usize = 1000;

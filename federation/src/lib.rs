@@ -8,21 +8,27 @@
 
 pub mod batch;
 pub mod bounds;
+pub mod channel;
 pub mod charter;
 pub mod checkpoint;
 pub mod entry;
+pub mod evidence;
 #[cfg(test)]
 mod examples;
 pub mod frame;
 pub mod hlc;
 pub mod identity;
 pub mod key;
+pub mod keys;
 pub mod kind;
 pub mod note;
+pub mod org;
 pub mod org_store;
 pub mod pairing;
 pub mod part;
 pub mod record;
+pub mod steploop;
+pub mod stored;
 #[cfg(feature = "transport")]
 pub mod transport;
 pub mod tree;

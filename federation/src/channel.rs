@@ -1,0 +1,326 @@
+//! The channel machine: one channel's charter, logs and waiting entries.
+//!
+//! It appends what our members say to our own log, judges what partners bring, keeps the notes
+//! that govern the channel, and publishes a [`ChannelView`] after each durable step, from which
+//! links and readers work. Channels are independent of each other.
+//!
+//! It must not know what a channel is called here, how a link is carried, who is connected where,
+//! or any other channel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use foedus_policy::action::Actor;
+use foedus_policy::id::{AuthorId, ChannelId, IncarnationId, NoteHash, OrgId, RunId};
+use foedus_policy::reason::Reason;
+use foedus_policy::time::{Now, Timestamp};
+
+use crate::batch::{Key, Read};
+use crate::entry::LogId;
+use crate::evidence::{CheckedEntries, CheckedNotes};
+use crate::frame::{Frame, Subscribe};
+use crate::keys::ChannelKeys;
+use crate::org::{self, OrgSnapshot, OurKeys};
+use crate::steploop::{Damaged, Failure, Machine, Rows, Step};
+use crate::stored;
+
+mod accept;
+mod append;
+mod ending;
+mod governance;
+mod judge;
+mod load;
+mod log;
+mod members;
+mod notes;
+mod request;
+mod sessions;
+mod view;
+
+pub use governance::{Breach, Ended, Governance, Learned, Proposal, Revision};
+pub use judge::{Verdict, Void};
+pub use log::Log;
+pub use members::Author;
+pub use request::{Posted, Request, Text, Verb};
+pub use view::{ChannelView, Waiting};
+
+/// Names one waiting caller. Given by the host, returned in the reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyTo(pub u64);
+
+/// What a channel takes in.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A request of one of our own.
+    Request {
+        /// Whom to answer.
+        reply: ReplyTo,
+        /// Who asks.
+        actor: Actor,
+        /// What for.
+        request: Request,
+    },
+    /// The organisation changed.
+    Org(Arc<OrgSnapshot>),
+    /// We agreed to a charter that a host offered, or offer one ourselves.
+    Govern(Govern),
+    /// There is a session with a partner; what is asked of it is asked under this number.
+    PartnerUp {
+        /// Who.
+        partner: OrgId,
+        /// Grows with each time that this is said in one session.
+        subscription: u32,
+    },
+    /// It ended.
+    PartnerDown(OrgId),
+    /// A partner asks for what arrives here.
+    Subscribed {
+        /// Who.
+        partner: OrgId,
+        /// From where on.
+        subscribe: Subscribe,
+    },
+    /// A partner brought notes whose signatures were checked.
+    Notes {
+        /// Who.
+        carrier: OrgId,
+        /// The notes.
+        notes: Arc<CheckedNotes>,
+    },
+    /// A partner brought entries whose signatures and hashes were checked.
+    Entries {
+        /// Who.
+        carrier: OrgId,
+        /// The entries.
+        entries: Arc<CheckedEntries>,
+    },
+    /// Time passed.
+    Tick,
+}
+
+/// An act of our own organisation on the charter, decided by the org machine.
+#[derive(Debug, Clone)]
+pub enum Govern {
+    /// As host, propose this text: the next revision, or the first.
+    Propose(Arc<crate::charter::Charter>),
+    /// Keep the offered charter and say yes to it.
+    Consent {
+        /// The host's signed charter and what else it sent.
+        notes: Arc<CheckedNotes>,
+        /// The text that is agreed to.
+        charter: NoteHash,
+        /// Until when the yes may be sealed.
+        good_until: Timestamp,
+    },
+    /// End the channel for us: as host, terminate it; otherwise withdraw from it.
+    Leave,
+    /// The peering with this organisation is over. If nobody else is left, so is the channel.
+    Disconnect(OrgId),
+}
+
+/// What a channel wants done, once the step that says so is durable.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Answer a caller.
+    Reply(ReplyTo, Result<Posted, Refused>),
+    /// What is now true of the channel.
+    View(Arc<ChannelView>),
+    /// Send a frame to a partner, if there is a session with it.
+    Send(OrgId, Frame),
+    /// Send a partner what it subscribed to.
+    Feed(OrgId, FeedStart),
+    /// Send a partner nothing more of this channel.
+    StopFeed(OrgId),
+    /// Say [`Input::PartnerUp`] again, under the next number, if there is a session.
+    Attach(OrgId),
+    /// Everything that was known of sessions is forgotten: say it again for each.
+    Forgotten,
+    /// Tell the organisation.
+    Org(Box<org::Input>),
+    /// A partner broke a rule.
+    Reject(OrgId, Reject),
+}
+
+/// Where the feed of one subscription begins, and what goes into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedStart {
+    /// Number of the subscription.
+    pub subscription: u32,
+    /// Whose logs.
+    pub origins: Vec<OrgId>,
+    /// What is sent first: of each log the entries from the first number to before the second.
+    pub missing: Vec<(LogId, u64, u64)>,
+    /// What arrived after this number follows.
+    pub after: u64,
+}
+
+/// Why a caller got no entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The rules say no.
+    #[error("{0}")]
+    Denied(Reason),
+    /// It could not be carried through.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    /// The idempotency key was used for another request.
+    #[error("this idempotency key was used for another request; use a new one")]
+    KeyReused,
+    /// The entry that the request is about is not in this channel.
+    #[error("there is no such entry in this channel")]
+    NoSuchEntry,
+    /// The entry is not one that can be edited, retracted or reacted to.
+    #[error("only messages can be edited, retracted or reacted to")]
+    NotAMessage,
+    /// The entry is somebody else's.
+    #[error("only its author can edit or retract a message")]
+    NotTheAuthor,
+    /// The channel is over.
+    #[error("the channel ended; what was written before stays readable")]
+    Ended(Ended),
+    /// The member is not in the channel.
+    #[error("the member is not in this channel; join it first")]
+    NotInChannel,
+    /// The charter allows shorter texts only.
+    #[error("the charter of this channel allows {limit} bytes of text, found {found}")]
+    TextTooLong {
+        /// Bytes allowed.
+        limit: u32,
+        /// Bytes found.
+        found: usize,
+    },
+    /// The body can't be made.
+    #[error(transparent)]
+    Body(#[from] crate::kind::InvalidBody),
+}
+
+/// What a partner did wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reject {
+    /// It may not carry this channel; nothing was stored.
+    NotACarrier,
+    /// It sent entries of an organisation that it was not asked for.
+    NotAsked(OrgId),
+    /// A part does not fit the log that we hold; nothing of it was stored.
+    NotReconciled(LogId),
+    /// One log has two histories; it is frozen.
+    Fork(LogId),
+    /// A note breaks the rules of charters; it was not kept.
+    Note(NoteHash),
+}
+
+/// What a channel is loaded with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Our keys.
+    pub keys: Arc<OurKeys>,
+    /// This run of our daemon.
+    pub run: RunId,
+    /// Random bytes, new for each run and channel: incarnations are drawn from them.
+    pub seed: [u8; 32],
+    /// The organisation as of now.
+    pub org: Arc<OrgSnapshot>,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Channel {
+    keys: ChannelKeys,
+    ours: Arc<OurKeys>,
+    run: RunId,
+    seed: [u8; 32],
+    tainted: u32,
+    org: Arc<OrgSnapshot>,
+    head: stored::ChannelHead,
+    logs: imbl::OrdMap<LogId, Log>,
+    own: Option<IncarnationId>,
+    governance: Arc<Governance>,
+    announced: BTreeMap<AuthorId, stored::Announced>,
+    authors: imbl::OrdMap<(OrgId, AuthorId), Author>,
+    taken: BTreeMap<OrgId, stored::Taken>,
+    waiting: imbl::OrdMap<(u64, u16), Waiting>,
+    sessions: BTreeMap<OrgId, sessions::Session>,
+    /// Partners that hold words of ours which we lost.
+    recovering: BTreeSet<OrgId>,
+    /// The organisation's version up to which the log says of our members what is true.
+    told_version: Option<u64>,
+    step_wall: Timestamp,
+    reminded_steady_millis: u64,
+    pending: append::Pending,
+    changed: log::Changed,
+}
+
+impl Machine for Channel {
+    type Input = Input;
+    type Effect = Effect;
+    type Setup = Setup;
+
+    fn version_key(setup: &Setup) -> Key {
+        ChannelKeys(setup.channel).version()
+    }
+
+    fn load_reads(setup: &Setup) -> Vec<Read> {
+        vec![ChannelKeys(setup.channel).state()]
+    }
+
+    fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Self, Damaged> {
+        load::load(setup, tainted, rows)
+    }
+
+    fn reads(&self, now: Now, input: &Input) -> Vec<Read> {
+        match input {
+            Input::Request { request, .. } => self.reads_of_request(now, request),
+            Input::Entries { entries, .. } => self.reads_of_entries(entries),
+            Input::Tick => self.reads_of_tick(now),
+            _ => Vec::new(),
+        }
+    }
+
+    fn handle(&mut self, now: Now, input: &Input, step: &mut Step<'_, Effect>) {
+        self.step_wall = now.wall;
+        match input {
+            Input::Request {
+                reply,
+                actor,
+                request,
+            } => {
+                let result = self.on_request(now, actor, request, step);
+                step.effect(Effect::Reply(*reply, result));
+            }
+            Input::Org(org) => self.on_org(now, org, step),
+            Input::Govern(govern) => self.on_govern(now, govern, step),
+            Input::PartnerUp {
+                partner,
+                subscription,
+            } => {
+                self.on_partner_up(now, *partner, *subscription, step);
+            }
+            Input::PartnerDown(partner) => self.on_partner_down(*partner, step),
+            Input::Subscribed { partner, subscribe } => {
+                self.on_subscribed(now, *partner, subscribe, step);
+            }
+            Input::Notes { carrier, notes } => self.on_notes(now, *carrier, notes, step),
+            Input::Entries { carrier, entries } => self.on_entries(now, *carrier, entries, step),
+            Input::Tick => self.on_tick(now, step),
+        }
+    }
+
+    fn finish(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        self.step_wall = now.wall;
+        self.finish_step(now, step);
+    }
+
+    fn unloaded(_setup: &Setup, out: &mut Vec<Effect>) {
+        out.push(Effect::Forgotten);
+    }
+
+    fn abandon(input: Input, failure: Failure, out: &mut Vec<Effect>) {
+        // A partner was told nothing, so it still holds what it sent; the session is forgotten
+        // with the machine's state and begins anew. What the organisation said, it says again.
+        if let Input::Request { reply, .. } = input {
+            out.push(Effect::Reply(reply, Err(Refused::Failed(failure))));
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! Taking entries that a partner brings: proven against the log as held, judged, stored,
+//! acknowledged.
+
+use foedus_policy::decide::carrier_allowed;
+use foedus_policy::id::{AuthorId, EntryRef, OrgId, RunId};
+use foedus_policy::time::Now;
+
+use super::judge::{Verdict, Wait};
+use super::{Channel, Effect, Log, Reject, Waiting};
+use crate::batch::Read;
+use crate::bounds::{ANNOTATIONS_MAX, PART_ENTRIES_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX};
+use crate::entry::{Entry, LogId};
+use crate::evidence::{CheckedEntries, SignedPart};
+use crate::frame::{Ack, Frame};
+use crate::hlc::Hlc;
+use crate::kind::Body;
+use crate::part::PartMismatch;
+use crate::steploop::Step;
+use crate::stored::{self, Annotation, Annotations, Record, StoredBody, StoredEntry};
+
+/// What became of one part.
+enum Taken {
+    /// All of it is held now.
+    Held,
+    /// It can't be taken, and never will be: the rest of the frame does not wait for it.
+    Dropped,
+    /// Something before it is missing; nothing of this frame may be acknowledged.
+    Missing,
+}
+
+#[derive(Default)]
+struct Counts {
+    void: u32,
+    withheld: u32,
+}
+
+impl Channel {
+    pub(super) fn reads_of_entries(&self, entries: &CheckedEntries) -> Vec<Read> {
+        let targets = entries.parts().iter().flat_map(|part| {
+            part.checked()
+                .new_entries(0)
+                .iter()
+                .filter_map(|entry| target(entry.body.as_ref()?))
+        });
+        let mut reads: Vec<Read> = targets
+            .map(|target| Read::Get(self.keys.annotations(target)))
+            .collect();
+        for part in entries.parts() {
+            reads.extend(self.reads_of_overlap(part));
+        }
+        reads
+    }
+
+    pub(super) fn on_entries(
+        &mut self,
+        now: Now,
+        carrier: OrgId,
+        entries: &CheckedEntries,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let Some(session) = self.sessions.get(&carrier) else {
+            return;
+        };
+        if session.subscription != entries.subscription() {
+            return;
+        }
+        let relayed = session.relayed.clone();
+        let allowed = carrier_allowed(&self.org.state, carrier).is_ok()
+            && self.governance.takes_part(carrier)
+            && self.governance.is_open(now.wall);
+        if !allowed {
+            step.effect(Effect::Reject(carrier, Reject::NotACarrier));
+            return;
+        }
+        let mut counts = Counts::default();
+        for part in entries.parts() {
+            let origin = part.checked().log().origin;
+            if origin != carrier && !relayed.contains(&origin) {
+                step.effect(Effect::Reject(carrier, Reject::NotAsked(origin)));
+                continue;
+            }
+            match self.take_part(now, carrier, part, &mut counts, step) {
+                Taken::Held | Taken::Dropped => {}
+                Taken::Missing => {
+                    // What was taken before stays; without an acknowledgement the partner's
+                    // credit for this frame stays used until it is asked anew.
+                    self.forget_position(carrier, step);
+                    step.effect(Effect::Attach(carrier));
+                    return;
+                }
+            }
+        }
+        if let Some(cursor) = entries.cursor() {
+            self.advance_position(carrier, cursor.run, cursor.arrival, &relayed, step);
+        }
+        let ack = Ack {
+            channel: self.keys.0,
+            number: entries.number(),
+            void: counts.void,
+            withheld: counts.withheld,
+        };
+        step.effect(Effect::Send(carrier, Frame::Ack(ack)));
+    }
+
+    /// A crash after the commit finds the position with the entries that it covers: they are in
+    /// one batch.
+    fn advance_position(
+        &mut self,
+        carrier: OrgId,
+        run: RunId,
+        arrival: u64,
+        relayed: &[OrgId],
+        step: &mut Step<'_, Effect>,
+    ) {
+        let relayed = super::sessions::relayed_digest(relayed);
+        let taken = stored::Taken {
+            run: run.0,
+            arrival,
+            relayed,
+        };
+        step.put(self.keys.taken(carrier), taken.to_value());
+        self.taken.insert(carrier, taken);
+    }
+
+    fn forget_position(&mut self, carrier: OrgId, step: &mut Step<'_, Effect>) {
+        if self.taken.remove(&carrier).is_some() {
+            step.delete(self.keys.taken(carrier));
+        }
+    }
+
+    fn take_part(
+        &mut self,
+        now: Now,
+        carrier: OrgId,
+        part: &SignedPart,
+        counts: &mut Counts,
+        step: &mut Step<'_, Effect>,
+    ) -> Taken {
+        let checked = part.checked();
+        let id = *checked.log();
+        let mut log = match self.logs.get(&id) {
+            Some(log) => log.clone(),
+            None => Log {
+                key: part.key(),
+                ..Log::empty()
+            },
+        };
+        let is_open_here = id.origin == self.ours.org && Some(id.incarnation) == self.own;
+        if log.is_frozen() || is_open_here || log.key != part.key() {
+            return Taken::Dropped;
+        }
+        if self.governance.access_of(id.origin).is_none() {
+            return Taken::Dropped;
+        }
+        if self.notes_missing_for(checked.new_entries(log.size())) {
+            return Taken::Missing;
+        }
+        if self.is_fork(&log, part, step) {
+            self.freeze(carrier, id, part, step);
+            return Taken::Dropped;
+        }
+        let advanced = match checked.advance(&log.frontier) {
+            Ok(advanced) => advanced,
+            Err(PartMismatch::Gap { .. }) => return Taken::Missing,
+            Err(PartMismatch::RootDiffers { .. } | PartMismatch::NotConsistent { .. }) => {
+                step.effect(Effect::Reject(carrier, Reject::NotReconciled(id)));
+                return Taken::Dropped;
+            }
+        };
+        let held = log.size();
+        let new = checked.new_entries(held).to_vec();
+        for tile in advanced.tiles {
+            step.put(self.keys.tile(id, tile.index), tile.hash.to_vec());
+        }
+        log.frontier = advanced.frontier;
+        if checked.checkpoint().size() == log.size() {
+            log.checkpoint = checked.checkpoint().bytes().to_vec();
+            log.signed = log.size();
+        }
+        self.store_entries(now, id, &mut log, held, new, counts, step);
+        self.logs.insert(id, log);
+        self.changed.logs.insert(id);
+        self.changed.view = true;
+        Taken::Held
+    }
+
+    /// Whether an entry names a revision that we do not hold: its notes come first.
+    fn notes_missing_for(&self, entries: &[Entry]) -> bool {
+        entries
+            .iter()
+            .any(|entry| self.governance.revision(entry.header.revision).is_none())
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one log's new entries, and where they go"
+    )]
+    fn store_entries(
+        &mut self,
+        now: Now,
+        id: LogId,
+        log: &mut Log,
+        held: u64,
+        entries: Vec<Entry>,
+        counts: &mut Counts,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let mut run: Vec<StoredEntry> = Vec::new();
+        let mut waits: Vec<(u64, Wait)> = Vec::new();
+        let mut first = held;
+        let mut bytes = 0;
+        for mut entry in entries {
+            entry.check_time(log.hlc);
+            let sequence = entry.header.sequence;
+            let verdict = self.judge(&entry, log).expect("its revision is held");
+            match verdict {
+                Verdict::Accepted => self.accept(now, &entry, &mut waits, step),
+                Verdict::Void(_) => counts.void += 1,
+                Verdict::Withheld => counts.withheld += 1,
+            }
+            self.follow(now, &entry, log);
+            let size =
+                entry.raw.header.len() + entry.raw.body.as_ref().map_or(0, |b| b.bytes.len());
+            if run.len() >= RUN_ENTRIES_MAX || (!run.is_empty() && bytes + size > RUN_BYTES_MAX) {
+                self.write_waiting_run(id, first, &mut run, &mut waits, step);
+                (first, bytes) = (sequence, 0);
+            }
+            bytes += size;
+            run.push(StoredEntry {
+                header: entry.raw.header,
+                verdict: verdict.code(),
+                body: entry.raw.body.map(|body| StoredBody {
+                    salt: body.salt,
+                    bytes: body.bytes,
+                }),
+            });
+        }
+        if !run.is_empty() {
+            self.write_waiting_run(id, first, &mut run, &mut waits, step);
+        }
+    }
+
+    fn write_waiting_run(
+        &mut self,
+        id: LogId,
+        first: u64,
+        run: &mut Vec<StoredEntry>,
+        waits: &mut Vec<(u64, Wait)>,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let end = first + run.len() as u64;
+        self.write_run(id, first, std::mem::take(run), step);
+        let arrival = self.head.arrival;
+        let of_this_run = waits.iter().filter(|(sequence, _)| *sequence < end);
+        for (place, (sequence, wait)) in (0..).zip(of_this_run) {
+            let waiting = Waiting {
+                entry: id.entry(*sequence),
+                until: wait.until,
+                revision: wait.revision,
+            };
+            step.put(
+                self.keys.waiting(arrival, place),
+                waiting.to_record().to_value(),
+            );
+            self.waiting.insert((arrival, place), waiting);
+        }
+        waits.retain(|(sequence, _)| *sequence >= end);
+    }
+
+    /// What an entry does to the log's head and to our clock, whatever its verdict.
+    fn follow(&mut self, now: Now, entry: &Entry, log: &mut Log) {
+        log.hlc = log.hlc.max(entry.header.hlc);
+        let revision = self.governance.revision(entry.header.revision);
+        let number = revision.map_or(0, |revision| revision.charter().number);
+        log.revision = log.revision.max(number);
+        self.head.hlc = Hlc::observe(Hlc(self.head.hlc), entry.header.hlc, now.wall).0;
+        self.changed.head = true;
+        if !matches!(entry.body, Some(Body::Heads(_))) {
+            self.count_unstated(now);
+        }
+    }
+
+    fn accept(
+        &mut self,
+        now: Now,
+        entry: &Entry,
+        waits: &mut Vec<(u64, Wait)>,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let header = &entry.header;
+        let ahead = header.hlc.is_ahead(now.wall);
+        let unagreed = self.governance.unagreed(self.ours.org, header.revision);
+        if ahead || unagreed.is_some() {
+            let due = crate::bounds::CLOCK_AHEAD_MILLIS_MAX;
+            let until = ahead.then(|| header.hlc.wall().minus_millis(due));
+            waits.push((
+                header.sequence,
+                Wait {
+                    until,
+                    revision: unagreed,
+                },
+            ));
+        }
+        let Some(body) = &entry.body else { return };
+        self.annotate(header.reference(), header.author, header.hlc, body, step);
+        self.note_author(header.log.origin, header.author, header.hlc, body, step);
+        if let Body::Opened(opened) = body {
+            for closed in &opened.closes {
+                let id = LogId {
+                    incarnation: closed.incarnation,
+                    ..header.log
+                };
+                self.change_log(id, |log| {
+                    log.closed_at.get_or_insert(closed.size);
+                });
+            }
+        }
+    }
+
+    /// Notes on the target what a later entry says of it, so that whoever reads the target needs
+    /// no search. Who may say so is checked where the target is read: it may not be here yet.
+    pub(super) fn annotate(
+        &mut self,
+        entry: EntryRef,
+        author: AuthorId,
+        hlc: Hlc,
+        body: &Body,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let Some(target) = target(body) else { return };
+        let (kind, emoji, on) = match body {
+            Body::Edit { .. } => (Annotation::EDIT, Vec::new(), true),
+            Body::Retract { .. } => (Annotation::RETRACT, Vec::new(), true),
+            Body::Erase { .. } => (Annotation::ERASE, Vec::new(), true),
+            Body::React { emoji, on, .. } => (Annotation::REACT, emoji.clone().into_bytes(), *on),
+            _ => return,
+        };
+        let key = self.keys.annotations(target);
+        let known = step
+            .get(&key)
+            .and_then(|value| Annotations::from_value(&key, value).ok());
+        let mut annotations = known.unwrap_or(Annotations { rows: Vec::new() });
+        let row = Annotation {
+            kind,
+            origin: entry.origin.0,
+            incarnation: entry.incarnation.0,
+            sequence: entry.sequence,
+            author: author.0,
+            hlc: hlc.0,
+            emoji,
+            on: u8::from(on),
+        };
+        let same = |other: &Annotation| {
+            (other.kind, other.origin, other.author, &other.emoji)
+                == (row.kind, row.origin, row.author, &row.emoji)
+        };
+        match annotations.rows.iter().position(same) {
+            // The later of two counts, in whichever order they arrive.
+            Some(index) => {
+                let order = |row: &Annotation| (row.hlc, row.incarnation, row.sequence);
+                if order(&annotations.rows[index]) >= order(&row) {
+                    return;
+                }
+                annotations.rows[index] = row;
+            }
+            None if annotations.rows.len() < ANNOTATIONS_MAX => annotations.rows.push(row),
+            None => return,
+        }
+        step.put(key, annotations.to_value());
+        self.changed.view = true;
+    }
+
+    /// Reads the entries that we hold where a part says to have the same.
+    fn reads_of_overlap(&self, part: &SignedPart) -> Option<Read> {
+        let checked = part.checked();
+        let overlaps = checked.first() < self.logs.get(checked.log())?.size();
+        overlaps.then(|| self.overlap(part))
+    }
+
+    fn overlap(&self, part: &SignedPart) -> Read {
+        let checked = part.checked();
+        self.keys
+            .runs_from(*checked.log(), checked.first(), PART_ENTRIES_MAX)
+    }
+
+    /// Whether the origin signed two histories: another root for the size that we hold, or
+    /// another header where we hold one.
+    fn is_fork(&self, log: &Log, part: &SignedPart, step: &Step<'_, Effect>) -> bool {
+        let checked = part.checked();
+        let checkpoint = checked.checkpoint();
+        if checkpoint.size() == log.size() && *checkpoint.root() != log.frontier.root() {
+            return true;
+        }
+        // What came in earlier in this very step is compared by root only.
+        let Some(rows) = step.try_scanned(&self.overlap(part)) else {
+            return false;
+        };
+        let held: Vec<(u64, Vec<u8>)> = rows
+            .iter()
+            .filter_map(|(key, value)| stored::Run::from_value(key, value).ok())
+            .flat_map(|run| (run.first..).zip(run.entries.into_iter().map(|entry| entry.header)))
+            .collect();
+        checked.known_entries(log.size()).iter().any(|entry| {
+            let same_place = |(sequence, _): &&(u64, Vec<u8>)| *sequence == entry.header.sequence;
+            held.iter()
+                .find(same_place)
+                .is_some_and(|(_, header)| *header != entry.raw.header)
+        })
+    }
+
+    /// Nothing is taken into this log any more; what we held stays.
+    fn freeze(
+        &mut self,
+        carrier: OrgId,
+        id: LogId,
+        part: &SignedPart,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let theirs = part.checked().checkpoint().bytes().to_vec();
+        self.change_log(id, |log| {
+            log.fork = [log.checkpoint.clone(), theirs].concat()
+        });
+        step.effect(Effect::Reject(carrier, Reject::Fork(id)));
+        step.effect(Effect::Org(Box::new(crate::org::Input::ForkFound {
+            channel: self.keys.0,
+            log: id,
+        })));
+    }
+}
+
+/// The entry that an entry with this body speaks of.
+fn target(body: &Body) -> Option<EntryRef> {
+    match body {
+        Body::Edit { target, .. }
+        | Body::Retract { target }
+        | Body::React { target, .. }
+        | Body::Erase { target } => Some(*target),
+        _ => None,
+    }
+}

@@ -1,0 +1,232 @@
+//! What the clock does to a channel: its end, entries that become due, old answers.
+
+use std::sync::Arc;
+
+use foedus_policy::id::OrgId;
+use foedus_policy::time::Now;
+
+use super::governance::Governance;
+use super::request::day;
+use super::{Channel, Effect, Ended, Waiting};
+use crate::batch::Read;
+use crate::charter::{Termination, Withdrawal};
+use crate::evidence::GovernanceNote;
+use crate::note::NoteType;
+use crate::note::value::{LogHead, LogHeads};
+use crate::org::{self, OrgSnapshot};
+use crate::record::DisconnectRecord;
+use crate::steploop::Step;
+use crate::stored::{self, Record};
+
+/// How often the organisation is told again what it should know.
+const REMINDER_MILLIS: u64 = 5_000;
+/// Answers that one tick deletes at most.
+const ANSWERS_DELETED_MAX: usize = 1024;
+
+impl Channel {
+    pub(super) fn reads_of_tick(&self, now: Now) -> Vec<Read> {
+        let first_kept = day(now.wall).saturating_sub(1);
+        if first_kept > self.head.answers_from_day {
+            vec![self.keys.answered_before(first_kept, ANSWERS_DELETED_MAX)]
+        } else {
+            Vec::new()
+        }
+    }
+
+    pub(super) fn on_tick(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        self.seal_if_due(now, step);
+        self.end_if_due(now, step);
+        self.release_waiting(now, step);
+        self.forget_answers(now, step);
+        if now
+            .steady_millis
+            .saturating_sub(self.reminded_steady_millis)
+            >= REMINDER_MILLIS
+        {
+            self.reminded_steady_millis = now.steady_millis;
+            self.remind_org(now, step);
+        }
+    }
+
+    pub(super) fn on_org(&mut self, now: Now, org: &Arc<OrgSnapshot>, step: &mut Step<'_, Effect>) {
+        self.org = org.clone();
+        self.end_if_due(now, step);
+    }
+
+    /// Ends the channel for us, at once and alone: whoever hosts it ends it for all.
+    pub(super) fn leave(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        let Some(newest) = self.governance.newest() else {
+            return;
+        };
+        let (org, host, revision) = (self.ours.org, newest.charter().host, newest.hash());
+        if self.governance.ended(now.wall).is_some() {
+            return;
+        }
+        let (channel, at, heads) = (self.keys.0, now.wall, self.shared_heads());
+        let note = if host == org {
+            let termination = Termination {
+                channel,
+                host,
+                revision,
+                heads,
+                at,
+            };
+            termination
+                .sign(&self.ours.sign)
+                .ok()
+                .map(GovernanceNote::Termination)
+        } else {
+            let withdrawal = Withdrawal {
+                channel,
+                org,
+                revision,
+                heads,
+                at,
+            };
+            withdrawal
+                .sign(&self.ours.sign)
+                .ok()
+                .map(GovernanceNote::Withdrawal)
+        };
+        if let Some(note) = note {
+            let learned = self.learn(&note, step);
+            debug_assert!(
+                learned.is_ok(),
+                "our own note fits the revision that it names"
+            );
+            self.end_if_due(now, step);
+        }
+    }
+
+    pub(super) fn on_disconnected(
+        &mut self,
+        now: Now,
+        partner: OrgId,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let others = |org: &OrgId| *org != self.ours.org && *org != partner;
+        if self.governance.participants().any(|org| others(&org)) {
+            return;
+        }
+        let mut governance = Governance::clone(&self.governance);
+        governance.disconnect(now.wall);
+        self.governance = Arc::new(governance);
+        self.end_if_due(now, step);
+    }
+
+    /// Signs what we hold of the channel, once it ended for us. From then on the record itself
+    /// says that it ended, whatever a clock says later.
+    pub(super) fn end_if_due(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        if self.governance.newest().is_none() || self.governance.record(self.ours.org).is_some() {
+            return;
+        }
+        let Some(ended) = self.governance.ended(now.wall) else {
+            return;
+        };
+        let record = self.disconnect_record(ended);
+        let Ok(record) = record.sign(&self.ours.sign) else {
+            return;
+        };
+        let learned = self.learn(&GovernanceNote::DisconnectRecord(record), step);
+        debug_assert!(
+            learned.is_ok(),
+            "our own record fits the revision that it names"
+        );
+        step.effect(Effect::Org(Box::new(org::Input::ChannelEnded {
+            channel: self.keys.0,
+            ended,
+        })));
+        self.charter_changed(now, step);
+    }
+
+    fn disconnect_record(&self, ended: Ended) -> DisconnectRecord {
+        let newest = self
+            .governance
+            .newest()
+            .expect("only a sealed channel ends");
+        DisconnectRecord {
+            channel: self.keys.0,
+            org: self.ours.org,
+            revision: newest.hash(),
+            cause: ended.cause,
+            at: ended.at,
+            logs: self.shared_heads(),
+        }
+    }
+
+    fn shared_heads(&self) -> LogHeads {
+        self.logs
+            .iter()
+            .filter(|(_, log)| log.is_shared())
+            .map(|(id, log)| {
+                let head = LogHead {
+                    size: log.size(),
+                    root: log.frontier.root(),
+                };
+                ((id.origin, id.incarnation), head)
+            })
+            .collect()
+    }
+
+    /// Shows what waited: its time has come, or we agreed to the revision that it was written
+    /// under. It arrives once more, so that a live stream does not miss it.
+    pub(super) fn release_waiting(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        let agreed = |number: u64| {
+            let newest = self.governance.agreed_number(self.ours.org);
+            newest.is_some_and(|newest| number <= newest)
+        };
+        let due: Vec<((u64, u16), Waiting)> = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| {
+                waiting.until.is_none_or(|until| now.wall >= until)
+                    && waiting.revision.is_none_or(agreed)
+            })
+            .map(|(key, waiting)| (*key, *waiting))
+            .collect();
+        for ((arrival, place), waiting) in due {
+            self.waiting.remove(&(arrival, place));
+            step.delete(self.keys.waiting(arrival, place));
+            let shown = stored::Arrival {
+                origin: waiting.entry.origin.0,
+                incarnation: waiting.entry.incarnation.0,
+                first: waiting.entry.sequence,
+                last: waiting.entry.sequence,
+                shown_late: 1,
+            };
+            let number = self.next_arrival();
+            step.put(self.keys.arrival(number), shown.to_value());
+            self.changed.view = true;
+        }
+    }
+
+    fn forget_answers(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        let first_kept = day(now.wall).saturating_sub(1);
+        let Some(old) =
+            step.try_scanned(&self.keys.answered_before(first_kept, ANSWERS_DELETED_MAX))
+        else {
+            return;
+        };
+        let all = old.len() < ANSWERS_DELETED_MAX;
+        let keys: Vec<_> = old.iter().map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            step.delete(key);
+        }
+        if all {
+            self.head.answers_from_day = first_kept;
+            self.changed.head = true;
+        }
+    }
+}
+
+impl Waiting {
+    pub(super) fn to_record(self) -> stored::Waiting {
+        stored::Waiting {
+            origin: self.entry.origin.0,
+            incarnation: self.entry.incarnation.0,
+            sequence: self.entry.sequence,
+            until: self.until.map_or(0, |until| until.0),
+            revision: self.revision.unwrap_or(0),
+        }
+    }
+}

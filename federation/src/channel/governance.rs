@@ -1,0 +1,552 @@
+//! What governs a channel: its sealed revisions, the one that is proposed, and how it ends.
+//!
+//! A function of the notes that were accepted, in the order of their acceptance, and of nothing
+//! else: loading a channel learns the same notes again. It must not know logs, sessions or stores.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use foedus_policy::id::{EntryRef, NoteHash, OrgId};
+use foedus_policy::time::Timestamp;
+use foedus_policy::vocabulary::Access;
+use sha2::{Digest, Sha256};
+
+use crate::charter::{
+    Charter, Consent, Newcomers, Seal, SealedCharter, Termination, Withdrawal, consents_needed,
+};
+use crate::evidence::GovernanceNote;
+use crate::note::Verified;
+use crate::note::value::LogHeads;
+use crate::record::{DisconnectRecord, EndCause};
+
+/// One revision in force, or that was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    sealed: SealedCharter,
+    agreed: BTreeSet<OrgId>,
+}
+
+impl Revision {
+    /// What it says.
+    pub fn charter(&self) -> &Charter {
+        self.sealed.charter().note()
+    }
+
+    /// Its identity.
+    pub fn hash(&self) -> NoteHash {
+        self.sealed.charter().hash()
+    }
+
+    /// Whether an organisation agreed to it: by its consent, as host, or because it agreed to the
+    /// one before and this one only takes away.
+    pub fn is_agreed_by(&self, org: OrgId) -> bool {
+        self.agreed.contains(&org)
+    }
+
+    fn access(&self, org: OrgId) -> Option<Access> {
+        self.charter().participants.get(&org).copied()
+    }
+
+    fn may_read(&self, org: OrgId) -> bool {
+        self.access(org).is_some_and(Access::may_read)
+    }
+}
+
+/// A revision that is not sealed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    charter: Verified<Charter>,
+    consents: BTreeMap<OrgId, Verified<Consent>>,
+}
+
+impl Proposal {
+    /// What it says.
+    pub fn charter(&self) -> &Verified<Charter> {
+        &self.charter
+    }
+
+    /// Who said yes to it so far.
+    pub fn consents(&self) -> impl Iterator<Item = &Verified<Consent>> {
+        self.consents.values()
+    }
+}
+
+/// That the channel ended for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Why.
+    pub cause: EndCause,
+    /// When: the end that the charter names, or when its host or we said so.
+    pub at: Timestamp,
+}
+
+/// Why a note was not learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Breach {
+    /// It is of no use here: of another channel, or about a revision that is not held.
+    #[error("the note is about nothing that is held")]
+    OutOfPlace,
+    /// It breaks the rules of charters.
+    #[error("the note breaks the rules of charters")]
+    Rule,
+    /// The host sealed two revisions after one: evidence, and the channel is frozen.
+    #[error("the host sealed two revisions after the same one")]
+    TwoSeals,
+}
+
+/// What learning a note changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learned {
+    /// It was known.
+    Nothing,
+    /// It is kept.
+    Kept,
+    /// A revision came into force.
+    InForce,
+}
+
+/// What governs a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Governance {
+    us: OrgId,
+    revisions: Vec<Revision>,
+    proposal: Option<Proposal>,
+    withdrawals: BTreeMap<OrgId, Verified<Withdrawal>>,
+    termination: Option<Verified<Termination>>,
+    records: BTreeMap<OrgId, Verified<DisconnectRecord>>,
+    disconnected: Option<Timestamp>,
+    two_seals: Option<(Verified<Seal>, Verified<Seal>)>,
+    notes: Vec<(NoteHash, Vec<u8>)>,
+}
+
+impl Governance {
+    /// A channel that nothing governs: a local one.
+    pub fn local(us: OrgId) -> Self {
+        Self {
+            us,
+            revisions: Vec::new(),
+            proposal: None,
+            withdrawals: BTreeMap::new(),
+            termination: None,
+            records: BTreeMap::new(),
+            disconnected: None,
+            two_seals: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Learns a note whose signature was checked.
+    pub fn learn(&mut self, note: &GovernanceNote) -> Result<Learned, Breach> {
+        if self.notes.iter().any(|(hash, _)| *hash == note.hash()) {
+            return Ok(Learned::Nothing);
+        }
+        let learned = self.learn_kind(note);
+        // Two seals after one revision are evidence: the second is kept, too.
+        if learned.is_ok() || learned == Err(Breach::TwoSeals) {
+            self.notes.push((note.hash(), note.bytes().to_vec()));
+        }
+        learned
+    }
+
+    fn learn_kind(&mut self, note: &GovernanceNote) -> Result<Learned, Breach> {
+        match note {
+            GovernanceNote::Charter(charter) => self.learn_charter(charter),
+            GovernanceNote::Consent(consent) => self.learn_consent(consent),
+            GovernanceNote::Seal(seal) => self.learn_seal(seal),
+            GovernanceNote::Withdrawal(withdrawal) => self.learn_withdrawal(withdrawal),
+            GovernanceNote::Termination(termination) => self.learn_termination(termination),
+            GovernanceNote::DisconnectRecord(record) => self.learn_record(record),
+        }
+    }
+
+    fn learn_charter(&mut self, charter: &Verified<Charter>) -> Result<Learned, Breach> {
+        let valid = match self.newest() {
+            None => charter.note().validate_first(),
+            Some(newest) => charter.note().validate_successor(newest.charter()),
+        };
+        valid.map_err(|_| Breach::OutOfPlace)?;
+        // A host may propose anew what was not sealed; consents to the other text mean nothing.
+        if let Some(before) = &self.proposal {
+            let before = before.charter.hash();
+            let consents: Vec<NoteHash> = self
+                .proposal
+                .iter()
+                .flat_map(|p| p.consents.values().map(Verified::hash))
+                .collect();
+            self.notes
+                .retain(|(hash, _)| *hash != before && !consents.contains(hash));
+        }
+        self.proposal = Some(Proposal {
+            charter: charter.clone(),
+            consents: BTreeMap::new(),
+        });
+        Ok(Learned::Kept)
+    }
+
+    fn learn_consent(&mut self, consent: &Verified<Consent>) -> Result<Learned, Breach> {
+        let note = consent.note();
+        if let Some(revision) = self
+            .revisions
+            .iter_mut()
+            .find(|revision| revision.hash() == note.charter)
+        {
+            // A late yes: from here on that organisation writes under this revision, too.
+            if revision.access(note.org).is_none() {
+                return Err(Breach::Rule);
+            }
+            return match revision.agreed.insert(note.org) {
+                true => Ok(Learned::InForce),
+                false => Err(Breach::OutOfPlace),
+            };
+        }
+        let proposal = self
+            .proposal
+            .as_mut()
+            .filter(|proposal| proposal.charter.hash() == note.charter)
+            .ok_or(Breach::OutOfPlace)?;
+        let charter = proposal.charter.note();
+        if note.predecessor != charter.predecessor || !charter.participants.contains_key(&note.org)
+        {
+            return Err(Breach::Rule);
+        }
+        // A later yes takes the place of an earlier one, so that nobody makes us keep many.
+        if let Some(before) = proposal.consents.insert(note.org, consent.clone()) {
+            self.notes.retain(|(hash, _)| *hash != before.hash());
+        }
+        Ok(Learned::Kept)
+    }
+
+    fn learn_seal(&mut self, seal: &Verified<Seal>) -> Result<Learned, Breach> {
+        let note = seal.note();
+        let rival = self.revisions.iter().find(|revision| {
+            revision.charter().predecessor == note.predecessor && revision.hash() != note.charter
+        });
+        if let Some(rival) = rival {
+            if rival.charter().host == note.host && rival.charter().channel == note.channel {
+                self.two_seals = Some((rival.sealed.seal().clone(), seal.clone()));
+            }
+            return Err(Breach::TwoSeals);
+        }
+        let proposal = self
+            .proposal
+            .as_ref()
+            .filter(|proposal| proposal.charter.hash() == note.charter)
+            .ok_or(Breach::OutOfPlace)?;
+        let previous = self.newest().map(Revision::charter);
+        let consents = proposal
+            .consents
+            .values()
+            .filter(|consent| note.consents.contains(&consent.hash()))
+            .cloned()
+            .collect();
+        let sealed =
+            SealedCharter::verify(previous, proposal.charter.clone(), consents, seal.clone())
+                .map_err(|_| Breach::Rule)?;
+        let mut agreed = sealed.agreed();
+        let charter = sealed.charter().note();
+        if let Some(before) = self.revisions.last()
+            && !Charter::compare(before.charter(), charter).is_adding()
+        {
+            agreed.extend(
+                before
+                    .agreed
+                    .iter()
+                    .filter(|org| charter.participants.contains_key(org)),
+            );
+        }
+        self.revisions.push(Revision { sealed, agreed });
+        self.proposal = None;
+        Ok(Learned::InForce)
+    }
+
+    fn learn_withdrawal(&mut self, withdrawal: &Verified<Withdrawal>) -> Result<Learned, Breach> {
+        let note = withdrawal.note();
+        let revision = self.revision(note.revision).ok_or(Breach::OutOfPlace)?;
+        if revision.access(note.org).is_none() {
+            return Err(Breach::Rule);
+        }
+        if self.withdrawals.contains_key(&note.org) {
+            return Err(Breach::OutOfPlace);
+        }
+        self.withdrawals.insert(note.org, withdrawal.clone());
+        Ok(Learned::InForce)
+    }
+
+    fn learn_termination(
+        &mut self,
+        termination: &Verified<Termination>,
+    ) -> Result<Learned, Breach> {
+        let note = termination.note();
+        let revision = self.revision(note.revision).ok_or(Breach::OutOfPlace)?;
+        if revision.charter().host != note.host {
+            return Err(Breach::Rule);
+        }
+        if self.termination.is_some() {
+            return Err(Breach::OutOfPlace);
+        }
+        self.termination = Some(termination.clone());
+        Ok(Learned::InForce)
+    }
+
+    fn learn_record(&mut self, record: &Verified<DisconnectRecord>) -> Result<Learned, Breach> {
+        let note = record.note();
+        let revision = self.revision(note.revision).ok_or(Breach::OutOfPlace)?;
+        if revision.access(note.org).is_none() {
+            return Err(Breach::Rule);
+        }
+        if self.records.contains_key(&note.org) {
+            return Err(Breach::Rule);
+        }
+        self.records.insert(note.org, record.clone());
+        Ok(Learned::Kept)
+    }
+
+    /// The peering with everybody else in the channel ended at `at`.
+    pub fn disconnect(&mut self, at: Timestamp) {
+        self.disconnected.get_or_insert(at);
+    }
+
+    /// The revision of this identity, if it is or was in force.
+    pub fn revision(&self, hash: NoteHash) -> Option<&Revision> {
+        self.revisions
+            .iter()
+            .rev()
+            .find(|revision| revision.hash() == hash)
+    }
+
+    /// The newest revision in force.
+    pub fn newest(&self) -> Option<&Revision> {
+        self.revisions.last()
+    }
+
+    /// What waits for consents.
+    pub fn proposal(&self) -> Option<&Proposal> {
+        self.proposal.as_ref()
+    }
+
+    /// The host, as the newest text says.
+    pub fn host(&self) -> Option<OrgId> {
+        let proposed = || {
+            self.proposal
+                .as_ref()
+                .map(|proposal| proposal.charter.note().host)
+        };
+        self.newest()
+            .map(|newest| newest.charter().host)
+            .or_else(proposed)
+    }
+
+    /// Whether a charter governs the channel, or is proposed for the first time to us.
+    pub fn is_shared(&self) -> bool {
+        // A host goes on writing to its local channel until the first charter is sealed.
+        !self.revisions.is_empty() || self.host().is_some_and(|host| host != self.us)
+    }
+
+    /// Whether entries may pass at `wall`: a charter is in force and the channel has not ended
+    /// for us.
+    pub fn is_open(&self, wall: Timestamp) -> bool {
+        !self.revisions.is_empty() && self.two_seals.is_none() && self.ended(wall).is_none()
+    }
+
+    /// Whether, and how, the channel ended for us.
+    pub fn ended(&self, wall: Timestamp) -> Option<Ended> {
+        if let Some(termination) = &self.termination {
+            return Some(Ended {
+                cause: EndCause::Termination,
+                at: termination.note().at,
+            });
+        }
+        if let Some(own) = self.withdrawals.get(&self.us) {
+            return Some(Ended {
+                cause: EndCause::Withdrawal,
+                at: own.note().at,
+            });
+        }
+        if let Some(record) = self.records.get(&self.us) {
+            return Some(Ended {
+                cause: record.note().cause,
+                at: record.note().at,
+            });
+        }
+        if let Some(at) = self.disconnected {
+            return Some(Ended {
+                cause: EndCause::Disconnect,
+                at,
+            });
+        }
+        let end = self.agreed_revision(self.us)?.charter().end?;
+        (wall >= end).then_some(Ended {
+            cause: EndCause::End,
+            at: end,
+        })
+    }
+
+    /// The newest revision that an organisation agreed to.
+    fn agreed_revision(&self, org: OrgId) -> Option<&Revision> {
+        self.revisions
+            .iter()
+            .rev()
+            .find(|revision| revision.is_agreed_by(org))
+    }
+
+    /// Whether an organisation said yes to a revision, sealed or not.
+    pub fn has_agreed(&self, org: OrgId, charter: NoteHash) -> bool {
+        let proposal = self.proposal.as_ref();
+        let proposed = proposal.filter(|proposal| proposal.charter.hash() == charter);
+        proposed.is_some_and(|proposal| proposal.consents.contains_key(&org))
+            || self
+                .revision(charter)
+                .is_some_and(|revision| revision.is_agreed_by(org))
+    }
+
+    /// The number of the newest revision that an organisation agreed to.
+    pub fn agreed_number(&self, org: OrgId) -> Option<u64> {
+        self.agreed_revision(org)
+            .map(|revision| revision.charter().number)
+    }
+
+    /// The revision under which an organisation writes: the newest that it agreed to, if it may
+    /// still write in the newest.
+    pub fn writing_revision(&self, org: OrgId) -> Option<&Revision> {
+        self.access_of(org)?;
+        self.agreed_revision(org)
+    }
+
+    /// The number of a revision that `org` has not agreed to yet.
+    pub fn unagreed(&self, org: OrgId, hash: NoteHash) -> Option<u64> {
+        let revision = self.revision(hash)?;
+        let newest_agreed = self
+            .agreed_revision(org)
+            .map_or(0, |agreed| agreed.charter().number);
+        (revision.charter().number > newest_agreed).then_some(revision.charter().number)
+    }
+
+    /// What an organisation may do in the newest revision, unless it withdrew.
+    pub fn access_of(&self, org: OrgId) -> Option<Access> {
+        if self.withdrawals.contains_key(&org) {
+            return None;
+        }
+        self.newest()?.access(org)
+    }
+
+    /// Whether an organisation takes part now.
+    pub fn takes_part(&self, org: OrgId) -> bool {
+        self.access_of(org).is_some()
+    }
+
+    /// Whether some text names an organisation: only such an organisation hears of the channel.
+    pub fn names(&self, org: OrgId) -> bool {
+        self.orgs().any(|named| named == org)
+    }
+
+    /// Who takes part by the newest revision.
+    pub fn participants(&self) -> impl Iterator<Item = OrgId> + '_ {
+        let newest = self.newest().into_iter();
+        newest
+            .flat_map(|newest| newest.charter().participants.keys().copied())
+            .filter(|org| !self.withdrawals.contains_key(org))
+    }
+
+    /// Everybody whom the revisions in force and the proposed one name.
+    pub fn orgs(&self) -> impl Iterator<Item = OrgId> + '_ {
+        let proposed = self.proposal.iter().map(|proposal| proposal.charter.note());
+        let charters = self.revisions.iter().map(Revision::charter).chain(proposed);
+        let orgs: BTreeSet<OrgId> = charters
+            .flat_map(|charter| charter.participants.keys().copied())
+            .collect();
+        orgs.into_iter()
+    }
+
+    /// Whether the body of an entry that `origin` wrote under revision `written` may be handed to
+    /// `to`: to an organisation that may read in that revision, or in a later one that `origin`
+    /// agreed to and that opened the history; and in the newest one.
+    pub fn may_hand_body(&self, origin: OrgId, written: NoteHash, to: OrgId) -> bool {
+        // An organisation gets back what it wrote itself.
+        if origin == to {
+            return self.revision(written).is_some();
+        }
+        if !self.access_of(to).is_some_and(Access::may_read) {
+            return false;
+        }
+        let Some(index) = self.revisions.iter().position(|rev| rev.hash() == written) else {
+            return false;
+        };
+        let opened = |later: &Revision| {
+            later.charter().newcomers == Newcomers::All
+                && later.is_agreed_by(origin)
+                && later.may_read(to)
+        };
+        self.revisions[index].may_read(to) || self.revisions[index + 1..].iter().any(opened)
+    }
+
+    /// Whether an entry lies beyond the heads up to which its origin's words count.
+    pub fn is_after_final_heads(&self, entry: EntryRef) -> bool {
+        let beyond = |heads: &LogHeads| {
+            let of_origin = heads.keys().any(|(origin, _)| *origin == entry.origin);
+            let head = heads.get(&(entry.origin, entry.incarnation));
+            of_origin && head.is_none_or(|head| entry.sequence >= head.size)
+        };
+        let withdrawn = self.withdrawals.get(&entry.origin);
+        withdrawn.is_some_and(|withdrawal| beyond(&withdrawal.note().heads))
+            || self
+                .revisions
+                .iter()
+                .any(|revision| beyond(&revision.charter().finals))
+    }
+
+    /// The seal that we, as host, can make now, if everybody whose yes is needed said it.
+    pub fn seal_due(&self, now: Timestamp) -> Option<Seal> {
+        let proposal = self.proposal.as_ref()?;
+        let charter = proposal.charter.note();
+        let previous = self.newest().map(Revision::charter);
+        let good = |org: &OrgId| {
+            let consent = proposal.consents.get(org);
+            consent.is_some_and(|consent| consent.note().good_until >= now)
+        };
+        if charter.host != self.us || !consents_needed(previous, charter).iter().all(good) {
+            return None;
+        }
+        let in_time = proposal
+            .consents
+            .values()
+            .filter(|consent| consent.note().good_until >= now);
+        Some(Seal {
+            channel: charter.channel,
+            charter: proposal.charter.hash(),
+            predecessor: charter.predecessor,
+            host: self.us,
+            consents: in_time.map(Verified::hash).collect(),
+            at: now,
+        })
+    }
+
+    /// The disconnect record of an organisation, if it is known.
+    pub fn record(&self, org: OrgId) -> Option<&Verified<DisconnectRecord>> {
+        self.records.get(&org)
+    }
+
+    /// All disconnect records.
+    pub fn records(&self) -> impl Iterator<Item = &Verified<DisconnectRecord>> {
+        self.records.values()
+    }
+
+    /// The evidence that the host sealed two revisions after one.
+    pub fn two_seals(&self) -> Option<&(Verified<Seal>, Verified<Seal>)> {
+        self.two_seals.as_ref()
+    }
+
+    /// All notes with their identity, in the order in which they were learnt.
+    pub fn notes(&self) -> impl Iterator<Item = (NoteHash, &[u8])> {
+        self.notes
+            .iter()
+            .map(|(hash, bytes)| (*hash, bytes.as_slice()))
+    }
+
+    /// Names the set of notes that are held, whatever their order.
+    pub fn digest(&self) -> NoteHash {
+        let hashes: BTreeSet<NoteHash> = self.notes.iter().map(|(hash, _)| *hash).collect();
+        let hash = hashes.iter().fold(Sha256::new(), |hash, note| {
+            hash.chain_update(note.as_bytes())
+        });
+        NoteHash(hash.finalize().into())
+    }
+}

@@ -1,0 +1,197 @@
+//! Verdicts: what we make of an entry that its origin's log proves.
+//!
+//! *Void* is a function of charter and logs alone, so that every organisation comes to the same.
+//! *Withheld* is our own rule, ours alone. A verdict never removes a leaf.
+
+use foedus_policy::id::OrgId;
+use foedus_policy::time::Timestamp;
+use foedus_policy::vocabulary::Capability;
+
+use super::{Channel, Governance, Log};
+use crate::charter::Charter;
+use crate::entry::Entry;
+use crate::kind::{Body, Class, Kind};
+
+/// What we make of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It counts.
+    Accepted,
+    /// It breaks the charter, and counts nowhere.
+    Void(Void),
+    /// Our own rules keep it from having any effect here.
+    Withheld,
+}
+
+/// Which rule of the charter an entry breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Void {
+    /// The entry is at odds with itself: unknown kind, unreadable body, time that does not grow.
+    Fault,
+    /// Its origin takes no part in the revision that it names.
+    NotAParticipant,
+    /// Its origin may not write in the revision that it names.
+    ReadOnly,
+    /// The revision does not grant what it does.
+    NotGranted,
+    /// It names an older revision than an entry before it.
+    RevisionWentBack,
+    /// It lies after the heads up to which its origin's words count.
+    AfterFinalHeads,
+    /// It was written after the end of the channel, by its own time.
+    AfterTheEnd,
+    /// It changes what another organisation wrote.
+    NotItsOwn,
+    /// Its text is longer than the charter allows.
+    TooLong,
+}
+
+impl Verdict {
+    /// The number that is stored.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Accepted => 0,
+            Self::Void(Void::Fault) => 1,
+            Self::Void(Void::NotAParticipant) => 2,
+            Self::Void(Void::ReadOnly) => 3,
+            Self::Void(Void::NotGranted) => 4,
+            Self::Void(Void::RevisionWentBack) => 5,
+            Self::Void(Void::AfterFinalHeads) => 6,
+            Self::Void(Void::AfterTheEnd) => 7,
+            Self::Void(Void::NotItsOwn) => 8,
+            Self::Void(Void::TooLong) => 9,
+            Self::Withheld => 64,
+        }
+    }
+
+    /// Whether a stored number means that the entry counts.
+    pub const fn counts(code: u8) -> bool {
+        code == Self::Accepted.code()
+    }
+
+    /// Whether a stored number means that the entry is void.
+    pub const fn is_void(code: u8) -> bool {
+        code != 0 && code < Self::Withheld.code()
+    }
+}
+
+impl Channel {
+    /// What we make of an entry of `log`, which is as it was before the entry.
+    ///
+    /// `None` if we do not hold the revision that it names: then nothing can be said yet.
+    pub(super) fn judge(&self, entry: &Entry, log: &Log) -> Option<Verdict> {
+        let void = void(&self.governance, entry, log)?;
+        Some(match void {
+            Err(void) => Verdict::Void(void),
+            Ok(())
+                if foedus_policy::decide::origin_allowed(
+                    &self.org.state,
+                    entry.header.log.origin,
+                )
+                .is_err() =>
+            {
+                Verdict::Withheld
+            }
+            Ok(()) => Verdict::Accepted,
+        })
+    }
+}
+
+/// Which rule of the charter the entry breaks, if any; a function of charter and logs alone.
+fn void(governance: &Governance, entry: &Entry, log: &Log) -> Option<Result<(), Void>> {
+    let header = &entry.header;
+    let revision = governance.revision(header.revision)?;
+    let charter = revision.charter();
+    let check = || {
+        if entry.fault.is_some() {
+            return Err(Void::Fault);
+        }
+        if charter.number < log.revision {
+            return Err(Void::RevisionWentBack);
+        }
+        let access = charter
+            .participants
+            .get(&header.log.origin)
+            .ok_or(Void::NotAParticipant)?;
+        if governance.is_after_final_heads(header.reference()) {
+            return Err(Void::AfterFinalHeads);
+        }
+        if charter.end.is_some_and(|end| header.hlc.wall() >= end) {
+            return Err(Void::AfterTheEnd);
+        }
+        let needed = needed(&header.class, header.kind, entry.body.as_ref());
+        if matches!(needed, Need::Right(_)) && !access.may_post() {
+            return Err(Void::ReadOnly);
+        }
+        match needed {
+            Need::Nothing => {}
+            Need::Right(capability) if charter.capabilities.contains(capability) => {}
+            Need::Right(_) => return Err(Void::NotGranted),
+        }
+        if let Class::Custom(name) = &header.class
+            && !charter
+                .custom
+                .iter()
+                .any(|named| named.as_str() == name.as_str())
+        {
+            return Err(Void::NotGranted);
+        }
+        if let Some(body) = &entry.body {
+            check_body(header.log.origin, body, charter)?;
+        }
+        Ok(())
+    };
+    Some(check())
+}
+
+enum Need {
+    Nothing,
+    Right(Capability),
+}
+
+/// By which right of the charter an entry of this class and kind is written.
+fn needed(class: &Class, kind: u16, body: Option<&Body>) -> Need {
+    match class {
+        Class::Content => match body {
+            Some(Body::Post {
+                reply_to: Some(_), ..
+            }) => Need::Right(Capability::Thread),
+            _ => Need::Right(Capability::Post),
+        },
+        Class::ChangeOfOwn if kind == Kind::Retract.number() => Need::Right(Capability::Retract),
+        Class::ChangeOfOwn => Need::Right(Capability::Edit),
+        Class::Reaction => Need::Right(Capability::React),
+        Class::Custom(_) => Need::Right(Capability::Custom),
+        Class::Membership | Class::Control | Class::Unknown(_) => Need::Nothing,
+    }
+}
+
+fn check_body(origin: OrgId, body: &Body, charter: &Charter) -> Result<(), Void> {
+    match body {
+        Body::Edit { target, .. } | Body::Retract { target } | Body::Erase { target }
+            if target.origin != origin =>
+        {
+            Err(Void::NotItsOwn)
+        }
+        Body::Post { text, .. } | Body::Edit { text, .. }
+            if text.len() > charter.text_bytes as usize =>
+        {
+            Err(Void::TooLong)
+        }
+        // An author of a kind that the charter does not name never joins, and whoever never
+        // joined is not shown.
+        Body::Joined { author_kind, .. } if !charter.kinds.contains(*author_kind) => {
+            Err(Void::NotGranted)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why an accepted entry is not shown yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// Its time lies ahead of our clock; shown once the clock says this.
+    pub until: Option<Timestamp>,
+    /// We have not agreed to the revision that lets its origin write.
+    pub revision: Option<u64>,
+}

@@ -1,0 +1,153 @@
+//! Loading a channel from the store, signatures of its notes included.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use foedus_policy::id::{AuthorId, EntryRef, IncarnationId, OrgId};
+use foedus_policy::time::Timestamp;
+
+use super::governance::Governance;
+use super::{Author, Channel, Log, Setup, Waiting};
+use crate::evidence::GovernanceNote;
+use crate::hlc::Hlc;
+use crate::keys::{ChannelKeys, log_of, state_kind};
+use crate::steploop::{Damaged, Rows};
+use crate::stored;
+use crate::stored::{Announced, ChannelHead, LogHead, Record, StoredNote, Taken};
+
+pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Channel, Damaged> {
+    let mut channel = empty(setup, tainted);
+    let mut notes: Vec<(u32, Vec<u8>, Vec<u8>)> = Vec::new();
+    for (key, value) in rows.into_iter().flatten() {
+        let damaged = || Damaged {
+            key: key.clone(),
+            expected: "a record of a channel",
+        };
+        let (kind, id) = state_kind(&key).ok_or_else(damaged)?;
+        match kind {
+            b'h' => channel.head = ChannelHead::from_value(&key, &value)?,
+            b'l' => {
+                let log = log_of(setup.channel, id).ok_or_else(damaged)?;
+                let head = Log::of_record(&key, LogHead::from_value(&key, &value)?)?;
+                channel.logs.insert(log, head);
+            }
+            b'n' => {
+                let note = StoredNote::from_value(&key, &value)?;
+                notes.push((note.order, key, note.bytes));
+            }
+            b'c' => {
+                let partner = OrgId(id.try_into().map_err(|_| damaged())?);
+                channel
+                    .taken
+                    .insert(partner, Taken::from_value(&key, &value)?);
+            }
+            b'm' => {
+                let author = AuthorId(id.try_into().map_err(|_| damaged())?);
+                channel
+                    .announced
+                    .insert(author, Announced::from_value(&key, &value)?);
+            }
+            b'a' => {
+                let known = author_place(id).ok_or_else(damaged)?;
+                let author = Author::of_record(stored::Author::from_value(&key, &value)?);
+                channel.authors.insert(known, author.ok_or_else(damaged)?);
+            }
+            b'w' => {
+                let place = waiting_place(id).ok_or_else(damaged)?;
+                channel
+                    .waiting
+                    .insert(place, waiting(stored::Waiting::from_value(&key, &value)?));
+            }
+            _ => return Err(damaged()),
+        }
+    }
+    notes.sort_unstable();
+    channel.governance = Arc::new(governance(setup, notes)?);
+    channel.own = own_incarnation(setup, tainted, &channel.head);
+    Ok(channel)
+}
+
+fn empty(setup: &Setup, tainted: u32) -> Channel {
+    Channel {
+        keys: ChannelKeys(setup.channel),
+        ours: setup.keys.clone(),
+        run: setup.run,
+        seed: setup.seed,
+        tainted,
+        org: setup.org.clone(),
+        head: ChannelHead {
+            arrival: 0,
+            hlc: Hlc::ZERO.0,
+            run: None,
+            incarnation: None,
+            tainted: 0,
+            unstated: 0,
+            unstated_since: 0,
+            notes: 0,
+            answers_from_day: 0,
+            last_run: None,
+            runs: Vec::new(),
+        },
+        logs: imbl::OrdMap::new(),
+        own: None,
+        governance: Arc::new(Governance::local(setup.keys.org)),
+        announced: BTreeMap::new(),
+        authors: imbl::OrdMap::new(),
+        taken: BTreeMap::new(),
+        waiting: imbl::OrdMap::new(),
+        sessions: BTreeMap::new(),
+        recovering: std::collections::BTreeSet::new(),
+        told_version: None,
+        step_wall: Timestamp::ZERO,
+        reminded_steady_millis: 0,
+        pending: Default::default(),
+        changed: Default::default(),
+    }
+}
+
+/// Only the run that opened an incarnation goes on in it, and only while it knows what became of
+/// each of its commits. So a store that was put back never writes a second history.
+fn own_incarnation(setup: &Setup, tainted: u32, head: &ChannelHead) -> Option<IncarnationId> {
+    let opened_by_this_run = head.run == Some(setup.run.0);
+    if opened_by_this_run && head.tainted == tainted {
+        head.incarnation.map(IncarnationId)
+    } else {
+        None
+    }
+}
+
+fn governance(setup: &Setup, notes: Vec<(u32, Vec<u8>, Vec<u8>)>) -> Result<Governance, Damaged> {
+    let mut governance = Governance::local(setup.keys.org);
+    for (_, key, bytes) in notes {
+        let note =
+            GovernanceNote::check(&bytes, &|org| setup.org.identity(org)).map_err(|_| Damaged {
+                key,
+                expected: "a note that its signer signed",
+            })?;
+        // What was learnt once is learnt again; a second seal is an error both times.
+        governance.learn(&note).ok();
+    }
+    Ok(governance)
+}
+
+fn author_place(id: &[u8]) -> Option<(OrgId, AuthorId)> {
+    let origin = OrgId(id.get(..32)?.try_into().ok()?);
+    Some((origin, AuthorId(id.get(32..)?.try_into().ok()?)))
+}
+
+fn waiting_place(id: &[u8]) -> Option<(u64, u16)> {
+    let arrival = u64::from_be_bytes(id.get(..8)?.try_into().ok()?);
+    Some((arrival, u16::from_be_bytes(id.get(8..)?.try_into().ok()?)))
+}
+
+fn waiting(record: stored::Waiting) -> Waiting {
+    Waiting {
+        entry: EntryRef {
+            origin: OrgId(record.origin),
+            incarnation: IncarnationId(record.incarnation),
+            sequence: record.sequence,
+        },
+        until: (record.until > 0).then_some(Timestamp(record.until)),
+        revision: (record.revision > 0).then_some(record.revision),
+    }
+}

@@ -1,0 +1,187 @@
+//! Our members in the channel's log: who joined, under which address and name, who left.
+//!
+//! The organisation's state says who is in the channel; the log has to say the same. Comparing
+//! the two at the end of each step needs no message between the scopes that could get lost.
+
+use foedus_policy::id::{AuthorId, OrgId};
+use foedus_policy::time::Now;
+use foedus_policy::vocabulary::AuthorKind;
+
+use super::append::Draft;
+use super::{Channel, Effect};
+use crate::bounds::DISPLAY_NAME_BYTES_MAX;
+use crate::hlc::Hlc;
+use crate::kind::Body;
+use crate::steploop::Step;
+use crate::stored::{self, Announced, Record};
+
+impl Channel {
+    /// Appends what the log does not say yet of our members.
+    pub(super) fn tell_members(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        if self.told_version == Some(self.org.version()) || !self.may_write_control(now) {
+            return;
+        }
+        let Some(handle) = self.org.handle().cloned() else {
+            return;
+        };
+        let state = self.org.state.clone();
+        for (member, membership) in state.memberships_of(self.keys.0) {
+            let Some(person) = state.members().get(&member) else {
+                continue;
+            };
+            let mut display_name = person.display_name.to_string();
+            truncate(&mut display_name, DISPLAY_NAME_BYTES_MAX);
+            let wanted = Announced {
+                joined: u8::from(membership.present),
+                address: format!("{}@{handle}", person.name).into_bytes(),
+                display_name: display_name.into_bytes(),
+            };
+            self.tell_member(now, membership.author, wanted, step);
+        }
+        self.told_version = Some(self.org.version());
+    }
+
+    fn tell_member(
+        &mut self,
+        now: Now,
+        author: AuthorId,
+        wanted: Announced,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let told = self.announced.get(&author);
+        let joined = wanted.joined == 1;
+        let was_joined = told.is_some_and(|told| told.joined == 1);
+        if told == Some(&wanted) || (!joined && !was_joined) {
+            return;
+        }
+        let body = if joined {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            Body::Joined {
+                author_kind: AuthorKind::Member,
+                address: text(&wanted.address),
+                display_name: text(&wanted.display_name),
+            }
+        } else {
+            Body::Left
+        };
+        let salt = self.derived_salt(author.as_bytes());
+        if self.append(now, Draft { author, body, salt }, step).is_ok() {
+            step.put(self.keys.announced(author), wanted.to_value());
+            self.announced.insert(author, wanted);
+        }
+    }
+
+    /// Keeps what the latest accepted membership entry says of an author, whoever's it is.
+    pub(super) fn note_author(
+        &mut self,
+        origin: OrgId,
+        author: AuthorId,
+        hlc: Hlc,
+        body: &Body,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let known = self.authors.get(&(origin, author));
+        if known.is_some_and(|known| known.hlc >= hlc) {
+            return;
+        }
+        let now_known = match body {
+            Body::Joined {
+                author_kind,
+                address,
+                display_name,
+            } => Author {
+                kind: *author_kind,
+                address: address.clone(),
+                display_name: display_name.clone(),
+                joined: true,
+                hlc,
+            },
+            Body::Left => match known {
+                Some(known) => Author {
+                    joined: false,
+                    hlc,
+                    ..known.clone()
+                },
+                None => return,
+            },
+            _ => return,
+        };
+        step.put(
+            self.keys.author(origin, author),
+            now_known.to_record().to_value(),
+        );
+        self.authors.insert((origin, author), now_known);
+        self.changed.view = true;
+    }
+
+    /// Forgets what was told: a log that participants can read must say all of it anew.
+    pub(super) fn forget_told_members(&mut self, step: &mut Step<'_, Effect>) {
+        for author in std::mem::take(&mut self.announced).into_keys() {
+            step.delete(self.keys.announced(author));
+        }
+        self.told_version = None;
+    }
+}
+
+/// What is known of one author in one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// What kind of author, by its organisation's word.
+    pub kind: AuthorKind,
+    /// A label to show, never an identifier to trust.
+    pub address: String,
+    /// The name to show.
+    pub display_name: String,
+    /// In the channel now.
+    pub joined: bool,
+    /// When that was said.
+    pub hlc: Hlc,
+}
+
+impl Author {
+    fn to_record(&self) -> stored::Author {
+        let Self {
+            kind,
+            address,
+            display_name,
+            joined,
+            hlc,
+        } = self;
+        stored::Author {
+            kind: *kind as u8,
+            address: address.clone().into_bytes(),
+            display_name: display_name.clone().into_bytes(),
+            joined: u8::from(*joined),
+            hlc: hlc.0,
+        }
+    }
+
+    pub(super) fn of_record(record: stored::Author) -> Option<Self> {
+        let stored::Author {
+            kind,
+            address,
+            display_name,
+            joined,
+            hlc,
+        } = record;
+        Some(Self {
+            kind: AuthorKind::ALL
+                .iter()
+                .copied()
+                .find(|known| *known as u8 == kind)?,
+            address: String::from_utf8(address).ok()?,
+            display_name: String::from_utf8(display_name).ok()?,
+            joined: joined == 1,
+            hlc: Hlc(hlc),
+        })
+    }
+}
+
+/// Cuts `text` to at most `bytes_max` bytes, at the end of a character.
+fn truncate(text: &mut String, bytes_max: usize) {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+}

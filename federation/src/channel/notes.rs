@@ -1,0 +1,274 @@
+//! Notes that govern the channel: ours, and those that partners bring.
+
+use std::sync::Arc;
+
+use foedus_policy::decide::carrier_allowed;
+use foedus_policy::id::{NoteHash, OrgId};
+use foedus_policy::state::Sharing;
+use foedus_policy::time::{Now, Timestamp};
+
+use super::append::Draft;
+use super::governance::{Breach, Governance, Learned};
+use super::{Channel, Effect, Govern, Reject};
+use crate::charter::{Charter, Consent};
+use crate::entry::ORG_AUTHOR;
+use crate::evidence::{CheckedNotes, GovernanceNote};
+use crate::kind::Body;
+use crate::note::NoteType;
+use crate::org;
+use crate::steploop::Step;
+use crate::stored::{Record, StoredNote};
+
+impl Channel {
+    pub(super) fn on_govern(&mut self, now: Now, govern: &Govern, step: &mut Step<'_, Effect>) {
+        match govern {
+            Govern::Propose(charter) => self.propose(now, charter, step),
+            Govern::Consent {
+                notes,
+                charter,
+                good_until,
+            } => {
+                for note in notes.notes() {
+                    // What is known already, or stale by now, changes nothing.
+                    self.learn(note, step).ok();
+                }
+                self.consent(now, *charter, *good_until, step);
+            }
+            Govern::Leave => self.leave(now, step),
+            Govern::Disconnect(partner) => self.on_disconnected(now, *partner, step),
+        }
+    }
+
+    fn propose(&mut self, now: Now, charter: &Charter, step: &mut Step<'_, Effect>) {
+        let Ok(charter) = charter.sign(&self.ours.sign) else {
+            return;
+        };
+        if self.learn(&GovernanceNote::Charter(charter), step) == Ok(Learned::Kept) {
+            self.seal_if_due(now, step);
+            self.charter_changed(now, step);
+        }
+    }
+
+    fn consent(
+        &mut self,
+        now: Now,
+        charter: NoteHash,
+        good_until: Timestamp,
+        step: &mut Step<'_, Effect>,
+    ) {
+        if self.governance.has_agreed(self.ours.org, charter) {
+            return;
+        }
+        let proposed = self
+            .governance
+            .proposal()
+            .map(|proposal| proposal.charter());
+        let sealed = || {
+            self.governance
+                .revision(charter)
+                .map(|revision| revision.charter())
+        };
+        let predecessor = match proposed.filter(|proposed| proposed.hash() == charter) {
+            Some(proposed) => proposed.note().predecessor,
+            None => match sealed() {
+                Some(sealed) => sealed.predecessor,
+                // The offer is not here (any more): the host offers again if it wants to.
+                None => return,
+            },
+        };
+        let consent = Consent {
+            channel: self.keys.0,
+            charter,
+            predecessor,
+            org: self.ours.org,
+            good_until,
+            withdrawal: None,
+        };
+        let Ok(consent) = consent.sign(&self.ours.sign) else {
+            return;
+        };
+        if self.learn(&GovernanceNote::Consent(consent), step).is_ok() {
+            self.release_waiting(now, step);
+            self.charter_changed(now, step);
+        }
+    }
+
+    pub(super) fn on_notes(
+        &mut self,
+        now: Now,
+        carrier: OrgId,
+        notes: &CheckedNotes,
+        step: &mut Step<'_, Effect>,
+    ) {
+        if carrier_allowed(&self.org.state, carrier).is_err() || !self.governance.names(carrier) {
+            step.effect(Effect::Reject(carrier, Reject::NotACarrier));
+            return;
+        }
+        let before = self.governance.digest();
+        for note in notes.notes() {
+            self.take_note(carrier, note, step);
+        }
+        self.seal_if_due(now, step);
+        self.introduce(carrier, notes, step);
+        if self.governance.digest() != before {
+            self.release_waiting(now, step);
+            self.charter_changed(now, step);
+        }
+    }
+
+    /// A proposed revision needs our yes, which only the organisation's rules give: it hears of
+    /// the text, and here it is only kept.
+    fn take_note(&mut self, carrier: OrgId, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
+        match self.learn(note, step) {
+            Ok(Learned::Nothing | Learned::InForce) | Err(Breach::OutOfPlace) => {}
+            Ok(Learned::Kept) => {
+                if let GovernanceNote::Charter(charter) = note {
+                    let offered = org::Input::CharterOffered {
+                        host: charter.note().host,
+                        charter: Box::new(charter.clone()),
+                        notes: Arc::new(CheckedNotes::of(self.keys.0, vec![note.clone()])),
+                    };
+                    step.effect(Effect::Org(Box::new(offered)));
+                }
+            }
+            Err(Breach::Rule | Breach::TwoSeals) => {
+                step.effect(Effect::Reject(carrier, Reject::Note(note.hash())));
+            }
+        }
+    }
+
+    /// Learns a note and writes it down; a crash before the commit leaves neither.
+    pub(super) fn learn(
+        &mut self,
+        note: &GovernanceNote,
+        step: &mut Step<'_, Effect>,
+    ) -> Result<Learned, Breach> {
+        let had_charter = self.governance.newest().is_some();
+        let mut governance = Governance::clone(&self.governance);
+        let learned = governance.learn(note);
+        self.write_notes(&governance, step);
+        self.governance = Arc::new(governance);
+        if learned == Ok(Learned::InForce) {
+            self.changed.view = true;
+            if !had_charter {
+                // What was written before stays unknown to participants, even that it was.
+                self.close_incarnation(step);
+                self.forget_told_members(step);
+            }
+            self.told_version = None;
+            if let GovernanceNote::Seal(_) = note {
+                self.tell_org_of_charter(step);
+            }
+        }
+        learned
+    }
+
+    fn write_notes(&mut self, after: &Governance, step: &mut Step<'_, Effect>) {
+        for (hash, _) in self.governance.notes() {
+            if !after.notes().any(|(kept, _)| kept == hash) {
+                step.delete(self.keys.note(hash));
+            }
+        }
+        for (hash, bytes) in after.notes() {
+            if !self.governance.notes().any(|(known, _)| known == hash) {
+                let note = StoredNote {
+                    order: self.head.notes,
+                    bytes: bytes.to_vec(),
+                };
+                step.put(self.keys.note(hash), note.to_value());
+                self.head.notes += 1;
+                self.changed.head = true;
+            }
+        }
+    }
+
+    fn tell_org_of_charter(&self, step: &mut Step<'_, Effect>) {
+        let Some(newest) = self.governance.newest() else {
+            return;
+        };
+        let charter = newest.charter();
+        step.effect(Effect::Org(Box::new(org::Input::CharterInForce {
+            channel: self.keys.0,
+            host: charter.host,
+            participants: charter.participants.clone(),
+            ends: charter.end,
+        })));
+    }
+
+    /// Says again what the organisation does not know, because a crash came between the two.
+    pub(super) fn remind_org(&self, now: Now, step: &mut Step<'_, Effect>) {
+        let known = self
+            .org
+            .state
+            .channels()
+            .get(&self.keys.0)
+            .map(|channel| &channel.sharing);
+        let (Some(newest), Some(known)) = (self.governance.newest(), known) else {
+            return;
+        };
+        match known {
+            Sharing::Shared {
+                participants,
+                ends,
+                ended,
+                ..
+            } => {
+                let charter = newest.charter();
+                let told = *participants == charter.participants && *ends == charter.end;
+                if !told {
+                    self.tell_org_of_charter(step);
+                } else if let (None, Some(over)) = (ended, self.governance.ended(now.wall)) {
+                    let channel = self.keys.0;
+                    step.effect(Effect::Org(Box::new(org::Input::ChannelEnded {
+                        channel,
+                        ended: over,
+                    })));
+                }
+            }
+            Sharing::Local | Sharing::Offering { .. } | Sharing::Joining { .. } => {
+                self.tell_org_of_charter(step);
+            }
+        }
+    }
+
+    /// As host, puts the proposed revision in force once everybody whose yes is needed said it.
+    ///
+    /// The seal goes into our own log in the same commit that makes it durable, and out only
+    /// after that: a crash in between sends it again from what is stored.
+    pub(super) fn seal_if_due(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        let Some(seal) = self.governance.seal_due(now.wall) else {
+            return;
+        };
+        let Ok(seal) = seal.sign(&self.ours.sign) else {
+            return;
+        };
+        let bytes = seal.bytes().to_vec();
+        if self.learn(&GovernanceNote::Seal(seal), step).is_ok() {
+            let salt = self.derived_salt(b"seal");
+            let draft = Draft {
+                author: ORG_AUTHOR,
+                body: Body::Note(bytes),
+                salt,
+            };
+            self.append(now, draft, step)
+                .expect("a seal of at most 250 consents fits into a body");
+        }
+    }
+
+    /// Tells the organisation who the others are whom only the charter names.
+    fn introduce(&self, carrier: OrgId, notes: &CheckedNotes, step: &mut Step<'_, Effect>) {
+        let named = |org: OrgId| org != self.ours.org && self.governance.names(org);
+        let chains: Vec<_> = notes
+            .identities()
+            .iter()
+            .filter(|chain| named(chain.org()))
+            .cloned()
+            .collect();
+        if !chains.is_empty() {
+            step.effect(Effect::Org(Box::new(org::Input::Introduced {
+                by: carrier,
+                chains,
+            })));
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! What our own people ask of a channel: to post, edit, retract and react.
+
+use foedus_policy::action::{Action, Actor, CharterFacts};
+use foedus_policy::decide::{Decision, decide};
+use foedus_policy::id::{AuthorId, EntryRef, MemberId, NoteHash};
+use foedus_policy::time::{Now, Timestamp};
+use foedus_policy::vocabulary::Capability;
+use sha2::{Digest, Sha256};
+
+use super::append::Draft;
+use super::{Channel, Effect, Refused};
+use crate::batch::Read;
+use crate::bounds::POST_TEXTS_MAX;
+use crate::entry::{Header, LogId};
+use crate::hlc::Hlc;
+use crate::kind::{Body, Kind};
+use crate::steploop::Step;
+use crate::stored::{Answered, Record, Run};
+
+/// One message to post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// What it says.
+    pub text: String,
+    /// What it answers.
+    pub reply_to: Option<EntryRef>,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// In whose name.
+    pub member: MemberId,
+    /// What for.
+    pub verb: Verb,
+    /// The same key within 24 hours means the same request: it is answered, not done again.
+    pub idempotency: Option<String>,
+    /// Random bytes of this request alone: salts are made of them.
+    pub entropy: [u8; 32],
+}
+
+/// What a request wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verb {
+    /// To post 1 to 256 messages, all or none.
+    Post(Vec<Text>),
+    /// To give a message of one's own another text.
+    Edit {
+        /// The message.
+        target: EntryRef,
+        /// The text.
+        text: String,
+    },
+    /// To take a message of one's own back.
+    Retract {
+        /// The message.
+        target: EntryRef,
+    },
+    /// To react to a message, or take the reaction back.
+    React {
+        /// The message.
+        target: EntryRef,
+        /// The reaction.
+        emoji: String,
+        /// Whether it is given.
+        on: bool,
+    },
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posted {
+    /// The first entry.
+    pub first: EntryRef,
+    /// How many entries, consecutive.
+    pub count: u32,
+    /// The time of the first.
+    pub hlc: Hlc,
+    /// The request had been carried out before.
+    pub repeated: bool,
+}
+
+impl Verb {
+    fn target(&self) -> Option<EntryRef> {
+        match self {
+            Self::Post(_) => None,
+            Self::Edit { target, .. } | Self::Retract { target } | Self::React { target, .. } => {
+                Some(*target)
+            }
+        }
+    }
+
+    fn capabilities(&self) -> Vec<Capability> {
+        match self {
+            Self::Post(texts) => {
+                let mut needed = vec![Capability::Post];
+                if texts.iter().any(|text| text.reply_to.is_some()) {
+                    needed.push(Capability::Thread);
+                }
+                needed
+            }
+            Self::Edit { .. } => vec![Capability::Edit],
+            Self::Retract { .. } => vec![Capability::Retract],
+            Self::React { .. } => vec![Capability::React],
+        }
+    }
+
+    fn bodies(&self) -> Vec<Body> {
+        match self.clone() {
+            Self::Post(texts) => texts
+                .into_iter()
+                .map(|Text { text, reply_to }| Body::Post { text, reply_to })
+                .collect(),
+            Self::Edit { target, text } => vec![Body::Edit { target, text }],
+            Self::Retract { target } => vec![Body::Retract { target }],
+            Self::React { target, emoji, on } => vec![Body::React { target, emoji, on }],
+        }
+    }
+}
+
+impl Request {
+    /// Names the request, so that a key can't be used for another.
+    fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new().chain_update(self.member.as_bytes());
+        for body in self.verb.bodies() {
+            let bytes = body.encode().unwrap_or_default();
+            hash = hash
+                .chain_update(body.kind().number().to_be_bytes())
+                .chain_update((bytes.len() as u64).to_be_bytes())
+                .chain_update(bytes);
+        }
+        hash.finalize().into()
+    }
+
+    fn answer_hash(&self) -> Option<[u8; 32]> {
+        let key = self.idempotency.as_ref()?;
+        let hash = Sha256::new()
+            .chain_update(self.member.as_bytes())
+            .chain_update(key);
+        Some(hash.finalize().into())
+    }
+
+    fn salt(&self, index: usize) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(b"foedus/request-salt/v1\n")
+            .chain_update(self.entropy)
+            .chain_update((index as u64).to_be_bytes())
+            .finalize()
+            .into()
+    }
+}
+
+/// Days since 1970, for keys of answers.
+pub(super) fn day(wall: Timestamp) -> u32 {
+    u32::try_from(wall.0 / 86_400_000).unwrap_or(u32::MAX)
+}
+
+impl Channel {
+    pub(super) fn reads_of_request(&self, now: Now, request: &Request) -> Vec<Read> {
+        let mut reads = Vec::new();
+        if let Some(hash) = request.answer_hash() {
+            // A key lives 24 hours: it was used today or yesterday.
+            let today = day(now.wall);
+            for day in [today, today.saturating_sub(1)] {
+                reads.push(Read::Get(self.keys.answered(day, &hash)));
+            }
+        }
+        if let Some(target) = request.verb.target() {
+            reads.push(self.keys.run_of(target));
+            reads.push(Read::Get(self.keys.annotations(target)));
+        }
+        reads
+    }
+
+    pub(super) fn on_request(
+        &mut self,
+        now: Now,
+        actor: &Actor,
+        request: &Request,
+        step: &mut Step<'_, Effect>,
+    ) -> Result<Posted, Refused> {
+        let author = self.permitted(now, actor, request)?;
+        if let Some(posted) = self.answered_before(now, request, step)? {
+            return Ok(posted);
+        }
+        if let Some(target) = request.verb.target() {
+            self.check_target(author, target, &request.verb, step)?;
+        }
+        let bodies = request.verb.bodies();
+        assert!(
+            (1..=POST_TEXTS_MAX).contains(&bodies.len()),
+            "the API bounds a list"
+        );
+        // All or none: nothing is appended before everything is known to fit.
+        for body in &bodies {
+            body.encode()?;
+            self.check_text(body)?;
+        }
+        let mut posted: Option<Posted> = None;
+        for (index, body) in bodies.into_iter().enumerate() {
+            let salt = request.salt(index);
+            let (entry, hlc) = self.append(
+                now,
+                Draft {
+                    author,
+                    body: body.clone(),
+                    salt,
+                },
+                step,
+            )?;
+            self.annotate(entry, author, hlc, &body, step);
+            let posted = posted.get_or_insert(Posted {
+                first: entry,
+                count: 0,
+                hlc,
+                repeated: false,
+            });
+            posted.count += 1;
+        }
+        let posted = posted.expect("a list has at least one body");
+        self.remember_answer(now, request, posted, step);
+        Ok(posted)
+    }
+
+    /// Asks the organisation's rules; returns who the member is in this channel.
+    fn permitted(&self, now: Now, actor: &Actor, request: &Request) -> Result<AuthorId, Refused> {
+        if let Some(ended) = self.governance.ended(now.wall) {
+            return Err(Refused::Ended(ended));
+        }
+        for capability in request.verb.capabilities() {
+            let action = Action::Write {
+                channel: self.keys.0,
+                capability,
+                charter: self.charter_facts(),
+            };
+            match decide(&self.org.state, actor, &action, now.wall) {
+                Decision::Permit(_) => {}
+                Decision::Deny(reason) => return Err(Refused::Denied(reason)),
+            }
+        }
+        let author = self.org.state.author(self.keys.0, request.member);
+        author.ok_or(Refused::NotInChannel)
+    }
+
+    fn charter_facts(&self) -> Option<CharterFacts> {
+        let revision = self.governance.writing_revision(self.ours.org)?;
+        let charter = revision.charter();
+        Some(CharterFacts {
+            access: *charter.participants.get(&self.ours.org)?,
+            capabilities: charter.capabilities,
+        })
+    }
+
+    /// The revision that new entries name, and its number.
+    pub(super) fn writing_revision(&self) -> (NoteHash, u64) {
+        self.governance
+            .writing_revision(self.ours.org)
+            .map_or((NoteHash::LOCAL, 0), |revision| {
+                (revision.hash(), revision.charter().number)
+            })
+    }
+
+    /// Whether our organisation may write what is its own: membership and control entries.
+    pub(super) fn may_write_control(&self, now: Now) -> bool {
+        !self.governance.is_shared()
+            || (self.governance.is_open(now.wall)
+                && self.governance.writing_revision(self.ours.org).is_some())
+    }
+
+    fn check_text(&self, body: &Body) -> Result<(), Refused> {
+        let (Body::Post { text, .. } | Body::Edit { text, .. }) = body else {
+            return Ok(());
+        };
+        let revision = self.governance.writing_revision(self.ours.org);
+        let limit = revision.map_or(u32::MAX, |revision| revision.charter().text_bytes);
+        match text.len() <= limit as usize {
+            true => Ok(()),
+            false => Err(Refused::TextTooLong {
+                limit,
+                found: text.len(),
+            }),
+        }
+    }
+
+    fn answered_before(
+        &self,
+        now: Now,
+        request: &Request,
+        step: &Step<'_, Effect>,
+    ) -> Result<Option<Posted>, Refused> {
+        let Some(hash) = request.answer_hash() else {
+            return Ok(None);
+        };
+        let today = day(now.wall);
+        for day in [today, today.saturating_sub(1)] {
+            let key = self.keys.answered(day, &hash);
+            let Some(value) = step.get(&key) else {
+                continue;
+            };
+            let answered = Answered::from_value(&key, value)
+                .map_err(|_| Refused::Failed(crate::steploop::Failure::Damaged))?;
+            if answered.request != request.digest() {
+                return Err(Refused::KeyReused);
+            }
+            return Ok(Some(Posted {
+                first: EntryRef {
+                    origin: self.ours.org,
+                    incarnation: foedus_policy::id::IncarnationId(answered.incarnation),
+                    sequence: answered.first,
+                },
+                count: answered.count,
+                hlc: Hlc(answered.hlc),
+                repeated: true,
+            }));
+        }
+        Ok(None)
+    }
+
+    fn remember_answer(
+        &self,
+        now: Now,
+        request: &Request,
+        posted: Posted,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let Some(hash) = request.answer_hash() else {
+            return;
+        };
+        let answered = Answered {
+            request: request.digest(),
+            incarnation: posted.first.incarnation.0,
+            first: posted.first.sequence,
+            count: posted.count,
+            hlc: posted.hlc.0,
+        };
+        step.put(
+            self.keys.answered(day(now.wall), &hash),
+            answered.to_value(),
+        );
+    }
+
+    /// Whether the target is a message here, and may be changed by this author.
+    fn check_target(
+        &self,
+        author: AuthorId,
+        target: EntryRef,
+        verb: &Verb,
+        step: &Step<'_, Effect>,
+    ) -> Result<(), Refused> {
+        let header = self
+            .stored_header(target, step)
+            .ok_or(Refused::NoSuchEntry)?;
+        if header.kind != Kind::Post.number() {
+            return Err(Refused::NotAMessage);
+        }
+        let own = target.origin == self.ours.org && header.author == author;
+        match verb {
+            Verb::Edit { .. } | Verb::Retract { .. } if !own => Err(Refused::NotTheAuthor),
+            _ => Ok(()),
+        }
+    }
+
+    fn stored_header(&self, target: EntryRef, step: &Step<'_, Effect>) -> Option<Header> {
+        let log = LogId {
+            channel: self.keys.0,
+            origin: target.origin,
+            incarnation: target.incarnation,
+        };
+        if target.sequence >= self.logs.get(&log)?.size() {
+            return None;
+        }
+        let (key, value) = step.scanned(&self.keys.run_of(target)).first()?;
+        let run = Run::from_value(key, value).ok()?;
+        let index = usize::try_from(target.sequence.checked_sub(run.first)?).ok()?;
+        Header::decode(&run.entries.get(index)?.header).ok()
+    }
+}

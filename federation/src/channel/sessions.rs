@@ -1,0 +1,293 @@
+//! Partners with which there is a session now: what we ask of them, and what they ask of us.
+//!
+//! Nothing here is stored. A session that is forgotten begins anew, from what is stored.
+
+use foedus_policy::id::OrgId;
+use foedus_policy::time::Now;
+use sha2::{Digest, Sha256};
+
+use super::{Channel, Effect, FeedStart};
+use crate::entry::LogId;
+use crate::frame::{Cursor, Frame, LogSize, Notes, Subscribe};
+use crate::steploop::Step;
+
+/// One session with one partner, as far as this channel is concerned.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Session {
+    /// Number of our subscription; entries for another are ignored.
+    pub subscription: u32,
+    /// Whose logs we asked for beside the partner's own.
+    pub relayed: Vec<OrgId>,
+    /// What the partner asked for, and has to be looked at again when the charter changes.
+    pub asked: Option<Subscribe>,
+    /// Whether the partner is being sent what arrives.
+    pub feeding: bool,
+}
+
+impl Channel {
+    pub(super) fn on_partner_up(
+        &mut self,
+        now: Now,
+        partner: OrgId,
+        subscription: u32,
+        step: &mut Step<'_, Effect>,
+    ) {
+        // What the partner asked for before stays asked for: only our side begins anew.
+        let session = self.sessions.entry(partner).or_default();
+        session.subscription = subscription;
+        self.subscribe(now, partner, step);
+        self.share_out_relays(partner, step);
+    }
+
+    pub(super) fn on_partner_down(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
+        self.sessions.remove(&partner);
+        self.recovering.remove(&partner);
+        self.share_out_relays(partner, step);
+    }
+
+    /// Others may have to bring what `changed` brought, or need not any more.
+    fn share_out_relays(&mut self, changed: OrgId, step: &mut Step<'_, Effect>) {
+        for (partner, session) in &self.sessions {
+            if *partner != changed && session.relayed != self.relayed_by(*partner) {
+                step.effect(Effect::Attach(*partner));
+            }
+        }
+    }
+
+    /// Whose logs `partner` is asked to bring: of those with whom we have no session, if it is the
+    /// one that is asked; and our own, if it holds words of ours that we lost.
+    fn relayed_by(&self, partner: OrgId) -> Vec<OrgId> {
+        let host = self.governance.host();
+        let chosen = self
+            .sessions
+            .keys()
+            .copied()
+            .min_by_key(|org| (Some(*org) != host, *org));
+        let mut relayed = Vec::new();
+        if chosen == Some(partner) {
+            let others = self.governance.participants();
+            relayed.extend(others.filter(|org| {
+                *org != self.ours.org && *org != partner && !self.sessions.contains_key(org)
+            }));
+        }
+        if self.recovering.contains(&partner) {
+            relayed.push(self.ours.org);
+        }
+        relayed.sort_unstable();
+        relayed
+    }
+
+    /// Brings the partner the notes that it may lack, and asks it for what arrives there.
+    fn subscribe(&mut self, now: Now, partner: OrgId, step: &mut Step<'_, Effect>) {
+        if !self.governance.names(partner) {
+            return;
+        }
+        if !self.governance.is_open(now.wall) {
+            // Before the charter is in force and after its end only notes pass.
+            self.send_notes(partner, step);
+            return;
+        }
+        let relayed = self.relayed_by(partner);
+        let digest = relayed_digest(&relayed);
+        let cursor = self
+            .taken
+            .get(&partner)
+            .filter(|taken| taken.relayed == digest);
+        let cursor = cursor.map(|taken| Cursor {
+            run: foedus_policy::id::RunId(taken.run),
+            arrival: taken.arrival,
+        });
+        let held = if cursor.is_some() {
+            Vec::new()
+        } else {
+            self.held(partner, &relayed)
+        };
+        let session = self.sessions.get_mut(&partner).expect("there is a session");
+        session.relayed = relayed.clone();
+        let subscribe = Subscribe {
+            channel: self.keys.0,
+            subscription: session.subscription,
+            cursor,
+            held,
+            relayed,
+            notes: self.governance.digest(),
+        };
+        step.effect(Effect::Send(partner, Frame::Subscribe(subscribe)));
+    }
+
+    /// How much we hold of the logs that `partner` is asked for.
+    fn held(&self, partner: OrgId, relayed: &[OrgId]) -> Vec<LogSize> {
+        let asked = |origin: &OrgId| *origin == partner || relayed.contains(origin);
+        self.logs
+            .iter()
+            .filter(|(id, log)| asked(&id.origin) && log.is_shared())
+            .map(|(id, log)| LogSize {
+                origin: id.origin,
+                incarnation: id.incarnation,
+                size: log.size(),
+            })
+            .collect()
+    }
+
+    pub(super) fn on_subscribed(
+        &mut self,
+        now: Now,
+        partner: OrgId,
+        subscribe: &Subscribe,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let Some(session) = self.sessions.get_mut(&partner) else {
+            return;
+        };
+        session.asked = Some(subscribe.clone());
+        session.feeding = false;
+        if !self.governance.names(partner) {
+            return;
+        }
+        if subscribe.notes != self.governance.digest() {
+            self.send_notes(partner, step);
+        }
+        self.feed(now, partner, step);
+    }
+
+    /// Sends the partner what it asked for, as soon as it may have it.
+    pub(super) fn feed(&mut self, now: Now, partner: OrgId, step: &mut Step<'_, Effect>) {
+        let Some(session) = self.sessions.get(&partner) else {
+            return;
+        };
+        let Some(asked) = session.asked.clone().filter(|_| !session.feeding) else {
+            return;
+        };
+        let carrier = foedus_policy::decide::carrier_allowed(&self.org.state, partner);
+        if carrier.is_err()
+            || !self.governance.is_open(now.wall)
+            || !self.governance.takes_part(partner)
+        {
+            return;
+        }
+        if asked.cursor.is_some_and(|cursor| !self.knows(cursor)) {
+            // It has seen more than we hold: an old copy of our store was put back. It may hold
+            // words of ours, too.
+            self.recover_from(partner, step);
+            step.effect(Effect::Send(partner, Frame::UnknownCursor(self.keys.0)));
+            return;
+        }
+        let us = self.ours.org;
+        let ahead = |held: &LogSize| {
+            let id = LogId {
+                channel: self.keys.0,
+                origin: us,
+                incarnation: held.incarnation,
+            };
+            held.origin == us && held.size > self.logs.get(&id).map_or(0, |log| log.size())
+        };
+        if asked.held.iter().any(ahead) {
+            self.recover_from(partner, step);
+        }
+        let start = self.feed_start(partner, &asked);
+        if let Some(session) = self.sessions.get_mut(&partner) {
+            session.feeding = true;
+        }
+        step.effect(Effect::Feed(partner, start));
+    }
+
+    fn recover_from(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
+        if self.recovering.insert(partner) {
+            step.effect(Effect::Attach(partner));
+        }
+    }
+
+    fn feed_start(&self, partner: OrgId, asked: &Subscribe) -> FeedStart {
+        let mut origins = vec![self.ours.org];
+        origins.extend(asked.relayed.iter().copied().filter(|org| {
+            *org != self.ours.org && (self.governance.names(*org) || *org == partner)
+        }));
+        let held = |id: &LogId| {
+            let of = |row: &&LogSize| row.origin == id.origin && row.incarnation == id.incarnation;
+            asked.held.iter().find(of).map_or(0, |row| row.size)
+        };
+        let missing = match asked.cursor {
+            Some(_) => Vec::new(),
+            None => self
+                .logs
+                .iter()
+                .filter(|(id, log)| {
+                    origins.contains(&id.origin) && log.is_shared() && log.size() > held(id)
+                })
+                .map(|(id, log)| (*id, held(id), log.size()))
+                .collect(),
+        };
+        FeedStart {
+            subscription: asked.subscription,
+            origins,
+            missing,
+            after: asked
+                .cursor
+                .map_or(self.head.arrival, |cursor| cursor.arrival),
+        }
+    }
+
+    /// Whether our arrival numbers mean to us what they meant when the cursor was given.
+    pub(super) fn knows(&self, cursor: Cursor) -> bool {
+        if cursor.run == self.run || Some(cursor.run.0) == self.head.last_run {
+            return cursor.arrival <= self.head.arrival;
+        }
+        let of_run = |end: &&crate::stored::RunEnd| end.run == cursor.run.0;
+        self.head
+            .runs
+            .iter()
+            .find(of_run)
+            .is_some_and(|end| cursor.arrival <= end.arrival)
+    }
+
+    /// Sends everything that governs the channel, and who the organisations in it are.
+    pub(super) fn send_notes(&self, partner: OrgId, step: &mut Step<'_, Effect>) {
+        let identities = self
+            .governance
+            .orgs()
+            .filter(|org| *org != partner)
+            .filter_map(|org| self.org.identity_bytes(org))
+            .collect();
+        let notes = self
+            .governance
+            .notes()
+            .map(|(_, bytes)| bytes.to_vec())
+            .collect();
+        let notes = Notes {
+            channel: self.keys.0,
+            identities,
+            notes,
+        };
+        step.effect(Effect::Send(partner, Frame::Notes(notes)));
+    }
+
+    /// The charter changed: everybody hears of it, and what was asked for is looked at again.
+    pub(super) fn charter_changed(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        let partners: Vec<OrgId> = self.sessions.keys().copied().collect();
+        let open = self.governance.is_open(now.wall);
+        for partner in partners {
+            if self.governance.names(partner) {
+                self.send_notes(partner, step);
+            }
+            if !open || !self.governance.takes_part(partner) {
+                step.effect(Effect::StopFeed(partner));
+                if let Some(session) = self.sessions.get_mut(&partner) {
+                    session.feeding = false;
+                }
+            } else {
+                step.effect(Effect::Attach(partner));
+                self.feed(now, partner, step);
+            }
+        }
+        self.changed.view = true;
+    }
+}
+
+/// Names a set of relayed origins, so that a stored position is only used for the same set.
+pub(super) fn relayed_digest(relayed: &[OrgId]) -> [u8; 32] {
+    relayed
+        .iter()
+        .fold(Sha256::new(), |hash, org| hash.chain_update(org.as_bytes()))
+        .finalize()
+        .into()
+}

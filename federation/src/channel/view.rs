@@ -1,0 +1,83 @@
+//! What is durably true of one channel: the snapshot from which links, readers and the API work.
+
+use std::sync::Arc;
+
+use foedus_policy::id::{AuthorId, ChannelId, EntryRef, NoteHash, OrgId, RunId};
+use foedus_policy::time::{Now, Timestamp};
+
+use super::{Author, Channel, Governance, Log};
+use crate::entry::LogId;
+use crate::frame::Cursor;
+
+/// An entry that is stored and acknowledged, and not shown yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Which.
+    pub entry: EntryRef,
+    /// Shown once our wall clock says this, if it lies ahead of it.
+    pub until: Option<Timestamp>,
+    /// Shown once we agreed to this revision, by its number.
+    pub revision: Option<u64>,
+}
+
+/// A snapshot of one channel.
+#[derive(Debug, Clone)]
+pub struct ChannelView {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Whose view it is.
+    pub us: OrgId,
+    /// This run of our daemon.
+    pub run: RunId,
+    /// Number of the last arrival.
+    pub arrival: u64,
+    /// The heads of all logs.
+    pub logs: imbl::OrdMap<LogId, Log>,
+    /// The charter and what was said about it.
+    pub governance: Arc<Governance>,
+    /// Who writes, or wrote, here.
+    pub authors: imbl::OrdMap<(OrgId, AuthorId), Author>,
+    /// What is held back for time or for want of an agreement, by arrival and place.
+    pub waiting: imbl::OrdMap<(u64, u16), Waiting>,
+}
+
+impl ChannelView {
+    /// Where a reader stands who has seen everything.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            run: self.run,
+            arrival: self.arrival,
+        }
+    }
+
+    /// Whether entries, bodies and signals may still pass between us and `partner`.
+    pub fn is_open_to(&self, partner: OrgId, now: Now) -> bool {
+        self.governance.is_open(now.wall) && self.governance.takes_part(partner)
+    }
+
+    /// Whether the body of an entry that `origin` wrote under `revision` may be handed to `to`.
+    pub fn may_hand_body(&self, origin: OrgId, revision: NoteHash, to: OrgId) -> bool {
+        self.governance.may_hand_body(origin, revision, to)
+    }
+
+    /// Whether an entry is held back.
+    pub fn is_waiting(&self, entry: EntryRef) -> bool {
+        // What waits is little; a set of its own would have to be kept in step.
+        self.waiting.values().any(|waiting| waiting.entry == entry)
+    }
+}
+
+impl Channel {
+    pub(super) fn view(&self) -> Arc<ChannelView> {
+        Arc::new(ChannelView {
+            channel: self.keys.0,
+            us: self.ours.org,
+            run: self.run,
+            arrival: self.head.arrival,
+            logs: self.logs.clone(),
+            governance: self.governance.clone(),
+            authors: self.authors.clone(),
+            waiting: self.waiting.clone(),
+        })
+    }
+}

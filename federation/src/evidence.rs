@@ -1,0 +1,365 @@
+//! Evidence: what a partner sent, once its signatures, hashes and encodings were checked.
+//!
+//! Checking costs time and needs only what is passed in, so it runs outside the machines, in
+//! parallel. Only the functions here make these types; a machine that takes one need not ask
+//! again. They must not know any machine's state.
+
+use std::sync::Arc;
+
+use foedus_policy::id::{ChannelId, NoteHash, OrgId};
+
+use crate::bounds::{FRAME_ENTRIES_BYTES_MAX, FRAME_ENTRIES_MAX};
+use crate::charter::{Charter, Consent, Seal, Termination, Withdrawal};
+use crate::frame::{Cursor, Entries, Notes, RawPart};
+use crate::identity::{IdentityChain, InvalidChain};
+use crate::note::{Claimed, KeyName, NoteKind, NoteType, Verified};
+use crate::part::{CheckedPart, InvalidPart, check_part, claimed_opening};
+use crate::record::DisconnectRecord;
+
+/// Whose identity is known: own, partners' and introduced ones.
+pub type KnownIdentities<'a> = &'a dyn Fn(OrgId) -> Option<Arc<IdentityChain>>;
+
+/// A note that governs a channel, signed by whom it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GovernanceNote {
+    /// A revision, by its host.
+    Charter(Verified<Charter>),
+    /// A yes to it.
+    Consent(Verified<Consent>),
+    /// What puts it in force.
+    Seal(Verified<Seal>),
+    /// A participant leaves.
+    Withdrawal(Verified<Withdrawal>),
+    /// The host ends the channel.
+    Termination(Verified<Termination>),
+    /// What one side held at the end.
+    DisconnectRecord(Verified<DisconnectRecord>),
+}
+
+/// Why a note is no evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedGovernanceNote {
+    /// No note of a type that governs channels.
+    #[error("not a note that governs a channel")]
+    Type,
+    /// It does not read.
+    #[error("the note cannot be read")]
+    Form,
+    /// It is of another channel.
+    #[error("the note is about another channel")]
+    OtherChannel,
+    /// Who it says signed it is not known here.
+    #[error("the signer is not known")]
+    UnknownSigner,
+    /// Who it says signed it did not.
+    #[error("the note is not signed by whom it must be")]
+    Signature,
+}
+
+impl GovernanceNote {
+    /// Checks one signed note.
+    pub fn check(bytes: &[u8], known: KnownIdentities<'_>) -> Result<Self, RefusedGovernanceNote> {
+        match NoteKind::of(bytes) {
+            Some(NoteKind::Charter) => checked(bytes, known).map(Self::Charter),
+            Some(NoteKind::Consent) => checked(bytes, known).map(Self::Consent),
+            Some(NoteKind::Seal) => checked(bytes, known).map(Self::Seal),
+            Some(NoteKind::Withdrawal) => checked(bytes, known).map(Self::Withdrawal),
+            Some(NoteKind::Termination) => checked(bytes, known).map(Self::Termination),
+            Some(NoteKind::DisconnectRecord) => checked(bytes, known).map(Self::DisconnectRecord),
+            _ => Err(RefusedGovernanceNote::Type),
+        }
+    }
+
+    /// The note's identity.
+    pub fn hash(&self) -> NoteHash {
+        match self {
+            Self::Charter(note) => note.hash(),
+            Self::Consent(note) => note.hash(),
+            Self::Seal(note) => note.hash(),
+            Self::Withdrawal(note) => note.hash(),
+            Self::Termination(note) => note.hash(),
+            Self::DisconnectRecord(note) => note.hash(),
+        }
+    }
+
+    /// The signed note, as it came.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Charter(note) => note.bytes(),
+            Self::Consent(note) => note.bytes(),
+            Self::Seal(note) => note.bytes(),
+            Self::Withdrawal(note) => note.bytes(),
+            Self::Termination(note) => note.bytes(),
+            Self::DisconnectRecord(note) => note.bytes(),
+        }
+    }
+
+    /// Which channel it is about.
+    pub fn channel(&self) -> ChannelId {
+        match self {
+            Self::Charter(note) => note.note().channel,
+            Self::Consent(note) => note.note().channel,
+            Self::Seal(note) => note.note().channel,
+            Self::Withdrawal(note) => note.note().channel,
+            Self::Termination(note) => note.note().channel,
+            Self::DisconnectRecord(note) => note.note().channel,
+        }
+    }
+}
+
+fn checked<T: NoteType>(
+    bytes: &[u8],
+    known: KnownIdentities<'_>,
+) -> Result<Verified<T>, RefusedGovernanceNote> {
+    let claimed = Claimed::<T>::parse(bytes).map_err(|_| RefusedGovernanceNote::Form)?;
+    let KeyName::Sign(org) = claimed.claims().signer() else {
+        return Err(RefusedGovernanceNote::Type);
+    };
+    let identity = known(org).ok_or(RefusedGovernanceNote::UnknownSigner)?;
+    claimed
+        .verify_any(&identity.sign_keys())
+        .map_err(|_| RefusedGovernanceNote::Signature)
+}
+
+/// The notes of one frame that were checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedNotes {
+    channel: ChannelId,
+    identities: Vec<IdentityChain>,
+    notes: Vec<GovernanceNote>,
+    refused: Vec<RefusedGovernanceNote>,
+}
+
+/// Why a frame of notes is refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidNotes {
+    /// An identity chain does not verify.
+    #[error("the identity of an organisation in the channel does not verify")]
+    Identity(#[source] InvalidChain),
+}
+
+impl CheckedNotes {
+    /// Checks a frame of notes. A single note that does not verify is left out, and counted: its
+    /// signer may be somebody whom the sender only believes to be known here.
+    pub fn check(frame: &Notes, known: KnownIdentities<'_>) -> Result<Self, InvalidNotes> {
+        let identities = frame
+            .identities
+            .iter()
+            .map(|chain| IdentityChain::verify(chain.iter().map(Vec::as_slice)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(InvalidNotes::Identity)?;
+        // What we know ourselves counts more than what the frame brings along.
+        let with_brought = |org: OrgId| {
+            let brought = || identities.iter().find(|chain| chain.org() == org);
+            known(org).or_else(|| brought().cloned().map(Arc::new))
+        };
+        let mut notes = Vec::new();
+        let mut refused = Vec::new();
+        for bytes in &frame.notes {
+            match GovernanceNote::check(bytes, &with_brought) {
+                Ok(note) if note.channel() == frame.channel => notes.push(note),
+                Ok(_) => refused.push(RefusedGovernanceNote::OtherChannel),
+                Err(reason) => refused.push(reason),
+            }
+        }
+        Ok(Self {
+            channel: frame.channel,
+            identities,
+            notes,
+            refused,
+        })
+    }
+
+    /// Notes that were checked before.
+    pub fn of(channel: ChannelId, notes: Vec<GovernanceNote>) -> Self {
+        Self {
+            channel,
+            identities: Vec::new(),
+            notes,
+            refused: Vec::new(),
+        }
+    }
+
+    /// The channel that they are about.
+    pub fn channel(&self) -> ChannelId {
+        self.channel
+    }
+
+    /// The identities that came along.
+    pub fn identities(&self) -> &[IdentityChain] {
+        &self.identities
+    }
+
+    /// The notes that hold.
+    pub fn notes(&self) -> &[GovernanceNote] {
+        &self.notes
+    }
+
+    /// Why others were left out.
+    pub fn refused(&self) -> &[RefusedGovernanceNote] {
+        &self.refused
+    }
+}
+
+/// A part whose checkpoint was signed under one of its origin's keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedPart {
+    checked: CheckedPart,
+    key: [u8; 32],
+}
+
+impl SignedPart {
+    /// The part.
+    pub fn checked(&self) -> &CheckedPart {
+        &self.checked
+    }
+
+    /// The key that signed its checkpoint.
+    pub fn key(&self) -> [u8; 32] {
+        self.key
+    }
+}
+
+/// Why a frame of entries is refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidEntries {
+    /// More than one commit can take.
+    #[error(
+        "expected at most {FRAME_ENTRIES_MAX} entries and {FRAME_ENTRIES_BYTES_MAX} bytes of them \
+         in one frame, found {count} and {bytes}"
+    )]
+    TooLarge {
+        /// How many entries there are.
+        count: usize,
+        /// How many bytes of headers and bodies.
+        bytes: usize,
+    },
+    /// Nobody here knows the origin.
+    #[error("the identity of {origin} is not known")]
+    UnknownOrigin {
+        /// Whose entries they are said to be.
+        origin: OrgId,
+    },
+    /// A part is not what it says to be.
+    #[error("a part of the log of {origin} does not hold")]
+    Part {
+        /// Whose entries they are said to be.
+        origin: OrgId,
+        /// What is wrong with it.
+        #[source]
+        source: Box<InvalidPart>,
+    },
+}
+
+/// The entries of one frame that were checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedEntries {
+    channel: ChannelId,
+    subscription: u32,
+    number: u64,
+    cursor: Option<Cursor>,
+    parts: Vec<SignedPart>,
+}
+
+impl CheckedEntries {
+    /// Checks a frame of entries.
+    pub fn check(frame: Entries, known: KnownIdentities<'_>) -> Result<Self, InvalidEntries> {
+        let Entries {
+            channel,
+            subscription,
+            number,
+            cursor,
+            parts,
+        } = frame;
+        check_size(&parts)?;
+        let parts = parts
+            .into_iter()
+            .map(|part| check_signed(channel, part, known))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            channel,
+            subscription,
+            number,
+            cursor,
+            parts,
+        })
+    }
+
+    /// The channel.
+    pub fn channel(&self) -> ChannelId {
+        self.channel
+    }
+
+    /// The subscription that they answer.
+    pub fn subscription(&self) -> u32 {
+        self.subscription
+    }
+
+    /// The number of the frame.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The receiver's position once all of it is durable.
+    pub fn cursor(&self) -> Option<Cursor> {
+        self.cursor
+    }
+
+    /// The parts.
+    pub fn parts(&self) -> &[SignedPart] {
+        &self.parts
+    }
+}
+
+fn check_size(parts: &[RawPart]) -> Result<(), InvalidEntries> {
+    let entries = || parts.iter().flat_map(|part| &part.entries);
+    let count = entries().count();
+    let bytes: usize = entries()
+        .map(|entry| entry.header.len() + entry.body.as_ref().map_or(0, |body| body.bytes.len()))
+        .sum();
+    match count <= FRAME_ENTRIES_MAX && bytes <= FRAME_ENTRIES_BYTES_MAX {
+        true => Ok(()),
+        false => Err(InvalidEntries::TooLarge { count, bytes }),
+    }
+}
+
+/// A part is signed under one of the keys that its origin's identity names or named: which one,
+/// the first entry of its log says.
+fn check_signed(
+    channel: ChannelId,
+    part: RawPart,
+    known: KnownIdentities<'_>,
+) -> Result<SignedPart, InvalidEntries> {
+    let origin = part.origin;
+    let identity = known(origin).ok_or(InvalidEntries::UnknownOrigin { origin })?;
+    let opening = claimed_opening(&part).map(|opened| opened.key);
+    let keys = identity.sign_keys();
+    let mut candidates = keys
+        .iter()
+        .filter(|key| opening.is_none_or(|opening| opening == *key.as_bytes()))
+        .peekable();
+    while let Some(key) = candidates.next() {
+        // Only while there is another key to try is the part kept.
+        let attempt = match candidates.peek() {
+            Some(_) => part.clone(),
+            None => {
+                let checked =
+                    check_part(channel, part, key).map_err(|source| InvalidEntries::Part {
+                        origin,
+                        source: Box::new(source),
+                    })?;
+                return Ok(SignedPart {
+                    checked,
+                    key: *key.as_bytes(),
+                });
+            }
+        };
+        if let Ok(checked) = check_part(channel, attempt, key) {
+            return Ok(SignedPart {
+                checked,
+                key: *key.as_bytes(),
+            });
+        }
+    }
+    Err(InvalidEntries::UnknownOrigin { origin })
+}

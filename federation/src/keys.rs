@@ -1,0 +1,284 @@
+//! The layout of the store: every key that exists is made here, and nowhere else.
+//!
+//! The first byte names the scope: `o` for the organisation, `c` and a channel's id for one
+//! channel. The next byte names the kind. Numbers are big-endian, so that keys sort as they do.
+//! There is no key per entry: a run of entries is one value.
+//!
+//! | key | value |
+//! |---|---|
+//! | `o v` | version of the organisation's scope |
+//! | `o s` kind id | one record of the organisation's state |
+//! | `o n` kind id | one note of the organisation: identities, endpoints, peerings, offers |
+//! | `o a` number | a run of the audit log's entries |
+//! | `c` channel `v` | version of the channel's scope |
+//! | `c` channel `s h` | the channel's head: arrivals, time, own incarnation |
+//! | `c` channel `s l` origin incarnation | head of one log |
+//! | `c` channel `s n` hash | one note about the channel |
+//! | `c` channel `s c` partner | what was taken from that partner |
+//! | `c` channel `s m` author | what was told of one of our members |
+//! | `c` channel `s a` origin author | what is known of an author |
+//! | `c` channel `s w` arrival | an entry that waits to be shown |
+//! | `c` channel `r` origin incarnation last | a run of entries, by the sequence of its last |
+//! | `c` channel `a` arrival | which entries arrived under that number |
+//! | `c` channel `t` origin incarnation tile | hash of a full tile |
+//! | `c` channel `x` origin incarnation sequence | what later entries say of that entry |
+//! | `c` channel `i` day hash | the answer to a request with an idempotency key |
+
+use foedus_policy::id::{AuthorId, ChannelId, EntryRef, IncarnationId, NoteHash, OrgId};
+
+use crate::batch::{Key, Read};
+use crate::entry::LogId;
+
+/// Version of the organisation's scope.
+pub fn org_version() -> Key {
+    b"ov".to_vec()
+}
+
+/// All records of the organisation's state.
+pub fn org_state() -> Read {
+    prefix(b"os")
+}
+
+/// One record of the organisation's state.
+pub fn org_record(kind: u8, id: &[u8]) -> Key {
+    let mut key = vec![b'o', b's', kind];
+    key.extend_from_slice(id);
+    key
+}
+
+/// All notes of the organisation.
+pub fn org_notes() -> Read {
+    prefix(b"on")
+}
+
+/// One note of the organisation.
+pub fn org_note(kind: u8, id: &[u8]) -> Key {
+    let mut key = vec![b'o', b'n', kind];
+    key.extend_from_slice(id);
+    key
+}
+
+/// One run of the audit log, by the number of its last entry.
+pub fn audit_run(last: u64) -> Key {
+    let mut key = b"oa".to_vec();
+    key.extend_from_slice(&last.to_be_bytes());
+    key
+}
+
+/// Runs of the audit log that end at `from` or later.
+pub fn audit_runs_from(from: u64, limit: usize) -> Read {
+    Read::Scan {
+        start: audit_run(from),
+        end: b"ob".to_vec(),
+        limit,
+        reverse: false,
+    }
+}
+
+/// The channel that a key of a channel's scope belongs to.
+pub fn channel_of(key: &[u8]) -> Option<ChannelId> {
+    let id = key.strip_prefix(b"c")?.get(..32)?;
+    Some(ChannelId(id.try_into().ok()?))
+}
+
+/// The keys of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelKeys(pub ChannelId);
+
+impl ChannelKeys {
+    fn key(&self, kind: &[u8], parts: &[&[u8]]) -> Key {
+        let mut key = Vec::with_capacity(1 + 32 + 2 + 56);
+        key.push(b'c');
+        key.extend_from_slice(self.0.as_bytes());
+        key.extend_from_slice(kind);
+        for part in parts {
+            key.extend_from_slice(part);
+        }
+        key
+    }
+
+    fn of_log(&self, kind: &[u8], log: LogId, number: u64) -> Key {
+        let origin = log.origin.as_bytes();
+        self.key(
+            kind,
+            &[origin, log.incarnation.as_bytes(), &number.to_be_bytes()],
+        )
+    }
+
+    /// Version of the scope.
+    pub fn version(&self) -> Key {
+        self.key(b"v", &[])
+    }
+
+    /// Everything that the channel's machine is loaded from.
+    pub fn state(&self) -> Read {
+        prefix(&self.key(b"s", &[]))
+    }
+
+    /// The channel's head.
+    pub fn head(&self) -> Key {
+        self.key(b"sh", &[])
+    }
+
+    /// The head of one log.
+    pub fn log(&self, log: LogId) -> Key {
+        self.key(b"sl", &[log.origin.as_bytes(), log.incarnation.as_bytes()])
+    }
+
+    /// A note about the channel.
+    pub fn note(&self, note: NoteHash) -> Key {
+        self.key(b"sn", &[note.as_bytes()])
+    }
+
+    /// What was taken from one partner.
+    pub fn taken(&self, partner: OrgId) -> Key {
+        self.key(b"sc", &[partner.as_bytes()])
+    }
+
+    /// What was told of one of our members.
+    pub fn announced(&self, author: AuthorId) -> Key {
+        self.key(b"sm", &[author.as_bytes()])
+    }
+
+    /// What is known of an author.
+    pub fn author(&self, origin: OrgId, author: AuthorId) -> Key {
+        self.key(b"sa", &[origin.as_bytes(), author.as_bytes()])
+    }
+
+    /// An entry that waits to be shown, by the number under which it arrived and its place.
+    pub fn waiting(&self, arrival: u64, place: u16) -> Key {
+        self.key(b"sw", &[&arrival.to_be_bytes(), &place.to_be_bytes()])
+    }
+
+    /// The run of entries that ends with sequence `last`.
+    pub fn run(&self, log: LogId, last: u64) -> Key {
+        self.of_log(b"r", log, last)
+    }
+
+    /// Runs of one log from the one that holds sequence `from` on.
+    pub fn runs_from(&self, log: LogId, from: u64, limit: usize) -> Read {
+        let end = successor(self.run(log, u64::MAX));
+        Read::Scan {
+            start: self.run(log, from),
+            end,
+            limit,
+            reverse: false,
+        }
+    }
+
+    /// The last runs of one log that end before sequence `before`, newest first.
+    pub fn runs_before(&self, log: LogId, before: u64, limit: usize) -> Read {
+        Read::Scan {
+            start: self.run(log, 0),
+            end: self.run(log, before),
+            limit,
+            reverse: true,
+        }
+    }
+
+    fn log_of(&self, entry: EntryRef) -> LogId {
+        LogId {
+            channel: self.0,
+            origin: entry.origin,
+            incarnation: entry.incarnation,
+        }
+    }
+
+    /// The run that holds one entry, if any: the first that ends there or later.
+    pub fn run_of(&self, entry: EntryRef) -> Read {
+        self.runs_from(self.log_of(entry), entry.sequence, 1)
+    }
+
+    /// What arrived under one number.
+    pub fn arrival(&self, arrival: u64) -> Key {
+        self.key(b"a", &[&arrival.to_be_bytes()])
+    }
+
+    /// What arrived after `after`, oldest first.
+    pub fn arrivals_after(&self, after: u64, limit: usize) -> Read {
+        Read::Scan {
+            start: self.arrival(after.saturating_add(1)),
+            end: self.key(b"b", &[]),
+            limit,
+            reverse: false,
+        }
+    }
+
+    /// The number in the key of an arrival.
+    pub fn arrival_of(key: &[u8]) -> Option<u64> {
+        Some(u64::from_be_bytes(key.get(34..42)?.try_into().ok()?))
+    }
+
+    /// The hash of one full tile.
+    pub fn tile(&self, log: LogId, tile: u64) -> Key {
+        self.of_log(b"t", log, tile)
+    }
+
+    /// Hashes of the full tiles from `first` to before `end`.
+    pub fn tiles(&self, log: LogId, first: u64, end: u64) -> Read {
+        Read::Scan {
+            start: self.tile(log, first),
+            end: self.tile(log, end),
+            limit: usize::MAX,
+            reverse: false,
+        }
+    }
+
+    /// What later entries say of one entry.
+    pub fn annotations(&self, entry: EntryRef) -> Key {
+        self.of_log(b"x", self.log_of(entry), entry.sequence)
+    }
+
+    /// The answer to a request with an idempotency key, by day since 1970 and hash of the key.
+    pub fn answered(&self, day: u32, hash: &[u8; 32]) -> Key {
+        self.key(b"i", &[&day.to_be_bytes(), hash])
+    }
+
+    /// The answers of the days before `day`.
+    pub fn answered_before(&self, day: u32, limit: usize) -> Read {
+        Read::Scan {
+            start: self.key(b"i", &[]),
+            end: self.key(b"i", &[&day.to_be_bytes()]),
+            limit,
+            reverse: false,
+        }
+    }
+}
+
+/// What follows the channel's id in the key of a state record: its kind, and its id.
+pub fn state_kind(key: &[u8]) -> Option<(u8, &[u8])> {
+    let rest = key.get(33..)?.strip_prefix(b"s")?;
+    Some((*rest.first()?, &rest[1..]))
+}
+
+/// The log that the key of a log's head belongs to.
+pub fn log_of(channel: ChannelId, id: &[u8]) -> Option<LogId> {
+    let origin = OrgId(id.get(..32)?.try_into().ok()?);
+    let incarnation = IncarnationId(id.get(32..)?.try_into().ok()?);
+    Some(LogId {
+        channel,
+        origin,
+        incarnation,
+    })
+}
+
+fn prefix(prefix: &[u8]) -> Read {
+    Read::Scan {
+        start: prefix.to_vec(),
+        end: successor(prefix.to_vec()),
+        limit: usize::MAX,
+        reverse: false,
+    }
+}
+
+/// The first key after all that begin with `key`.
+fn successor(mut key: Key) -> Key {
+    while let Some(last) = key.pop() {
+        if last < u8::MAX {
+            key.push(last + 1);
+            return key;
+        }
+    }
+    // All bytes were 0xff: no key of ours is.
+    vec![u8::MAX; 1]
+}

@@ -1,0 +1,362 @@
+//! The org machine: members, partners, requests, projects, channels and rules of one
+//! organisation, and the notes by which others know it and it knows them.
+//!
+//! Every administrative act is decided and applied here, by the rules of `foedus-policy`, and is
+//! audited in the same commit. What it comes to elsewhere (a charter to propose, a connection to
+//! close) goes out as an effect. After each durable change the others get an [`OrgSnapshot`].
+//!
+//! It must not know logs, entries, cursors or frames.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use foedus_policy::action::{Action, Actor, Outcome};
+use foedus_policy::id::{ChannelId, NoteHash, OrgId, RunId};
+use foedus_policy::reason::Reason;
+use foedus_policy::state::State;
+use foedus_policy::time::{Now, Timestamp};
+use foedus_policy::vocabulary::Access;
+
+use crate::batch::{Key, Read};
+use crate::channel::{Ended, Govern, ReplyTo};
+use crate::charter::Charter;
+use crate::entry::LogId;
+use crate::evidence::CheckedNotes;
+use crate::identity::IdentityChain;
+use crate::key::SigningKey;
+use crate::keys;
+use crate::note::Verified;
+use crate::pairing::ProvedReply;
+use crate::record::{Endpoints, Peering};
+use crate::steploop::{Damaged, Failure, Machine, Rows, Step};
+
+mod act;
+mod audit;
+mod charters;
+mod learn;
+mod load;
+mod snapshot;
+mod store;
+
+pub use audit::{AuditRecord, read_audit_entry};
+pub use snapshot::OrgSnapshot;
+
+/// Our operational keys, and the identity that certifies them.
+#[derive(Debug, Clone)]
+pub struct OurKeys {
+    /// Our id.
+    pub org: OrgId,
+    /// Signs notes and checkpoints.
+    pub sign: SigningKey,
+    /// Our identity notes.
+    pub identity: IdentityChain,
+}
+
+/// What the organisation takes in.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The organisation comes into being: keys were made and are on disk.
+    Initialise {
+        /// Whom to answer.
+        reply: ReplyTo,
+        /// Who asks.
+        actor: Actor,
+        /// `Init`, with what the identity note says.
+        action: Box<Action>,
+        /// The keys.
+        keys: Arc<OurKeys>,
+        /// Random bytes for this act alone.
+        entropy: [u8; 64],
+    },
+    /// Somebody asks for something.
+    Act {
+        /// Whom to answer.
+        reply: ReplyTo,
+        /// Who asks.
+        actor: Actor,
+        /// What for.
+        action: Box<Action>,
+        /// Random bytes for this act alone.
+        entropy: [u8; 64],
+        /// Where we can be reached.
+        addresses: Vec<String>,
+    },
+    /// One of ours takes up an invitation, and its inviter showed who it is.
+    Accept {
+        /// Whom to answer.
+        reply: ReplyTo,
+        /// Who takes it up.
+        actor: Actor,
+        /// `AcceptInvitation`, with what was checked.
+        action: Box<Action>,
+        /// Who the inviter is.
+        inviter: Box<IdentityChain>,
+        /// Where the invitation says that it can be reached.
+        addresses: Vec<String>,
+        /// Random bytes for this act alone.
+        entropy: [u8; 64],
+    },
+    /// Somebody answers an invitation of ours.
+    Replied {
+        /// Whom to answer.
+        reply: ReplyTo,
+        /// The answer, proven.
+        proved: Box<ProvedReply>,
+        /// Random bytes for this act alone.
+        entropy: [u8; 64],
+    },
+    /// A partner said who and where it is, and that it agreed to the peering.
+    PartnerSaid {
+        /// Who.
+        partner: OrgId,
+        /// Its identity notes.
+        identity: Box<IdentityChain>,
+        /// Where it can be reached.
+        endpoints: Option<Box<Verified<Endpoints>>>,
+        /// Its side of the peering.
+        peering: Option<Box<Verified<Peering>>>,
+    },
+    /// A carrier told us who the others in a common channel are.
+    Introduced {
+        /// The carrier.
+        by: OrgId,
+        /// Who they are.
+        chains: Vec<IdentityChain>,
+    },
+    /// A host puts a charter before us.
+    CharterOffered {
+        /// Who.
+        host: OrgId,
+        /// The charter.
+        charter: Box<Verified<Charter>>,
+        /// The charter and what else is needed to keep it.
+        notes: Arc<CheckedNotes>,
+    },
+    /// A charter came into force, or another revision of it.
+    CharterInForce {
+        /// Which channel.
+        channel: ChannelId,
+        /// Who sealed it.
+        host: OrgId,
+        /// Everybody in it.
+        participants: BTreeMap<OrgId, Access>,
+        /// When it ends.
+        ends: Option<Timestamp>,
+    },
+    /// A channel ended for us.
+    ChannelEnded {
+        /// Which.
+        channel: ChannelId,
+        /// How.
+        ended: Ended,
+    },
+    /// A log with two histories was found; its channel keeps the evidence.
+    ForkFound {
+        /// In which channel.
+        channel: ChannelId,
+        /// Which log.
+        log: LogId,
+    },
+    /// Where we can be reached changed.
+    Reachable {
+        /// `host:port`, at most eight.
+        addresses: Vec<String>,
+    },
+    /// Time passed.
+    Tick {
+        /// Random bytes for this tick alone.
+        entropy: [u8; 64],
+    },
+}
+
+/// What the organisation wants done, once the step that says so is durable.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Answer a caller.
+    Reply(ReplyTo, Result<Outcome, Refused>),
+    /// What is now true of the organisation.
+    Snapshot(Arc<OrgSnapshot>),
+    /// Tell a channel.
+    Govern(ChannelId, Govern),
+    /// A partner's act was refused, by this rule.
+    Refused(OrgId, Reason),
+}
+
+/// Why an act was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The rules say no.
+    #[error("{0}")]
+    Denied(Reason),
+    /// It could not be carried through.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// What the organisation is loaded with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Our keys, if the organisation exists.
+    pub keys: Option<Arc<OurKeys>>,
+    /// This run of our daemon.
+    pub run: RunId,
+    /// Random bytes, new for each run.
+    pub seed: [u8; 32],
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Org {
+    ours: Option<Arc<OurKeys>>,
+    run: RunId,
+    seed: [u8; 32],
+    tainted: u32,
+    snapshot: OrgSnapshot,
+    audit: audit::AuditLog,
+    denials: audit::Denials,
+    changed: bool,
+    reminded_steady_millis: u64,
+}
+
+impl Machine for Org {
+    type Input = Input;
+    type Effect = Effect;
+    type Setup = Setup;
+
+    fn version_key(_setup: &Setup) -> Key {
+        keys::org_version()
+    }
+
+    fn load_reads(_setup: &Setup) -> Vec<Read> {
+        vec![keys::org_state(), keys::org_notes()]
+    }
+
+    fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Self, Damaged> {
+        load::load(setup, tainted, rows)
+    }
+
+    fn reads(&self, _now: Now, _input: &Input) -> Vec<Read> {
+        Vec::new()
+    }
+
+    fn handle(&mut self, now: Now, input: &Input, step: &mut Step<'_, Effect>) {
+        match input {
+            Input::Initialise {
+                reply,
+                actor,
+                action,
+                keys,
+                entropy,
+            } => {
+                let result = self.initialise(now, actor, action, keys, *entropy, step);
+                step.effect(Effect::Reply(*reply, result));
+            }
+            Input::Act {
+                reply,
+                actor,
+                action,
+                entropy,
+                addresses,
+            } => {
+                let result = self.act(now, actor, action, *entropy, addresses, step);
+                step.effect(Effect::Reply(*reply, result));
+            }
+            Input::Accept {
+                reply,
+                actor,
+                action,
+                inviter,
+                addresses,
+                entropy,
+            } => {
+                let result = self.accept(now, actor, action, *entropy, step);
+                if result.is_ok() {
+                    self.learn_identity(inviter, step);
+                    self.learn_addresses(inviter.org(), addresses, step);
+                }
+                step.effect(Effect::Reply(*reply, result));
+            }
+            Input::Replied {
+                reply,
+                proved,
+                entropy,
+            } => {
+                let result = self.replied(now, proved, *entropy, step);
+                step.effect(Effect::Reply(*reply, result));
+            }
+            Input::PartnerSaid {
+                partner,
+                identity,
+                endpoints,
+                peering,
+            } => {
+                self.partner_said(
+                    *partner,
+                    identity,
+                    endpoints.as_deref(),
+                    peering.as_deref(),
+                    step,
+                );
+            }
+            Input::Introduced { by, chains } => self.introduced(*by, chains, step),
+            Input::CharterOffered {
+                host,
+                charter,
+                notes,
+            } => {
+                self.charter_offered(now, *host, charter, notes, step);
+            }
+            Input::CharterInForce {
+                channel,
+                host,
+                participants,
+                ends,
+            } => {
+                self.charter_in_force(now, *channel, *host, participants, *ends, step);
+            }
+            Input::ChannelEnded { channel, ended } => {
+                self.channel_ended(now, *channel, *ended, step);
+            }
+            Input::ForkFound { channel, log } => self.fork_found(now, *channel, *log, step),
+            Input::Reachable { addresses } => self.reachable(addresses, step),
+            Input::Tick { entropy } => self.on_tick(now, *entropy, step),
+        }
+    }
+
+    fn finish(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        self.finish_audit(now, step);
+        if std::mem::take(&mut self.changed) {
+            step.effect(Effect::Snapshot(Arc::new(self.snapshot.clone())));
+        }
+    }
+
+    fn unloaded(_setup: &Setup, _out: &mut Vec<Effect>) {}
+
+    fn abandon(input: Input, failure: Failure, out: &mut Vec<Effect>) {
+        match input {
+            Input::Initialise { reply, .. }
+            | Input::Act { reply, .. }
+            | Input::Accept { reply, .. }
+            | Input::Replied { reply, .. } => {
+                out.push(Effect::Reply(reply, Err(Refused::Failed(failure))));
+            }
+            // Whoever said it says it again: a session when it begins, a channel when it ticks.
+            _ => {}
+        }
+    }
+}
+
+impl Org {
+    /// The organisation as it is, for whoever needs it before anything changes.
+    pub fn snapshot(&self) -> Arc<OrgSnapshot> {
+        Arc::new(self.snapshot.clone())
+    }
+
+    fn state(&self) -> &State {
+        &self.snapshot.state
+    }
+
+    fn offered_key(channel: ChannelId, charter: NoteHash) -> (ChannelId, NoteHash) {
+        (channel, charter)
+    }
+}

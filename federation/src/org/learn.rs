@@ -1,0 +1,157 @@
+//! What others say of themselves: who they are and where they can be reached.
+
+use std::sync::Arc;
+
+use foedus_policy::id::OrgId;
+use foedus_policy::state::PartnerState;
+
+use super::store::{ADDRESS, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING};
+use super::{Effect, Org};
+use crate::bounds::INTRODUCED_ORGS_MAX;
+use crate::identity::{Extension, IdentityChain};
+use crate::note::{NoteType, Verified};
+use crate::record::{EndpointAddress, Endpoints, Peering, Versions};
+use crate::steploop::Step;
+use crate::stored::{self, Record};
+
+/// Addresses of an invitation that are kept.
+const ADDRESSES_MAX: usize = 8;
+
+impl Org {
+    /// Keeps what is newer of an identity. The same serial with another text is a conflict that
+    /// only the organisation itself can have made; the newer text is not taken.
+    pub(super) fn learn_identity(&mut self, chain: &IdentityChain, step: &mut Step<'_, Effect>) {
+        let org = chain.org();
+        let newer = match self.snapshot.identities.get(&org) {
+            None => chain.clone(),
+            Some(known) => match known.merge(chain) {
+                Ok(Extension::Newer(newer)) => newer,
+                Ok(Extension::Nothing | Extension::Conflict(_)) | Err(_) => return,
+            },
+        };
+        for note in newer.notes() {
+            let id = [org.as_bytes().as_slice(), &note.note().serial.to_be_bytes()].concat();
+            self.put_note(IDENTITY, &id, note.bytes(), step);
+        }
+        self.snapshot.identities.insert(org, Arc::new(newer));
+    }
+
+    pub(super) fn learn_endpoints(
+        &mut self,
+        partner: OrgId,
+        endpoints: &Verified<Endpoints>,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let known = self.snapshot.endpoints.get(&partner);
+        let is_newer = known.is_none_or(|known| known.note().serial < endpoints.note().serial);
+        if endpoints.note().org == partner && is_newer {
+            self.put_note(ENDPOINTS, partner.as_bytes(), endpoints.bytes(), step);
+            self.snapshot
+                .endpoints
+                .insert(partner, Arc::new(endpoints.clone()));
+        }
+    }
+
+    pub(super) fn learn_addresses(
+        &mut self,
+        partner: OrgId,
+        addresses: &[String],
+        step: &mut Step<'_, Effect>,
+    ) {
+        let addresses: Vec<String> = addresses.iter().take(ADDRESSES_MAX).cloned().collect();
+        for (number, address) in (0_u8..).zip(&addresses) {
+            let id = [partner.as_bytes().as_slice(), &[number]].concat();
+            self.put_note(ADDRESS, &id, address.as_bytes(), step);
+        }
+        self.snapshot.addresses.insert(partner, addresses);
+    }
+
+    pub(super) fn partner_said(
+        &mut self,
+        partner: OrgId,
+        identity: &IdentityChain,
+        endpoints: Option<&Verified<Endpoints>>,
+        peering: Option<&Verified<Peering>>,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let known = self.state().partners().get(&partner);
+        let is_active = known.is_some_and(|known| known.state == PartnerState::Active);
+        if !is_active || identity.org() != partner {
+            return;
+        }
+        self.learn_identity(identity, step);
+        if let Some(endpoints) = endpoints {
+            self.learn_endpoints(partner, endpoints, step);
+        }
+        if let Some(peering) = peering
+            && peering.note().org == partner
+            && self
+                .snapshot
+                .their_peerings
+                .get(&partner)
+                .map(|known| known.hash())
+                != Some(peering.hash())
+        {
+            self.put_note(THEIR_PEERING, partner.as_bytes(), peering.bytes(), step);
+            self.snapshot
+                .their_peerings
+                .insert(partner, Arc::new(peering.clone()));
+        }
+    }
+
+    /// Keeps who the others in a common channel are. Partners speak for themselves.
+    pub(super) fn introduced(
+        &mut self,
+        by: OrgId,
+        chains: &[IdentityChain],
+        step: &mut Step<'_, Effect>,
+    ) {
+        for chain in chains {
+            let org = chain.org();
+            let speaks_for_itself =
+                self.state().org() == Some(org) || self.state().partners().contains_key(&org);
+            let is_new = !self.snapshot.identities.contains_key(&org);
+            let full = self.snapshot.introduced_by.len() >= INTRODUCED_ORGS_MAX;
+            if speaks_for_itself || (is_new && full) {
+                continue;
+            }
+            self.learn_identity(chain, step);
+            if is_new {
+                self.put_note(INTRODUCED, org.as_bytes(), by.as_bytes(), step);
+                self.snapshot.introduced_by.insert(org, by);
+            }
+        }
+    }
+
+    /// Signs where we can be reached, if that changed.
+    pub(super) fn reachable(&mut self, addresses: &[String], step: &mut Step<'_, Effect>) {
+        let Some(keys) = self.ours.clone() else {
+            return;
+        };
+        let wanted = addresses
+            .iter()
+            .filter_map(|address| address.parse::<EndpointAddress>().ok())
+            .collect();
+        let known = self.snapshot.endpoints.get(&keys.org);
+        if known.is_some_and(|known| known.note().addresses == wanted) {
+            return;
+        }
+        let endpoints = Endpoints {
+            org: keys.org,
+            serial: known.map_or(1, |known| known.note().serial + 1),
+            addresses: wanted,
+            versions: Versions { min: 1, max: 1 },
+        };
+        if let Ok(endpoints) = endpoints.sign(&keys.sign) {
+            self.put_note(ENDPOINTS, keys.org.as_bytes(), endpoints.bytes(), step);
+            self.snapshot
+                .endpoints
+                .insert(keys.org, Arc::new(endpoints));
+        }
+    }
+}
+
+/// The record of an address or of who introduced somebody: bytes that are no note.
+pub(super) fn plain_bytes(key: &[u8], value: &[u8]) -> Result<Vec<u8>, crate::steploop::Damaged> {
+    Ok(stored::StoredNote::from_value(key, value)?.bytes)
+}

@@ -1,0 +1,188 @@
+//! Loading the organisation from the store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use foedus_policy::id::{ChannelId, IncarnationId, NoteHash, OrgId};
+use foedus_policy::state::State;
+
+use super::audit::{AuditLog, Denials};
+use super::learn::plain_bytes;
+use super::store::{
+    ADDRESS, AUDIT, ENDPOINTS, IDENTITY, INTRODUCED, OFFER, PEERING, THEIR_PEERING, VERSION,
+};
+use super::{Org, OrgSnapshot, Setup};
+use crate::batch::{Key, Value};
+use crate::evidence::{CheckedNotes, GovernanceNote};
+use crate::hlc::Hlc;
+use crate::identity::IdentityChain;
+use crate::note::{Claimed, NoteType, Verified};
+use crate::org_store::read_record;
+use crate::steploop::{Damaged, Rows};
+use crate::stored::{AuditHead, Record, StateVersion};
+use crate::tree::Frontier;
+
+pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Org, Damaged> {
+    let mut rows = rows.into_iter();
+    let records = rows.next().unwrap_or_default();
+    let notes = rows.next().unwrap_or_default();
+    let records = records
+        .iter()
+        .map(|(key, value)| read_record(key, value))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| Damaged {
+            key: Vec::new(),
+            expected: "the organisation's state",
+        })?;
+    let mut loading = Loading::default();
+    for (key, value) in notes {
+        loading.take(key, value)?;
+    }
+    let mut snapshot = OrgSnapshot {
+        state: State::restore(loading.version, records),
+        ..OrgSnapshot::default()
+    };
+    loading.identities(&mut snapshot)?;
+    loading.rest(&mut snapshot)?;
+    Ok(Org {
+        ours: setup.keys.clone(),
+        run: setup.run,
+        seed: setup.seed,
+        tainted,
+        snapshot,
+        audit: loading.audit,
+        denials: Denials::default(),
+        changed: true,
+        reminded_steady_millis: 0,
+    })
+}
+
+#[derive(Default)]
+struct Loading {
+    version: u64,
+    audit: AuditLog,
+    identity_notes: BTreeMap<OrgId, Vec<Vec<u8>>>,
+    addresses: BTreeMap<OrgId, Vec<String>>,
+    others: Vec<(u8, Vec<u8>, Key, Vec<u8>)>,
+}
+
+impl Loading {
+    fn take(&mut self, key: Key, value: Value) -> Result<(), Damaged> {
+        let damaged = |expected| Damaged {
+            key: key.clone(),
+            expected,
+        };
+        let (kind, id) = match key.get(2..) {
+            Some([kind, id @ ..]) => (*kind, id.to_vec()),
+            _ => return Err(damaged("a note of the organisation")),
+        };
+        let org = || org_of(&id).ok_or_else(|| damaged("a note of an organisation"));
+        match kind {
+            VERSION => self.version = StateVersion::from_value(&key, &value)?.version,
+            AUDIT => self.audit = audit(&key, &value)?,
+            // Serials ascend with the keys.
+            IDENTITY => {
+                let bytes = plain_bytes(&key, &value)?;
+                self.identity_notes.entry(org()?).or_default().push(bytes);
+            }
+            ADDRESS => {
+                let text = String::from_utf8(plain_bytes(&key, &value)?)
+                    .map_err(|_| damaged("an address"))?;
+                self.addresses.entry(org()?).or_default().push(text);
+            }
+            _ => {
+                let bytes = plain_bytes(&key, &value)?;
+                self.others.push((kind, id, key, bytes));
+            }
+        }
+        Ok(())
+    }
+
+    fn identities(&mut self, snapshot: &mut OrgSnapshot) -> Result<(), Damaged> {
+        for (org, notes) in std::mem::take(&mut self.identity_notes) {
+            let chain =
+                IdentityChain::verify(notes.iter().map(Vec::as_slice)).map_err(|_| Damaged {
+                    key: org.as_bytes().to_vec(),
+                    expected: "a chain of identity notes",
+                })?;
+            snapshot.identities.insert(org, Arc::new(chain));
+        }
+        for (org, addresses) in std::mem::take(&mut self.addresses) {
+            snapshot.addresses.insert(org, addresses);
+        }
+        Ok(())
+    }
+
+    fn rest(&mut self, snapshot: &mut OrgSnapshot) -> Result<(), Damaged> {
+        for (kind, id, key, bytes) in std::mem::take(&mut self.others) {
+            let damaged = |expected| Damaged {
+                key: key.clone(),
+                expected,
+            };
+            let org = org_of(&id).ok_or_else(|| damaged("a note of an organisation"));
+            match kind {
+                INTRODUCED => {
+                    let by = org_of(&bytes).ok_or_else(|| damaged("an organisation"))?;
+                    snapshot.introduced_by.insert(org?, by);
+                }
+                ENDPOINTS => {
+                    let note = verified(&bytes, snapshot).ok_or_else(|| damaged("endpoints"))?;
+                    snapshot.endpoints.insert(org?, Arc::new(note));
+                }
+                PEERING => {
+                    let note = verified(&bytes, snapshot).ok_or_else(|| damaged("a peering"))?;
+                    snapshot.peerings.insert(org?, Arc::new(note));
+                }
+                THEIR_PEERING => {
+                    let note = verified(&bytes, snapshot).ok_or_else(|| damaged("a peering"))?;
+                    snapshot.their_peerings.insert(org?, Arc::new(note));
+                }
+                OFFER => {
+                    let note = GovernanceNote::check(&bytes, &|org| snapshot.identity(org))
+                        .map_err(|_| damaged("a charter"))?;
+                    let channel: [u8; 32] =
+                        id[..32].try_into().map_err(|_| damaged("a charter"))?;
+                    let hash: [u8; 32] = id[32..].try_into().map_err(|_| damaged("a charter"))?;
+                    let notes = CheckedNotes::of(ChannelId(channel), vec![note]);
+                    snapshot
+                        .offers
+                        .insert((ChannelId(channel), NoteHash(hash)), Arc::new(notes));
+                }
+                _ => return Err(damaged("a known kind of note")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn org_of(id: &[u8]) -> Option<OrgId> {
+    Some(OrgId(id.get(..32)?.try_into().ok()?))
+}
+
+/// A note of ours or a partner's, under any key that its signer had.
+fn verified<T: NoteType>(bytes: &[u8], snapshot: &OrgSnapshot) -> Option<Verified<T>> {
+    let claimed = Claimed::<T>::parse(bytes).ok()?;
+    let crate::note::KeyName::Sign(org) = claimed.claims().signer() else {
+        return None;
+    };
+    claimed
+        .verify_any(&snapshot.identity(org)?.sign_keys())
+        .ok()
+}
+
+fn audit(key: &[u8], value: &[u8]) -> Result<AuditLog, Damaged> {
+    let head = AuditHead::from_value(key, value)?;
+    Ok(AuditLog {
+        number: head.number,
+        incarnation: head.incarnation.map(IncarnationId),
+        run: head.run,
+        tainted: head.tainted,
+        frontier: Frontier::decode(&head.frontier).map_err(|_| Damaged {
+            key: key.to_vec(),
+            expected: "the right edge of a tree",
+        })?,
+        checkpoint: head.checkpoint,
+        hlc: Hlc(head.hlc),
+        pending: Vec::new(),
+    })
+}

@@ -1,0 +1,95 @@
+//! The organisation as of one version, shared with channels, links and the API.
+
+use std::sync::Arc;
+
+use foedus_policy::id::{ChannelId, NoteHash, OrgId};
+use foedus_policy::name::Handle;
+use foedus_policy::state::{PartnerState, State};
+use imbl::OrdMap;
+
+use crate::evidence::CheckedNotes;
+use crate::identity::IdentityChain;
+use crate::note::Verified;
+use crate::record::{Endpoints, Peering};
+
+/// An immutable version of the organisation. A clone shares what did not change.
+#[derive(Debug, Clone, Default)]
+pub struct OrgSnapshot {
+    /// Members, partners, requests, projects, channels, rules.
+    pub state: State,
+    /// Who we, our partners and introduced organisations are.
+    pub identities: OrdMap<OrgId, Arc<IdentityChain>>,
+    /// Who introduced those that are no partners.
+    pub introduced_by: OrdMap<OrgId, OrgId>,
+    /// Where we and our partners can be reached, as each says.
+    pub endpoints: OrdMap<OrgId, Arc<Verified<Endpoints>>>,
+    /// Where an invitation said that its inviter can be reached.
+    pub addresses: OrdMap<OrgId, Vec<String>>,
+    /// Our sides of our peerings.
+    pub peerings: OrdMap<OrgId, Arc<Verified<Peering>>>,
+    /// Our partners' sides.
+    pub their_peerings: OrdMap<OrgId, Arc<Verified<Peering>>>,
+    /// Charters that wait for an answer of ours.
+    pub offers: OrdMap<(ChannelId, NoteHash), Arc<CheckedNotes>>,
+}
+
+impl OrgSnapshot {
+    /// Which version this is.
+    pub fn version(&self) -> u64 {
+        self.state.version()
+    }
+
+    /// Our id, once we exist.
+    pub fn org(&self) -> Option<OrgId> {
+        self.state.org()
+    }
+
+    /// What we call ourselves.
+    pub fn handle(&self) -> Option<&Handle> {
+        self.state.identity().map(|identity| &identity.handle)
+    }
+
+    /// Who somebody is, if we know.
+    pub fn identity(&self, org: OrgId) -> Option<Arc<IdentityChain>> {
+        self.identities.get(&org).cloned()
+    }
+
+    /// The identity notes of somebody, to pass on.
+    pub fn identity_bytes(&self, org: OrgId) -> Option<Vec<Vec<u8>>> {
+        let chain = self.identities.get(&org)?;
+        Some(
+            chain
+                .notes()
+                .iter()
+                .map(|note| note.bytes().to_vec())
+                .collect(),
+        )
+    }
+
+    /// The partners with which a link may be, each with the key that it must show.
+    pub fn pins(&self) -> impl Iterator<Item = (OrgId, [u8; 32])> + '_ {
+        self.state
+            .partners()
+            .iter()
+            .filter(|(_, partner)| partner.state == PartnerState::Active)
+            .filter_map(|(org, _)| {
+                let identity = self.identities.get(org)?;
+                Some((*org, *identity.current().link.as_bytes()))
+            })
+    }
+
+    /// Where a partner can be dialled: as it said last, and as its invitation said.
+    pub fn dial_addresses(&self, partner: OrgId) -> Vec<String> {
+        let endpoints = self.endpoints.get(&partner);
+        let said = endpoints
+            .into_iter()
+            .flat_map(|note| &note.note().addresses);
+        let mut addresses: Vec<String> = said.map(|address| address.as_str().to_owned()).collect();
+        for address in self.addresses.get(&partner).into_iter().flatten() {
+            if !addresses.contains(address) {
+                addresses.push(address.clone());
+            }
+        }
+        addresses
+    }
+}

@@ -1,0 +1,55 @@
+//! The notes of the organisation as records beside its state: one kind each.
+
+use super::Org;
+use crate::batch::Key;
+use crate::keys;
+use crate::steploop::Step;
+use crate::stored::{self, Record};
+
+/// An identity note; the id is the organisation's and the note's serial.
+pub(super) const IDENTITY: u8 = b'i';
+/// Who introduced an organisation.
+pub(super) const INTRODUCED: u8 = b'b';
+/// An endpoints note.
+pub(super) const ENDPOINTS: u8 = b'e';
+/// An address that an invitation named; the id is the organisation's and a number.
+pub(super) const ADDRESS: u8 = b'd';
+/// Our side of a peering.
+pub(super) const PEERING: u8 = b'p';
+/// Their side of it.
+pub(super) const THEIR_PEERING: u8 = b'q';
+/// A charter that waits for our answer.
+pub(super) const OFFER: u8 = b'o';
+/// The head of the audit log.
+pub(super) const AUDIT: u8 = b'a';
+/// The version of the state.
+pub(super) const VERSION: u8 = b'v';
+
+/// The key of one note.
+pub(super) fn note_key(kind: u8, id: &[u8]) -> Key {
+    keys::org_note(kind, id)
+}
+
+impl Org {
+    pub(super) fn put_note<E>(
+        &mut self,
+        kind: u8,
+        id: &[u8],
+        bytes: &[u8],
+        step: &mut Step<'_, E>,
+    ) {
+        let note = stored::StoredNote {
+            order: 0,
+            bytes: bytes.to_vec(),
+        };
+        step.put(note_key(kind, id), note.to_value());
+        self.changed = true;
+    }
+
+    pub(super) fn write_version<E>(&self, step: &mut Step<'_, E>) {
+        let version = stored::StateVersion {
+            version: self.snapshot.state.version(),
+        };
+        step.put(note_key(VERSION, &[]), version.to_value());
+    }
+}

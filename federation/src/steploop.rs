@@ -1,0 +1,462 @@
+//! The step loop: the one way in which an input becomes a durable change.
+//!
+//! One loop drives one scope (the organisation, or one channel). A step takes what is queued, up
+//! to a bound, asks its host for the reads that these inputs name, lets the machine decide and
+//! apply each in turn, asks for one commit of all that was written, and only when that is durable
+//! lets go of the replies, sends and deliveries. While a commit is under way inputs queue, and the
+//! next step takes them together: that is the group commit of a scope.
+//!
+//! The loop does no I/O. Its host, the daemon or the simulator, answers what the loop asks; both
+//! run this function, so that ticket order, conflict, unknown outcome and reload exist once.
+//!
+//! It must not know what a machine does, what a key means, or what an engine is.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+
+use foedus_policy::time::Now;
+
+use crate::batch::{Batch, CommitOutcome, Expect, Key, Read, Value};
+use crate::bounds::{STEP_BYTES_MAX, STEP_DECISIONS_MAX, STEP_INPUTS_MAX, STEP_KEYS_MAX};
+
+/// Pairs that one read returned: at most one for a get, in key order (or reversed) for a scan.
+pub type Rows = Vec<(Key, Value)>;
+
+/// A deterministic state machine whose state is kept in one scope of the store.
+pub trait Machine: Sized {
+    /// What it takes in.
+    type Input;
+    /// What goes out once a step is durable.
+    type Effect;
+    /// What it needs beside the store to be loaded; the same for every load of one run.
+    type Setup;
+
+    /// The key whose value is this scope's version: every commit expects it and moves it.
+    fn version_key(setup: &Self::Setup) -> Key;
+
+    /// What has to be read to load the machine.
+    fn load_reads(setup: &Self::Setup) -> Vec<Read>;
+
+    /// The machine as the store has it. `tainted` says that a commit of this run ended in an
+    /// unknown outcome, so that nothing it may have written may be written again differently.
+    fn load(setup: &Self::Setup, tainted: u32, rows: Vec<Rows>) -> Result<Self, Damaged>;
+
+    /// What has to be read before `input` can be handled.
+    fn reads(&self, now: Now, input: &Self::Input) -> Vec<Read>;
+
+    /// Decides and applies one input. Everything that goes into `step` becomes durable, or none.
+    fn handle(&mut self, now: Now, input: &Self::Input, step: &mut Step<'_, Self::Effect>);
+
+    /// Ends a step, after all its inputs were handled: writes what is written once for all.
+    fn finish(&mut self, now: Now, step: &mut Step<'_, Self::Effect>);
+
+    /// The state was forgotten and will be read again: what only it knew is lost.
+    fn unloaded(setup: &Self::Setup, out: &mut Vec<Self::Effect>);
+
+    /// Answers an input that could not be carried through.
+    fn abandon(input: Self::Input, failure: Failure, out: &mut Vec<Self::Effect>);
+}
+
+/// Why a step was given up although every input in it may have been right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Others changed the scope again and again.
+    #[error(
+        "the scope was changed by another replica {STEP_DECISIONS_MAX} times in a row; try again"
+    )]
+    Conflict,
+    /// There is no room on disk.
+    #[error("the disk has less free space than the reserve; nothing was stored")]
+    DiskFull,
+    /// The commit may or may not have been applied.
+    #[error(
+        "the store did not say whether the change was applied; ask again with the same idempotency key"
+    )]
+    Unknown,
+    /// The scope can't be read.
+    #[error("what is stored for this scope can't be read")]
+    Damaged,
+}
+
+/// What is stored does not read back as what was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the value under key {key:02x?} can't be read as {expected}")]
+pub struct Damaged {
+    /// Where it was found.
+    pub key: Key,
+    /// What should have been there.
+    pub expected: &'static str,
+}
+
+/// What the loop asks of its host. The next call must bring the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// Reads, to be answered in the same order by [`Answer::Rows`].
+    Read(Vec<Read>),
+    /// A commit, to be answered by [`Answer::Committed`].
+    Commit(Batch),
+}
+
+/// What the host answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// What the reads returned.
+    Rows(Vec<Rows>),
+    /// How the commit ended.
+    Committed(CommitOutcome),
+    /// The reads failed: the store can't be read at present.
+    ReadFailed,
+}
+
+/// The reads of a step, and what it wrote so far.
+#[derive(Debug)]
+pub struct Step<'a, E> {
+    fetched: &'a BTreeMap<Read, Rows>,
+    writes: BTreeMap<Key, Option<Value>>,
+    bytes: usize,
+    effects: Vec<E>,
+}
+
+impl<E> Step<'_, E> {
+    /// The value of `key`, as earlier writes of this step and the prefetched reads have it.
+    ///
+    /// # Panics
+    /// If the input did not name this read: a fault of the machine.
+    pub fn get(&self, key: &[u8]) -> Option<&Value> {
+        if let Some(written) = self.writes.get(key) {
+            return written.as_ref();
+        }
+        let rows = self
+            .fetched
+            .get(&Read::Get(key.to_vec()))
+            .unwrap_or_else(|| panic!("key {key:02x?} was not named by the input"));
+        rows.first().map(|(_, value)| value)
+    }
+
+    /// What a prefetched scan returned, without the writes of this step.
+    ///
+    /// # Panics
+    /// If the input did not name this read: a fault of the machine.
+    pub fn scanned(&self, read: &Read) -> &Rows {
+        self.fetched
+            .get(read)
+            .unwrap_or_else(|| panic!("{read:?} was not named by the input"))
+    }
+
+    /// What a prefetched scan returned, if it was named.
+    pub fn try_scanned(&self, read: &Read) -> Option<&Rows> {
+        self.fetched.get(read)
+    }
+
+    /// Writes a value.
+    pub fn put(&mut self, key: Key, value: Value) {
+        self.bytes += key.len() + value.len();
+        self.writes.insert(key, Some(value));
+    }
+
+    /// Removes a value.
+    pub fn delete(&mut self, key: Key) {
+        self.bytes += key.len();
+        self.writes.insert(key, None);
+    }
+
+    /// Counts bytes that will be written when the step ends.
+    pub fn weigh(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
+    /// Something to be done once everything written in this step is durable.
+    pub fn effect(&mut self, effect: E) {
+        self.effects.push(effect);
+    }
+}
+
+enum Phase<I, E> {
+    Unloaded,
+    Loading,
+    Idle,
+    Fetching(Vec<I>, Vec<Read>),
+    Committing(Vec<I>, Vec<E>),
+}
+
+/// The loop of one scope.
+pub struct StepLoop<M: Machine> {
+    setup: M::Setup,
+    machine: Option<M>,
+    version: Option<Value>,
+    phase: Phase<M::Input, M::Effect>,
+    queue: VecDeque<M::Input>,
+    again: Vec<M::Input>,
+    decisions: u32,
+    tainted: u32,
+    damage: Option<Damaged>,
+}
+
+impl<M: Machine> StepLoop<M> {
+    /// A loop over a scope that is loaded at the first input.
+    pub fn new(setup: M::Setup) -> Self {
+        Self {
+            setup,
+            machine: None,
+            version: None,
+            phase: Phase::Unloaded,
+            queue: VecDeque::new(),
+            again: Vec::new(),
+            decisions: 0,
+            tainted: 0,
+            damage: None,
+        }
+    }
+
+    /// What could not be read at the last attempt to load, once.
+    pub fn take_damage(&mut self) -> Option<Damaged> {
+        self.damage.take()
+    }
+
+    /// Queues an input.
+    pub fn push(&mut self, input: M::Input) {
+        self.queue.push_back(input);
+    }
+
+    /// Inputs that wait for a step.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The machine, if it is loaded and nothing it decided is waiting to become durable.
+    pub fn settled(&self) -> Option<&M> {
+        match self.phase {
+            Phase::Idle => self.machine.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What this loop was made with.
+    pub fn setup(&self) -> &M::Setup {
+        &self.setup
+    }
+
+    /// Goes on as far as possible: takes the answer to what was asked last, and returns what is
+    /// asked next, or `None` when it waits for inputs. Effects in `out` may be carried out at
+    /// once and in their order.
+    ///
+    /// # Panics
+    /// If the answer is not to what was asked: a fault of the host.
+    pub fn advance(
+        &mut self,
+        now: Now,
+        answer: Option<Answer>,
+        out: &mut Vec<M::Effect>,
+    ) -> Option<Ask> {
+        let mut answer = answer;
+        loop {
+            let phase = mem::replace(&mut self.phase, Phase::Idle);
+            match (phase, answer.take()) {
+                (Phase::Unloaded, None) => {
+                    if self.queue.is_empty() && self.again.is_empty() {
+                        self.phase = Phase::Unloaded;
+                        return None;
+                    }
+                    self.phase = Phase::Loading;
+                    let mut reads = vec![Read::Get(M::version_key(&self.setup))];
+                    reads.extend(M::load_reads(&self.setup));
+                    return Some(Ask::Read(reads));
+                }
+                (Phase::Loading, Some(Answer::Rows(rows))) => self.loaded(rows, out),
+                (Phase::Loading, Some(Answer::ReadFailed)) => self.unreadable(out),
+                (Phase::Idle, None) => {
+                    let inputs = self.take_inputs();
+                    if inputs.is_empty() {
+                        return None;
+                    }
+                    let reads = self.reads_of(now, &inputs);
+                    let nothing_to_read = reads.is_empty();
+                    self.phase = Phase::Fetching(inputs, reads.clone());
+                    if nothing_to_read {
+                        answer = Some(Answer::Rows(Vec::new()));
+                    } else {
+                        return Some(Ask::Read(reads));
+                    }
+                }
+                (Phase::Fetching(inputs, reads), Some(Answer::Rows(rows))) => {
+                    assert_eq!(reads.len(), rows.len(), "each read has one answer");
+                    let fetched = reads.into_iter().zip(rows).collect();
+                    if let Some(batch) = self.step(now, inputs, &fetched, out) {
+                        return Some(Ask::Commit(batch));
+                    }
+                }
+                (Phase::Fetching(inputs, _), Some(Answer::ReadFailed)) => {
+                    self.abandon(inputs, Failure::Damaged, out);
+                }
+                (Phase::Committing(inputs, effects), Some(Answer::Committed(outcome))) => {
+                    self.committed(inputs, effects, outcome, out);
+                }
+                _ => panic!("the answer is not to what the step loop asked"),
+            }
+        }
+    }
+
+    fn take_inputs(&mut self) -> Vec<M::Input> {
+        let mut inputs = mem::take(&mut self.again);
+        let room = STEP_INPUTS_MAX.saturating_sub(inputs.len());
+        let queued = self.queue.len().min(room);
+        inputs.extend(self.queue.drain(..queued));
+        inputs
+    }
+
+    fn reads_of(&self, now: Now, inputs: &[M::Input]) -> Vec<Read> {
+        let machine = self.machine.as_ref().expect("an idle loop has its machine");
+        let mut reads: Vec<Read> = inputs
+            .iter()
+            .flat_map(|input| machine.reads(now, input))
+            .collect();
+        reads.sort_unstable();
+        reads.dedup();
+        reads
+    }
+
+    /// Lets the machine handle the inputs. What does not fit into one commit is handled next.
+    fn step(
+        &mut self,
+        now: Now,
+        mut inputs: Vec<M::Input>,
+        fetched: &BTreeMap<Read, Rows>,
+        out: &mut Vec<M::Effect>,
+    ) -> Option<Batch> {
+        let machine = self.machine.as_mut().expect("an idle loop has its machine");
+        let mut step = Step {
+            fetched,
+            writes: BTreeMap::new(),
+            bytes: 0,
+            effects: Vec::new(),
+        };
+        let mut handled = 0;
+        for input in &inputs {
+            machine.handle(now, input, &mut step);
+            handled += 1;
+            if step.bytes >= STEP_BYTES_MAX || step.writes.len() >= STEP_KEYS_MAX {
+                break;
+            }
+        }
+        machine.finish(now, &mut step);
+        for input in inputs.drain(handled..).rev() {
+            self.queue.push_front(input);
+        }
+        let Step {
+            writes, effects, ..
+        } = step;
+        if writes.is_empty() {
+            // Nothing waits for the disk: decisions that change nothing, such as refusals.
+            self.decisions = 0;
+            out.extend(effects);
+            return None;
+        }
+        let batch = self.batch(writes);
+        self.phase = Phase::Committing(inputs, effects);
+        Some(batch)
+    }
+
+    fn batch(&self, writes: BTreeMap<Key, Option<Value>>) -> Batch {
+        let version_key = M::version_key(&self.setup);
+        let mut batch = Batch {
+            expect: vec![Expect {
+                key: version_key.clone(),
+                value: self.version.clone(),
+            }],
+            puts: vec![(version_key, next_version(self.version.as_deref()))],
+            deletes: Vec::new(),
+        };
+        for (key, value) in writes {
+            match value {
+                Some(value) => batch.puts.push((key, value)),
+                None => batch.deletes.push(key),
+            }
+        }
+        batch
+    }
+
+    fn committed(
+        &mut self,
+        inputs: Vec<M::Input>,
+        effects: Vec<M::Effect>,
+        outcome: CommitOutcome,
+        out: &mut Vec<M::Effect>,
+    ) {
+        match outcome {
+            CommitOutcome::Durable => {
+                self.version = Some(next_version(self.version.as_deref()));
+                self.decisions = 0;
+                out.extend(effects);
+            }
+            CommitOutcome::Conflict => {
+                // Certainly not applied. What was decided rested on a state that is no more.
+                self.decisions += 1;
+                if self.decisions < STEP_DECISIONS_MAX {
+                    self.unload(out);
+                    self.again = inputs;
+                } else {
+                    self.abandon(inputs, Failure::Conflict, out);
+                }
+            }
+            CommitOutcome::DiskFull => self.abandon(inputs, Failure::DiskFull, out),
+            CommitOutcome::Unknown => {
+                self.tainted += 1;
+                self.abandon(inputs, Failure::Unknown, out);
+            }
+        }
+    }
+
+    /// Answers the inputs and forgets the state: it was changed, and the change is not durable.
+    fn abandon(&mut self, inputs: Vec<M::Input>, failure: Failure, out: &mut Vec<M::Effect>) {
+        self.decisions = 0;
+        self.unload(out);
+        for input in inputs {
+            M::abandon(input, failure, out);
+        }
+    }
+
+    fn unload(&mut self, out: &mut Vec<M::Effect>) {
+        self.machine = None;
+        self.version = None;
+        self.phase = Phase::Unloaded;
+        M::unloaded(&self.setup, out);
+    }
+
+    fn loaded(&mut self, mut rows: Vec<Rows>, out: &mut Vec<M::Effect>) {
+        let version = rows.remove(0).pop().map(|(_, value)| value);
+        match M::load(&self.setup, self.tainted, rows) {
+            Ok(machine) => {
+                self.machine = Some(machine);
+                self.version = version;
+                self.phase = Phase::Idle;
+            }
+            Err(damaged) => {
+                self.damage = Some(damaged);
+                self.unreadable(out);
+            }
+        }
+    }
+
+    /// The scope can't be loaded: whoever waits is told, and the next input tries again.
+    fn unreadable(&mut self, out: &mut Vec<M::Effect>) {
+        let inputs: Vec<_> = mem::take(&mut self.again)
+            .into_iter()
+            .chain(self.queue.drain(..))
+            .collect();
+        self.abandon(inputs, Failure::Damaged, out);
+    }
+}
+
+/// The version after `version`: a number in eight bytes, big-endian, behind the format's version.
+fn next_version(version: Option<&[u8]>) -> Value {
+    let number = version
+        .and_then(|value| value.get(1..9))
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u64::from_be_bytes);
+    let mut value = vec![1];
+    value.extend_from_slice(&(number + 1).to_be_bytes());
+    value
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! The loop over a machine that only counts: what becomes durable, what is let go, and when.
+
+use foedus_policy::time::{Now, Timestamp};
+
+use super::*;
+
+const NOW: Now = Now {
+    wall: Timestamp(1),
+    steady_millis: 1,
+};
+
+/// Adds up numbers; refuses zero; says what the sum is.
+struct Counter(u64);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Effect {
+    Sum(u64),
+    Refused,
+    Failed(u64, Failure),
+    Forgotten,
+}
+
+impl Machine for Counter {
+    type Input = u64;
+    type Effect = Effect;
+    type Setup = ();
+
+    fn version_key((): &()) -> Key {
+        b"v".to_vec()
+    }
+
+    fn load_reads((): &()) -> Vec<Read> {
+        vec![Read::Get(b"sum".to_vec())]
+    }
+
+    fn load((): &(), _tainted: u32, mut rows: Vec<Rows>) -> Result<Self, Damaged> {
+        let value = rows.remove(0).pop().map_or(vec![0; 8], |(_, value)| value);
+        let damaged = |_| Damaged {
+            key: b"sum".to_vec(),
+            expected: "a number",
+        };
+        Ok(Self(u64::from_be_bytes(value.try_into().map_err(damaged)?)))
+    }
+
+    fn reads(&self, _now: Now, _input: &u64) -> Vec<Read> {
+        Vec::new()
+    }
+
+    fn handle(&mut self, _now: Now, input: &u64, step: &mut Step<'_, Effect>) {
+        if *input == 0 {
+            return step.effect(Effect::Refused);
+        }
+        self.0 += input;
+        step.put(b"sum".to_vec(), self.0.to_be_bytes().to_vec());
+        step.effect(Effect::Sum(self.0));
+    }
+
+    fn finish(&mut self, _now: Now, _step: &mut Step<'_, Effect>) {}
+
+    fn unloaded((): &(), out: &mut Vec<Effect>) {
+        out.push(Effect::Forgotten);
+    }
+
+    fn abandon(input: u64, failure: Failure, out: &mut Vec<Effect>) {
+        out.push(Effect::Failed(input, failure));
+    }
+}
+
+fn loaded(sum: u64) -> Answer {
+    let pair = (b"sum".to_vec(), sum.to_be_bytes().to_vec());
+    Answer::Rows(vec![Vec::new(), vec![pair]])
+}
+
+/// Brings `steps` to where it asks for a commit of `inputs` on top of `sum`.
+fn to_commit(steps: &mut StepLoop<Counter>, sum: u64, out: &mut Vec<Effect>) -> Batch {
+    let ask = steps.advance(NOW, None, out);
+    let ask = match ask {
+        Some(Ask::Read(_)) => steps.advance(NOW, Some(loaded(sum)), out),
+        other => other,
+    };
+    match ask {
+        Some(Ask::Commit(batch)) => batch,
+        other => panic!("expected a commit, found {other:?}"),
+    }
+}
+
+fn sum_in(batch: &Batch) -> u64 {
+    let (_, value) = batch
+        .puts
+        .iter()
+        .find(|(key, _)| key == b"sum")
+        .expect("the sum is written");
+    u64::from_be_bytes(value.as_slice().try_into().expect("eight bytes"))
+}
+
+#[test]
+fn nothing_is_let_go_before_it_is_durable() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(2);
+    steps.push(3);
+    let batch = to_commit(&mut steps, 10, &mut out);
+    assert_eq!(sum_in(&batch), 15, "both inputs are in one commit");
+    assert!(out.is_empty());
+    assert!(steps.settled().is_none());
+    steps.advance(
+        NOW,
+        Some(Answer::Committed(CommitOutcome::Durable)),
+        &mut out,
+    );
+    assert_eq!(out, [Effect::Sum(12), Effect::Sum(15)]);
+    assert!(steps.settled().is_some());
+}
+
+#[test]
+fn what_arrives_during_a_commit_is_the_next_step() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(1);
+    let first = to_commit(&mut steps, 0, &mut out);
+    steps.push(1);
+    steps.push(1);
+    let durable = Some(Answer::Committed(CommitOutcome::Durable));
+    let Some(Ask::Commit(second)) = steps.advance(NOW, durable, &mut out) else {
+        panic!("the queue is the next step")
+    };
+    assert_eq!(sum_in(&second), 3);
+    assert_eq!(
+        first.puts[0].1,
+        *second.expect[0].value.as_ref().expect("a version")
+    );
+}
+
+#[test]
+fn a_refusal_needs_no_disk() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(0);
+    steps.advance(NOW, None, &mut out);
+    assert_eq!(steps.advance(NOW, Some(loaded(0)), &mut out), None);
+    assert_eq!(out, [Effect::Refused]);
+}
+
+#[test]
+fn a_conflict_is_decided_again_on_what_is_stored_then_and_three_times_at_most() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(5);
+    let mut batch = to_commit(&mut steps, 0, &mut out);
+    for (decision, stored) in [(1, 0), (2, 100), (3, 200)] {
+        assert_eq!(sum_in(&batch), stored + 5, "decision {decision}");
+        let conflict = Some(Answer::Committed(CommitOutcome::Conflict));
+        match steps.advance(NOW, conflict, &mut out) {
+            Some(Ask::Read(_)) if decision < 3 => {}
+            None if decision == 3 => break,
+            other => panic!("decision {decision}: {other:?}"),
+        }
+        assert_eq!(std::mem::take(&mut out), [Effect::Forgotten]);
+        let Some(Ask::Commit(again)) = steps.advance(NOW, Some(loaded(stored + 100)), &mut out)
+        else {
+            panic!("decided again")
+        };
+        batch = again;
+    }
+    assert_eq!(
+        out,
+        [Effect::Forgotten, Effect::Failed(5, Failure::Conflict)]
+    );
+}
+
+#[test]
+fn an_unknown_outcome_fails_the_step_and_reads_the_scope_again() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(5);
+    to_commit(&mut steps, 0, &mut out);
+    steps.push(1);
+    let unknown = Some(Answer::Committed(CommitOutcome::Unknown));
+    assert!(matches!(
+        steps.advance(NOW, unknown, &mut out),
+        Some(Ask::Read(_))
+    ));
+    assert_eq!(
+        out,
+        [Effect::Forgotten, Effect::Failed(5, Failure::Unknown)]
+    );
+    // It had been applied after all: the next input is decided on that.
+    let Some(Ask::Commit(batch)) = steps.advance(NOW, Some(loaded(5)), &mut out) else {
+        panic!("the queue goes on")
+    };
+    assert_eq!(sum_in(&batch), 6);
+}
+
+#[test]
+fn a_full_disk_answers_and_goes_on_when_there_is_room() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(5);
+    to_commit(&mut steps, 0, &mut out);
+    steps.advance(
+        NOW,
+        Some(Answer::Committed(CommitOutcome::DiskFull)),
+        &mut out,
+    );
+    assert_eq!(
+        out,
+        [Effect::Forgotten, Effect::Failed(5, Failure::DiskFull)]
+    );
+    out.clear();
+    steps.push(5);
+    assert_eq!(sum_in(&to_commit(&mut steps, 0, &mut out)), 5);
+}
+
+#[test]
+fn damage_is_kept_for_the_host_and_the_caller_is_answered() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(5);
+    steps.advance(NOW, None, &mut out);
+    let short = Answer::Rows(vec![Vec::new(), vec![(b"sum".to_vec(), vec![1])]]);
+    assert_eq!(steps.advance(NOW, Some(short), &mut out), None);
+    assert!(out.contains(&Effect::Failed(5, Failure::Damaged)));
+    assert_eq!(
+        steps.take_damage().expect("it is kept").expected,
+        "a number"
+    );
+}

@@ -1,0 +1,320 @@
+//! What is stored under the keys of a channel: one record type for each kind, each behind a byte
+//! that says which version of its format it has.
+//!
+//! The encoding is that of headers and bodies (TLS presentation language). Records are not domain
+//! types: machines turn them into theirs when they load, and back when they write.
+
+use tls_codec::{DeserializeBytes, Serialize, Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
+
+use crate::batch::{Key, Value};
+use crate::steploop::Damaged;
+
+/// The only version of every format so far.
+const VERSION: u8 = 1;
+
+/// A record that is kept under a key.
+pub trait Record: Sized + Serialize + DeserializeBytes + Size {
+    /// What it is called where it can't be read.
+    const NAME: &'static str;
+
+    /// The value to store.
+    fn to_value(&self) -> Value {
+        let mut value = Vec::with_capacity(1 + self.tls_serialized_len());
+        value.push(VERSION);
+        self.tls_serialize(&mut value)
+            .expect("memory takes every record, and lengths are bounded");
+        value
+    }
+
+    /// The record that was stored under `key`.
+    fn from_value(key: &[u8], value: &[u8]) -> Result<Self, Damaged> {
+        let damaged = || Damaged {
+            key: Key::from(key),
+            expected: Self::NAME,
+        };
+        match value.split_first() {
+            Some((&VERSION, rest)) => {
+                Self::tls_deserialize_exact_bytes(rest).map_err(|_| damaged())
+            }
+            _ => Err(damaged()),
+        }
+    }
+}
+
+macro_rules! record {
+    ($(#[$doc:meta])* $name:ident, $text:literal { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+        pub struct $name { $( $(#[$field_doc])* pub $field: $type, )+ }
+
+        impl Record for $name {
+            const NAME: &'static str = $text;
+        }
+    };
+}
+
+record!(
+    /// The head of a channel.
+    ChannelHead, "the head of a channel" {
+        /// Number of the last arrival.
+        arrival: u64,
+        /// Our hybrid logical time when it was last used.
+        hlc: u64,
+        /// The run that opened our present incarnation, if there is one.
+        run: Option<[u8; 16]>,
+        /// Our present incarnation.
+        incarnation: Option<[u8; 16]>,
+        /// Commits of that run whose outcome was unknown when the incarnation was opened.
+        tainted: u32,
+        /// Entries of others and of ours that our last heads entry does not state.
+        unstated: u32,
+        /// When the oldest of them arrived, in milliseconds.
+        unstated_since: u64,
+        /// Notes learnt so far.
+        notes: u32,
+        /// Idempotency answers of days before this one were deleted.
+        answers_from_day: u32,
+        /// The run that made the last arrivals.
+        last_run: Option<[u8; 16]>,
+        /// Where earlier runs ended, newest last.
+        runs: Vec<RunEnd>,
+    }
+);
+
+record!(
+    /// The last arrival of one run of our daemon.
+    RunEnd, "the end of a run" {
+        /// The run.
+        run: [u8; 16],
+        /// The number of its last arrival.
+        arrival: u64,
+    }
+);
+
+record!(
+    /// The head of one log.
+    LogHead, "the head of a log" {
+        /// The right edge of its tree.
+        frontier: Vec<u8>,
+        /// The newest checkpoint of a size that is held, a signed note.
+        checkpoint: Vec<u8>,
+        /// The size of that checkpoint.
+        signed: u64,
+        /// The key under which this incarnation is signed.
+        key: [u8; 32],
+        /// Hybrid logical time of its last entry.
+        hlc: u64,
+        /// Number of the newest revision that one of its entries names; 0 for none.
+        revision: u64,
+        /// The size that our last heads entry stated.
+        stated: u64,
+        /// Size at which a later incarnation of the same origin closed it.
+        closed_at: Option<u64>,
+        /// Evidence of a fork, if one was found.
+        fork: Vec<u8>,
+    }
+);
+
+record!(
+    /// A note about the channel.
+    StoredNote, "a note" {
+        /// Its place in the order in which notes were learnt.
+        order: u32,
+        /// The signed note.
+        bytes: Vec<u8>,
+    }
+);
+
+record!(
+    /// Up to where a partner's arrivals were taken.
+    Taken, "a position" {
+        /// The run of the partner's daemon.
+        run: [u8; 16],
+        /// The number of the last arrival that is included.
+        arrival: u64,
+        /// Names the set of origins that were taken from this partner beside its own.
+        relayed: [u8; 32],
+    }
+);
+
+record!(
+    /// What the log says of one of our members.
+    Announced, "an announced member" {
+        /// Whether the member is in the channel.
+        joined: u8,
+        /// The address that was told.
+        address: Vec<u8>,
+        /// The display name that was told.
+        display_name: Vec<u8>,
+    }
+);
+
+record!(
+    /// What is known of an author.
+    Author, "an author" {
+        /// Place of the kind in the list of kinds.
+        kind: u8,
+        /// The address.
+        address: Vec<u8>,
+        /// The display name.
+        display_name: Vec<u8>,
+        /// Whether the author is in the channel.
+        joined: u8,
+        /// When that was said.
+        hlc: u64,
+    }
+);
+
+record!(
+    /// An entry that waits to be shown.
+    Waiting, "a waiting entry" {
+        /// Whose log.
+        origin: [u8; 32],
+        /// Which incarnation.
+        incarnation: [u8; 16],
+        /// Position in it.
+        sequence: u64,
+        /// Shown once our wall clock says this, in milliseconds; 0 if it does not wait for time.
+        until: u64,
+        /// Shown once we agreed to this revision; 0 if it does not wait for one.
+        revision: u64,
+    }
+);
+
+record!(
+    /// A body with what ties it to its header.
+    StoredBody, "a body" {
+        /// The salt of the commitment.
+        salt: [u8; 32],
+        /// The body, as its origin encoded it.
+        bytes: Vec<u8>,
+    }
+);
+
+record!(
+    /// One entry.
+    StoredEntry, "an entry" {
+        /// The header, as its origin encoded it.
+        header: Vec<u8>,
+        /// See [`crate::channel::Verdict`].
+        verdict: u8,
+        /// The body, where it is present.
+        body: Option<StoredBody>,
+    }
+);
+
+record!(
+    /// Up to 16 entries of one log that arrived together.
+    Run, "a run of entries" {
+        /// The number under which they arrived.
+        arrival: u64,
+        /// When, in milliseconds.
+        arrived: u64,
+        /// Sequence of the first.
+        first: u64,
+        /// The entries.
+        entries: Vec<StoredEntry>,
+    }
+);
+
+record!(
+    /// What arrived under one number.
+    Arrival, "an arrival" {
+        /// Whose log.
+        origin: [u8; 32],
+        /// Which incarnation.
+        incarnation: [u8; 16],
+        /// Sequence of the first entry.
+        first: u64,
+        /// Sequence of the last entry.
+        last: u64,
+        /// 1 if these entries had arrived before, and are only shown now.
+        shown_late: u8,
+    }
+);
+
+record!(
+    /// What one later entry says of an earlier one.
+    Annotation, "an annotation" {
+        /// 1 edit, 2 retract, 3 reaction, 4 erase.
+        kind: u8,
+        /// Whose log says so.
+        origin: [u8; 32],
+        /// Which incarnation of it.
+        incarnation: [u8; 16],
+        /// The entry that says so.
+        sequence: u64,
+        /// Who says so.
+        author: [u8; 16],
+        /// When, as hybrid logical time.
+        hlc: u64,
+        /// The reaction; empty for others.
+        emoji: Vec<u8>,
+        /// Whether the reaction is given, not taken back.
+        on: u8,
+    }
+);
+
+impl Annotation {
+    /// Another text for the target.
+    pub const EDIT: u8 = 1;
+    /// The target is taken back.
+    pub const RETRACT: u8 = 2;
+    /// A reaction to the target.
+    pub const REACT: u8 = 3;
+    /// The target is erased.
+    pub const ERASE: u8 = 4;
+}
+
+record!(
+    /// All that later entries say of one entry: at most one annotation for each author, kind and
+    /// emoji, the latest.
+    Annotations, "annotations" {
+        /// In no particular order.
+        rows: Vec<Annotation>,
+    }
+);
+
+record!(
+    /// The answer to a request with an idempotency key.
+    Answered, "an answer" {
+        /// Hash over what was asked.
+        request: [u8; 32],
+        /// Which incarnation of our log.
+        incarnation: [u8; 16],
+        /// The first entry that the request made.
+        first: u64,
+        /// How many entries it made.
+        count: u32,
+        /// Hybrid logical time of the first.
+        hlc: u64,
+    }
+);
+
+record!(
+    /// The version of the organisation's state.
+    StateVersion, "the version of the state" {
+        /// The number.
+        version: u64,
+    }
+);
+
+record!(
+    /// The head of the audit log.
+    AuditHead, "the head of the audit log" {
+        /// Number of the last entry over all incarnations.
+        number: u64,
+        /// The present incarnation.
+        incarnation: Option<[u8; 16]>,
+        /// The run that opened it.
+        run: Option<[u8; 16]>,
+        /// Commits of that run whose outcome was unknown when it was opened.
+        tainted: u32,
+        /// The right edge of its tree.
+        frontier: Vec<u8>,
+        /// Its newest checkpoint, a signed note.
+        checkpoint: Vec<u8>,
+        /// Hybrid logical time of the last entry.
+        hlc: u64,
+    }
+);
