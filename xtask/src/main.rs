@@ -8,6 +8,7 @@ mod bounds;
 mod crates;
 mod doctests;
 mod law;
+mod papers;
 mod sim;
 mod sources;
 mod step;

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::step::{Log, Outcome, Step, run_all};
 use crate::workspace::Workspace;
-use crate::{crates, doctests, law, sim, sources, tools};
+use crate::{crates, doctests, law, papers, sim, sources, tools};
 
 /// What was asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -67,6 +67,10 @@ fn steps(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
         Step {
             name: "law",
             run: law::check,
+        },
+        Step {
+            name: "papers",
+            run: papers::check,
         },
         Step {
             name: "clippy",

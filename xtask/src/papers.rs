@@ -1,0 +1,172 @@
+//! What is checked in the project's papers: a promise names tests that exist, and a file that is
+//! named is there. A paper that nobody checks is out of date within a month.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::step::{Log, Outcome};
+use crate::workspace::{Package, Workspace};
+
+/// How many promises there are: P1 to this.
+const PROMISES: u32 = 12;
+
+/// File names that end like this are looked for.
+const NAMED: &[&str] = &[".rs", ".md", ".toml", ".proto", ".py", ".txt", ".note"];
+
+/// The step.
+pub fn check(workspace: &Workspace, _log: &mut Log) -> anyhow::Result<Outcome> {
+    let root = &workspace.root;
+    let docs = root.join("docs");
+    let mut findings = Vec::new();
+    let mut papers = vec![
+        "README.md".into(),
+        "CONTRIBUTING.md".into(),
+        "CHANGELOG.md".into(),
+    ];
+    for entry in fs::read_dir(&docs).context("docs/ can't be read")? {
+        papers.push(Path::new("docs").join(entry?.file_name()));
+    }
+    papers.sort();
+    for paper in papers {
+        let text = fs::read_to_string(root.join(&paper))
+            .with_context(|| format!("{} can't be read", paper.display()))?;
+        let there = |file: &str| {
+            let folders = workspace.packages.iter().map(Package::folder);
+            let mut bases = folders.chain([root.as_path(), &docs]);
+            bases.any(|base| base.join(file).exists())
+        };
+        for file in named_files(&text).into_iter().filter(|file| !there(file)) {
+            findings.push(format!(
+                "{} names {file}, which is not there",
+                paper.display()
+            ));
+        }
+        if paper.ends_with("PROMISES.md") {
+            findings.extend(promises(&text, |file| {
+                fs::read_to_string(root.join(file)).ok()
+            }));
+        }
+    }
+    Ok(Outcome::of_findings(findings))
+}
+
+/// The files that a paper names between back-ticks, seen from the project's folder, a crate's, or
+/// the papers'.
+fn named_files(paper: &str) -> Vec<&str> {
+    let quoted = paper.lines().flat_map(quoted);
+    quoted
+        .filter(|word| word.contains('/') && NAMED.iter().any(|end| word.ends_with(end)))
+        .filter(|word| {
+            word.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "/_-.".contains(c))
+        })
+        .collect()
+}
+
+/// What is wrong with the paper of promises. A line that says who holds a promise is
+/// ``- `file`: `test`, `test` ``.
+fn promises(paper: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut findings = Vec::new();
+    for number in 1..=PROMISES {
+        if !paper
+            .lines()
+            .any(|line| line.starts_with(&format!("## P{number} ")))
+        {
+            findings.push(format!("docs/PROMISES.md says nothing of P{number}"));
+        }
+    }
+    for line in paper.lines().filter(|line| line.starts_with("- `")) {
+        let mut words = quoted(line);
+        let file = words.next().unwrap_or_default();
+        let source = read(file).unwrap_or_default();
+        for test in words {
+            match runs(&source, test) {
+                Some(true) => {}
+                Some(false) => findings.push(format!("docs/PROMISES.md: {test} is ignored")),
+                None => findings.push(format!("docs/PROMISES.md: {file} has no test {test}")),
+            }
+        }
+    }
+    findings
+}
+
+/// Is there a test of this name, and is it run without being asked for?
+fn runs(source: &str, test: &str) -> Option<bool> {
+    let head = format!("fn {test}(");
+    let lines: Vec<&str> = source.lines().map(str::trim_start).collect();
+    let at = lines.iter().position(|line| line.contains(&head))?;
+    let above = lines[..at].iter().rev();
+    let mut attributes = above.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+    Some(!attributes.any(|line| line.starts_with("#[ignore")))
+}
+
+/// What stands between back-ticks in one line.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PROMISES, named_files, promises};
+
+    const SOURCE: &str = "#[test]\nfn first() {}\n\n#[test]\nfn second_one() {}\n\n\
+        #[test]\n#[ignore = \"slow\"]\nfn slow() {}\n";
+
+    fn paper(line: &str) -> String {
+        let heads: String = (1..=PROMISES)
+            .map(|number| format!("## P{number} Name\n"))
+            .collect();
+        heads + line
+    }
+
+    fn read(file: &str) -> Option<String> {
+        (file == "a/tests.rs").then(|| SOURCE.to_owned())
+    }
+
+    fn check(line: &str, expected: &[&str]) {
+        assert_eq!(promises(&paper(line), read), expected, "of {line:?}");
+    }
+
+    #[test]
+    fn tests_that_are_there() {
+        check("- `a/tests.rs`: `first`, `second_one`", &[]);
+        check("Not yet: `third`.", &[]);
+    }
+
+    #[test]
+    fn tests_that_are_not() {
+        check(
+            "- `a/tests.rs`: `first`, `second`",
+            &["docs/PROMISES.md: a/tests.rs has no test second"],
+        );
+        check(
+            "- `b/tests.rs`: `first`",
+            &["docs/PROMISES.md: b/tests.rs has no test first"],
+        );
+    }
+
+    #[test]
+    fn tests_that_nobody_runs() {
+        check(
+            "- `a/tests.rs`: `slow`",
+            &["docs/PROMISES.md: slow is ignored"],
+        );
+    }
+
+    #[test]
+    fn each_promise_has_its_place() {
+        let paper = paper("").replace("## P7 ", "## 7 ");
+        assert_eq!(
+            promises(&paper, read),
+            ["docs/PROMISES.md says nothing of P7"]
+        );
+    }
+
+    #[test]
+    fn files() {
+        let paper = "`a/b.rs` and `Cargo.toml`, `foedus/charter/v1`\n`x*/y.rs` `docs/A.md`";
+        assert_eq!(named_files(paper), ["a/b.rs", "docs/A.md"]);
+    }
+}
