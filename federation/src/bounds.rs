@@ -230,3 +230,30 @@ pub const DENIALS_PER_MINUTE_MAX: u32 = 10;
 
 /// Sources and rules whose denials are told apart within a minute.
 pub const DENIAL_SOURCES_MAX: usize = 1000;
+
+/// Entries of one frame that we send.
+pub const PAGE_ENTRIES_MAX: usize = 256;
+
+/// Bytes of headers and bodies of one frame that we send, unless it is a single run.
+pub const PAGE_BYTES_MAX: usize = 128 * 1024;
+
+/// Frames of entries that a link has sent and that are not acknowledged.
+pub const CREDIT_FRAMES_MAX: usize = 64;
+
+/// Bytes of them.
+pub const CREDIT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Arrivals that a subscriber is not sent, after which it is told its position all the same.
+pub const SILENT_ARRIVALS_MAX: u64 = 1024;
+
+/// A session in which the partner's first frame does not come within this time is closed.
+pub const HELLO_MILLIS_MAX: u64 = 10_000;
+
+/// Notes about a channel in one frame that we send.
+pub const NOTES_SENT_MAX: usize = 16;
+
+/// Identity chains in one frame that we send.
+pub const NOTES_IDENTITIES_SENT_MAX: usize = 16;
+
+/// Logs of which a subscriber says how much it holds; of more, it is sent anew what it has.
+pub const HELD_LOGS_MAX: usize = 1024;

@@ -80,6 +80,8 @@ pub enum Input {
         /// From where on.
         subscribe: Subscribe,
     },
+    /// A partner does not know the position that we subscribed from.
+    CursorUnknown(OrgId),
     /// A partner brought notes whose signatures were checked.
     Notes {
         /// Who.
@@ -301,6 +303,7 @@ impl Machine for Channel {
             Input::Subscribed { partner, subscribe } => {
                 self.on_subscribed(now, *partner, subscribe, step);
             }
+            Input::CursorUnknown(partner) => self.on_cursor_unknown(*partner, step),
             Input::Notes { carrier, notes } => self.on_notes(now, *carrier, notes, step),
             Input::Entries { carrier, entries } => self.on_entries(now, *carrier, entries, step),
             Input::Tick => self.on_tick(now, step),

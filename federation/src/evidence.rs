@@ -6,15 +6,17 @@
 
 use std::sync::Arc;
 
-use foedus_policy::id::{ChannelId, NoteHash, OrgId};
+use foedus_policy::id::{ChannelId, NoteHash, OrgId, RunId};
+use foedus_policy::time::Timestamp;
 
 use crate::bounds::{FRAME_ENTRIES_BYTES_MAX, FRAME_ENTRIES_MAX};
 use crate::charter::{Charter, Consent, Seal, Termination, Withdrawal};
-use crate::frame::{Cursor, Entries, Notes, RawPart};
+use crate::frame::{Ack, Cursor, Entries, Frame, Goodbye, Hello, Notes, RawPart, Subscribe};
 use crate::identity::{IdentityChain, InvalidChain};
 use crate::note::{Claimed, KeyName, NoteKind, NoteType, Verified};
+use crate::org::{self, OrgSnapshot};
 use crate::part::{CheckedPart, InvalidPart, check_part, claimed_opening};
-use crate::record::DisconnectRecord;
+use crate::record::{DisconnectRecord, Endpoints, Peering};
 
 /// Whose identity is known: own, partners' and introduced ones.
 pub type KnownIdentities<'a> = &'a dyn Fn(OrgId) -> Option<Arc<IdentityChain>>;
@@ -362,4 +364,161 @@ fn check_signed(
         }
     }
     Err(InvalidEntries::UnknownOrigin { origin })
+}
+
+/// A partner's hello whose notes were checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedHello {
+    version_min: u32,
+    version_max: u32,
+    run: RunId,
+    wall: Timestamp,
+    identity: IdentityChain,
+    endpoints: Option<Verified<Endpoints>>,
+    peering: Verified<Peering>,
+}
+
+/// Why a hello is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidHello {
+    /// Its identity does not verify.
+    #[error("the identity in the hello does not verify")]
+    Identity(#[source] InvalidChain),
+    /// Its endpoints note does not verify.
+    #[error("the endpoints in the hello are not signed by the sender")]
+    Endpoints,
+    /// Its peering note does not verify, or is of another peering.
+    #[error("the hello brings no peering note of the sender with us")]
+    Peering,
+}
+
+impl CheckedHello {
+    /// Checks a hello that was sent to `us`.
+    pub fn check(hello: &Hello, us: OrgId) -> Result<Self, InvalidHello> {
+        let Hello {
+            version_min,
+            version_max,
+            run,
+            wall,
+            identity,
+            endpoints,
+            peering,
+        } = hello;
+        let identity = IdentityChain::verify(identity.iter().map(Vec::as_slice))
+            .map_err(InvalidHello::Identity)?;
+        let sign = identity.current().sign;
+        let endpoints = match endpoints.is_empty() {
+            true => None,
+            false => Some(
+                crate::note::verify::<Endpoints>(endpoints, &sign)
+                    .ok()
+                    .filter(|note| note.note().org == identity.org())
+                    .ok_or(InvalidHello::Endpoints)?,
+            ),
+        };
+        // The peering may be older than the newest key.
+        let peering = Claimed::<Peering>::parse(peering)
+            .ok()
+            .and_then(|claimed| claimed.verify_any(&identity.sign_keys()).ok())
+            .filter(|note| note.note().org == identity.org() && note.note().partner == us)
+            .ok_or(InvalidHello::Peering)?;
+        Ok(Self {
+            version_min: *version_min,
+            version_max: *version_max,
+            run: *run,
+            wall: *wall,
+            identity,
+            endpoints,
+            peering,
+        })
+    }
+
+    /// Who says hello.
+    pub fn partner(&self) -> OrgId {
+        self.identity.org()
+    }
+
+    /// The lowest version that the sender speaks.
+    pub fn version_min(&self) -> u32 {
+        self.version_min
+    }
+
+    /// The highest.
+    pub fn version_max(&self) -> u32 {
+        self.version_max
+    }
+
+    /// The run of the sender's daemon.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// What the sender's clock says.
+    pub fn wall(&self) -> Timestamp {
+        self.wall
+    }
+
+    /// What the organisation is told of it.
+    pub fn into_input(self) -> org::Input {
+        org::Input::PartnerSaid {
+            partner: self.identity.org(),
+            identity: Box::new(self.identity),
+            endpoints: self.endpoints.map(Box::new),
+            peering: Some(Box::new(self.peering)),
+        }
+    }
+}
+
+/// A frame of which everything was checked that needs no machine's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckedFrame {
+    /// The first frame.
+    Hello(Box<CheckedHello>),
+    /// Notes about one channel.
+    Notes(Arc<CheckedNotes>),
+    /// A subscription.
+    Subscribe(Box<Subscribe>),
+    /// Our subscription began at a position that the partner does not know.
+    UnknownCursor(ChannelId),
+    /// Entries.
+    Entries(Arc<CheckedEntries>),
+    /// An acknowledgement.
+    Ack(Ack),
+    /// The last frame.
+    Goodbye(Goodbye),
+}
+
+/// Why a frame is refused, and with it the link that brought it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedFrame {
+    /// The hello.
+    #[error(transparent)]
+    Hello(#[from] InvalidHello),
+    /// Notes.
+    #[error(transparent)]
+    Notes(#[from] InvalidNotes),
+    /// Entries.
+    #[error(transparent)]
+    Entries(#[from] InvalidEntries),
+}
+
+impl CheckedFrame {
+    /// Checks a frame that was sent to us, by what the organisation knows of others.
+    pub fn check(frame: Frame, org: &OrgSnapshot) -> Result<Self, RefusedFrame> {
+        let known = |id: OrgId| org.identity(id);
+        Ok(match frame {
+            Frame::Hello(hello) => {
+                let us = org.org().ok_or(InvalidHello::Peering)?;
+                Self::Hello(Box::new(CheckedHello::check(&hello, us)?))
+            }
+            Frame::Notes(notes) => Self::Notes(Arc::new(CheckedNotes::check(&notes, &known)?)),
+            Frame::Subscribe(subscribe) => Self::Subscribe(Box::new(subscribe)),
+            Frame::UnknownCursor(channel) => Self::UnknownCursor(channel),
+            Frame::Entries(entries) => {
+                Self::Entries(Arc::new(CheckedEntries::check(entries, &known)?))
+            }
+            Frame::Ack(ack) => Self::Ack(ack),
+            Frame::Goodbye(goodbye) => Self::Goodbye(goodbye),
+        })
+    }
 }

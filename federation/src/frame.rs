@@ -169,8 +169,6 @@ pub enum Frame {
     Notes(Notes),
     /// Asks for what arrives in a channel.
     Subscribe(Subscribe),
-    /// The sender of this wants nothing more of a channel.
-    Unsubscribe(ChannelId),
     /// The cursor of a subscription to this channel is of no run that the sender of this knows:
     /// subscribe again, with what is held.
     UnknownCursor(ChannelId),

@@ -214,6 +214,11 @@ impl ChannelKeys {
         self.of_log(b"t", log, tile)
     }
 
+    /// The number in the key of a tile.
+    pub fn tile_of(key: &[u8]) -> Option<u64> {
+        Some(u64::from_be_bytes(key.get(82..90)?.try_into().ok()?))
+    }
+
     /// Hashes of the full tiles from `first` to before `end`.
     pub fn tiles(&self, log: LogId, first: u64, end: u64) -> Read {
         Read::Scan {

@@ -15,12 +15,14 @@ pub mod entry;
 pub mod evidence;
 #[cfg(test)]
 mod examples;
+pub mod feed;
 pub mod frame;
 pub mod hlc;
 pub mod identity;
 pub mod key;
 pub mod keys;
 pub mod kind;
+pub mod link;
 pub mod note;
 pub mod org;
 pub mod org_store;

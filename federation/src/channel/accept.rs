@@ -122,6 +122,12 @@ impl Channel {
         self.taken.insert(carrier, taken);
     }
 
+    /// Its store is another than the one that gave us the position: we say what we hold.
+    pub(super) fn on_cursor_unknown(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
+        self.forget_position(partner, step);
+        step.effect(Effect::Attach(partner));
+    }
+
     fn forget_position(&mut self, carrier: OrgId, step: &mut Step<'_, Effect>) {
         if self.taken.remove(&carrier).is_some() {
             step.delete(self.keys.taken(carrier));

@@ -45,6 +45,7 @@ impl Channel {
         {
             self.reminded_steady_millis = now.steady_millis;
             self.remind_org(now, step);
+            self.attach_others(step);
         }
     }
 

@@ -7,6 +7,7 @@ use foedus_policy::time::Now;
 use sha2::{Digest, Sha256};
 
 use super::{Channel, Effect, FeedStart};
+use crate::bounds::{HELD_LOGS_MAX, NOTES_IDENTITIES_SENT_MAX, NOTES_SENT_MAX};
 use crate::entry::LogId;
 use crate::frame::{Cursor, Frame, LogSize, Notes, Subscribe};
 use crate::steploop::Step;
@@ -121,6 +122,7 @@ impl Channel {
         self.logs
             .iter()
             .filter(|(id, log)| asked(&id.origin) && log.is_shared())
+            .take(HELD_LOGS_MAX)
             .map(|(id, log)| LogSize {
                 origin: id.origin,
                 incarnation: id.incarnation,
@@ -240,25 +242,54 @@ impl Channel {
             .is_some_and(|end| cursor.arrival <= end.arrival)
     }
 
-    /// Sends everything that governs the channel, and who the organisations in it are.
+    /// Sends everything that governs the channel, and who the organisations in it are, in as
+    /// many frames as it takes.
     pub(super) fn send_notes(&self, partner: OrgId, step: &mut Step<'_, Effect>) {
-        let identities = self
+        let identities: Vec<Vec<Vec<u8>>> = self
             .governance
             .orgs()
             .filter(|org| *org != partner)
             .filter_map(|org| self.org.identity_bytes(org))
             .collect();
-        let notes = self
+        let notes: Vec<Vec<u8>> = self
             .governance
             .notes()
             .map(|(_, bytes)| bytes.to_vec())
             .collect();
-        let notes = Notes {
-            channel: self.keys.0,
-            identities,
-            notes,
-        };
-        step.effect(Effect::Send(partner, Frame::Notes(notes)));
+        let channel = self.keys.0;
+        let mut frames = Vec::new();
+        for chains in identities.chunks(NOTES_IDENTITIES_SENT_MAX) {
+            frames.push(Notes {
+                channel,
+                identities: chains.to_vec(),
+                notes: Vec::new(),
+            });
+        }
+        for notes in notes.chunks(NOTES_SENT_MAX) {
+            match frames.last_mut().filter(|last| last.notes.is_empty()) {
+                Some(last) => last.notes = notes.to_vec(),
+                None => {
+                    frames.push(Notes {
+                        channel,
+                        identities: Vec::new(),
+                        notes: notes.to_vec(),
+                    });
+                }
+            }
+        }
+        for frame in frames {
+            step.effect(Effect::Send(partner, Frame::Notes(frame)));
+        }
+    }
+
+    /// Reaches for those whom a text names and with whom this channel has no session yet: a
+    /// proposal may be the first that they hear of the channel.
+    pub(super) fn attach_others(&self, step: &mut Step<'_, Effect>) {
+        for org in self.governance.orgs() {
+            if org != self.ours.org && !self.sessions.contains_key(&org) {
+                step.effect(Effect::Attach(org));
+            }
+        }
     }
 
     /// The charter changed: everybody hears of it, and what was asked for is looked at again.
@@ -279,6 +310,7 @@ impl Channel {
                 self.feed(now, partner, step);
             }
         }
+        self.attach_others(step);
         self.changed.view = true;
     }
 }

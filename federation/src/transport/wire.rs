@@ -168,9 +168,6 @@ impl TryFrom<proto::Frame> for Frame {
             Kind::Hello(hello) => Self::Hello(Box::new(hello.try_into()?)),
             Kind::Notes(notes) => Self::Notes(notes.try_into()?),
             Kind::Subscribe(subscribe) => Self::Subscribe(subscribe.try_into()?),
-            Kind::Unsubscribe(proto::Unsubscribe { channel: bytes }) => {
-                Self::Unsubscribe(channel(bytes)?)
-            }
             Kind::UnknownCursor(proto::UnknownCursor { channel: bytes }) => {
                 Self::UnknownCursor(channel(bytes)?)
             }

@@ -245,14 +245,14 @@ async fn a_message_without_a_frame_of_a_known_kind_ends_the_link() {
 
 #[tokio::test]
 async fn a_hello_is_the_first_frame_and_only_the_first() {
-    let unsubscribe = message(Frame::Unsubscribe(ChannelId([1; 32])));
-    breaks(vec![unsubscribe], InvalidFrame::HelloExpected).await;
+    let unknown_cursor = message(Frame::UnknownCursor(ChannelId([1; 32])));
+    breaks(vec![unknown_cursor], InvalidFrame::HelloExpected).await;
     breaks(vec![hello(), hello()], InvalidFrame::HelloRepeated).await;
 }
 
 #[tokio::test]
 async fn a_field_of_the_wrong_length_ends_the_link() {
-    let kind = proto::frame::Kind::Unsubscribe(proto::Unsubscribe {
+    let kind = proto::frame::Kind::UnknownCursor(proto::UnknownCursor {
         channel: vec![1; 31],
     });
     let frame = Some(proto::Frame { kind: Some(kind) });

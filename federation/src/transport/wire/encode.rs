@@ -15,9 +15,6 @@ impl From<Frame> for proto::Frame {
             Frame::Hello(hello) => Kind::Hello((*hello).into()),
             Frame::Notes(notes) => Kind::Notes(notes.into()),
             Frame::Subscribe(subscribe) => Kind::Subscribe(subscribe.into()),
-            Frame::Unsubscribe(channel) => Kind::Unsubscribe(proto::Unsubscribe {
-                channel: channel.0.to_vec(),
-            }),
             Frame::UnknownCursor(channel) => Kind::UnknownCursor(proto::UnknownCursor {
                 channel: channel.0.to_vec(),
             }),

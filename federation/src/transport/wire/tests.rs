@@ -52,7 +52,6 @@ fn samples() -> Vec<Frame> {
             relayed: vec![OrgId([14; 32])],
             notes: NoteHash([15; 32]),
         }),
-        Frame::Unsubscribe(ChannelId([16; 32])),
         Frame::UnknownCursor(ChannelId([19; 32])),
         Frame::Entries(Entries {
             channel: ChannelId([17; 32]),

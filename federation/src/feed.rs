@@ -1,0 +1,473 @@
+//! Reading one page of what a subscriber is owed: entries of one channel, as parts that prove
+//! themselves.
+//!
+//! Plan and answer: a [`PageReader`] names reads, its host carries them out, and at the end there
+//! is a [`Page`]. Entries are immutable once durable, so reads need not be of one moment; what
+//! may be sent at all is taken from the view that the reader began with, and looked at again
+//! before the page is sent.
+//!
+//! It must not know sessions, credit or engines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use foedus_policy::id::{IncarnationId, OrgId};
+
+use crate::batch::Read;
+use crate::bounds::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PART_ENTRIES_MAX};
+use crate::channel::{ChannelView, Log};
+use crate::entry::{Header, LogId};
+use crate::frame::{RawBody, RawEntry, RawPart};
+use crate::keys::ChannelKeys;
+use crate::steploop::{Damaged, Rows};
+use crate::stored::{Arrival, Record, Run, StoredEntry};
+use crate::tree::{Nodes, leaf_hash};
+
+/// Runs that are read for one page.
+const PAGE_RUNS_MAX: usize = 32;
+
+/// What a page is wanted of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// What arrived after this number.
+    Arrivals {
+        /// The number.
+        after: u64,
+    },
+    /// Entries of one log.
+    Missing {
+        /// Which log.
+        log: LogId,
+        /// The first that is missing.
+        from: u64,
+        /// The first that is not.
+        to: u64,
+    },
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// What the page was wanted of.
+    pub wanted: Wanted,
+    /// The parts, each of which proves itself.
+    pub parts: Vec<RawPart>,
+    /// With arrivals: the number up to which nothing is left out. With missing entries: the
+    /// sequence up to which.
+    pub through: u64,
+    /// Bytes of headers and bodies.
+    pub bytes: usize,
+}
+
+/// What a reader does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// It needs these reads, answered in their order.
+    Read(Vec<Read>),
+    /// It is done.
+    Page(Page),
+}
+
+/// Entries that go into one part.
+#[derive(Debug, Clone)]
+struct Piece {
+    log: LogId,
+    first: u64,
+    entries: Vec<StoredEntry>,
+}
+
+impl Piece {
+    fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Stage {
+    Start,
+    Arrivals,
+    Runs(Vec<(u64, LogId, Range<u64>)>),
+    Missing(LogId, Range<u64>),
+    Proofs {
+        pieces: Vec<Piece>,
+        through: u64,
+        reads: Vec<(LogId, ProofRead)>,
+    },
+}
+
+#[derive(Debug, Clone)]
+enum ProofRead {
+    Tiles,
+    Leaves(Range<u64>),
+}
+
+/// Reads one page for one subscriber.
+#[derive(Debug, Clone)]
+pub struct PageReader {
+    view: Arc<ChannelView>,
+    subscriber: OrgId,
+    origins: BTreeSet<OrgId>,
+    wanted: Wanted,
+    stage: Stage,
+}
+
+impl PageReader {
+    /// A reader for `subscriber`, of the logs of `origins`.
+    pub fn new(
+        view: Arc<ChannelView>,
+        subscriber: OrgId,
+        origins: BTreeSet<OrgId>,
+        wanted: Wanted,
+    ) -> Self {
+        Self {
+            view,
+            subscriber,
+            origins,
+            wanted,
+            stage: Stage::Start,
+        }
+    }
+
+    /// Goes on with the answers to the reads that were named last; none at first.
+    pub fn advance(&mut self, rows: Vec<Rows>) -> Result<Progress, Damaged> {
+        match std::mem::replace(&mut self.stage, Stage::Start) {
+            Stage::Start => Ok(self.start()),
+            Stage::Arrivals => self.arrivals(rows),
+            Stage::Runs(runs) => self.runs(runs, rows),
+            Stage::Missing(log, range) => self.missing(log, range, rows),
+            Stage::Proofs {
+                pieces,
+                through,
+                reads,
+            } => self.proofs(pieces, through, reads, rows),
+        }
+    }
+
+    fn keys(&self) -> ChannelKeys {
+        ChannelKeys(self.view.channel)
+    }
+
+    /// How far a log can be proven to others; nothing of a log that they may not know of.
+    fn provable(&self, log: &LogId) -> u64 {
+        self.view
+            .logs
+            .get(log)
+            .filter(|log| log.is_shared())
+            .map_or(0, |log| log.signed)
+    }
+
+    fn start(&mut self) -> Progress {
+        match self.wanted {
+            Wanted::Arrivals { after } => {
+                self.stage = Stage::Arrivals;
+                Progress::Read(vec![self.keys().arrivals_after(after, PAGE_RUNS_MAX)])
+            }
+            Wanted::Missing { log, from, to } => {
+                let range = from..to.min(self.provable(&log));
+                if range.is_empty() {
+                    return Progress::Page(self.page(Vec::new(), to));
+                }
+                let read = self.keys().runs_from(log, from, PAGE_RUNS_MAX);
+                self.stage = Stage::Missing(log, range);
+                Progress::Read(vec![read])
+            }
+        }
+    }
+
+    fn arrivals(&mut self, rows: Vec<Rows>) -> Result<Progress, Damaged> {
+        let Wanted::Arrivals { after } = self.wanted else {
+            unreachable!("only a reader of arrivals reads them")
+        };
+        let mut runs = Vec::new();
+        let mut through = after;
+        for (key, value) in rows.into_iter().flatten() {
+            let number = ChannelKeys::arrival_of(&key).filter(|n| *n <= self.view.arrival);
+            let Some(number) = number else { break };
+            let arrival = Arrival::from_value(&key, &value)?;
+            let log = LogId {
+                channel: self.view.channel,
+                origin: OrgId(arrival.origin),
+                incarnation: IncarnationId(arrival.incarnation),
+            };
+            let known = self.view.logs.get(&log).is_some_and(Log::is_shared);
+            if known && arrival.shown_late == 0 && self.origins.contains(&log.origin) {
+                if arrival.last >= self.provable(&log) {
+                    // Its origin's signature over it has not come yet. It will, and then this
+                    // goes on from here.
+                    break;
+                }
+                runs.push((number, log, arrival.first..arrival.last + 1));
+            }
+            through = number;
+        }
+        if runs.is_empty() {
+            return Ok(Progress::Page(self.page(Vec::new(), through)));
+        }
+        let reads = runs
+            .iter()
+            .map(|(_, log, range)| Read::Get(self.keys().run(*log, range.end - 1)))
+            .collect();
+        // What follows the last run without adding to it is included with it.
+        runs.push((through, runs[0].1, 0..0));
+        self.stage = Stage::Runs(runs);
+        Ok(Progress::Read(reads))
+    }
+
+    fn runs(
+        &mut self,
+        mut wanted: Vec<(u64, LogId, Range<u64>)>,
+        rows: Vec<Rows>,
+    ) -> Result<Progress, Damaged> {
+        let (all_through, ..) = wanted.pop().expect("the last row says how far this goes");
+        let mut pieces: Vec<Piece> = Vec::new();
+        let (mut bytes, mut count) = (0, 0);
+        let mut through = None;
+        let mut complete = true;
+        for ((number, log, range), row) in wanted.iter().zip(rows) {
+            let (key, value) = row.first().ok_or_else(|| Damaged {
+                key: self.keys().run(*log, range.end - 1),
+                expected: "a run of entries",
+            })?;
+            let run = Run::from_value(key, value)?;
+            let size = run_bytes(&run.entries);
+            if count > 0
+                && (bytes + size > PAGE_BYTES_MAX || count + run.entries.len() > PAGE_ENTRIES_MAX)
+            {
+                complete = false;
+                break;
+            }
+            bytes += size;
+            count += run.entries.len();
+            through = Some(*number);
+            add_run(&mut pieces, *log, run.first, run.entries);
+        }
+        let through = if complete {
+            all_through
+        } else {
+            through.expect("one run always fits")
+        };
+        self.prove(pieces, through)
+    }
+
+    fn missing(
+        &mut self,
+        log: LogId,
+        range: Range<u64>,
+        rows: Vec<Rows>,
+    ) -> Result<Progress, Damaged> {
+        let mut entries: Vec<StoredEntry> = Vec::new();
+        let mut bytes = 0;
+        let mut next = range.start;
+        for (key, value) in rows.into_iter().flatten() {
+            let run = Run::from_value(&key, &value)?;
+            for (sequence, entry) in (run.first..).zip(run.entries) {
+                let size = entry_bytes(&entry);
+                let full = entries.len() >= PART_ENTRIES_MAX || bytes + size > PAGE_BYTES_MAX;
+                if sequence != next || sequence >= range.end || (full && !entries.is_empty()) {
+                    continue;
+                }
+                bytes += size;
+                next += 1;
+                entries.push(entry);
+            }
+        }
+        if entries.is_empty() {
+            let key = self.keys().run(log, range.start);
+            return Err(Damaged {
+                key,
+                expected: "the entries that the log's head promises",
+            });
+        }
+        let piece = Piece {
+            log,
+            first: range.start,
+            entries,
+        };
+        self.prove(vec![piece], next)
+    }
+
+    /// Names what has to be read so that each part can be proven against the newest checkpoint.
+    fn prove(&mut self, pieces: Vec<Piece>, through: u64) -> Result<Progress, Damaged> {
+        let mut reads = Vec::new();
+        let mut named = Vec::new();
+        for piece in &pieces {
+            let log = self
+                .view
+                .logs
+                .get(&piece.log)
+                .expect("only known logs are read");
+            if piece.end() >= log.signed {
+                continue;
+            }
+            let missing = known_nodes(log, piece).missing_for_consistency(piece.end(), log.signed);
+            for tiles in missing.tiles {
+                named.push((piece.log, ProofRead::Tiles));
+                reads.push(self.keys().tiles(piece.log, tiles.start, tiles.end));
+            }
+            for leaves in missing.leaves {
+                let count = usize::try_from(leaves.end - leaves.start).unwrap_or(usize::MAX);
+                reads.push(self.keys().runs_from(piece.log, leaves.start, count));
+                named.push((piece.log, ProofRead::Leaves(leaves)));
+            }
+        }
+        if reads.is_empty() {
+            return self.proofs(pieces, through, Vec::new(), Vec::new());
+        }
+        self.stage = Stage::Proofs {
+            pieces,
+            through,
+            reads: named,
+        };
+        Ok(Progress::Read(reads))
+    }
+
+    fn proofs(
+        &mut self,
+        pieces: Vec<Piece>,
+        through: u64,
+        reads: Vec<(LogId, ProofRead)>,
+        rows: Vec<Rows>,
+    ) -> Result<Progress, Damaged> {
+        let mut brought: BTreeMap<LogId, Vec<(ProofRead, Rows)>> = BTreeMap::new();
+        for ((log, what), rows) in reads.into_iter().zip(rows) {
+            brought.entry(log).or_default().push((what, rows));
+        }
+        let mut parts = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let log = self
+                .view
+                .logs
+                .get(&piece.log)
+                .expect("only known logs are read");
+            let mut proof = Vec::new();
+            if piece.end() < log.signed {
+                let mut nodes = known_nodes(log, &piece);
+                for (what, rows) in brought.get(&piece.log).into_iter().flatten() {
+                    add_nodes(&mut nodes, what, rows)?;
+                }
+                proof = nodes
+                    .consistency_proof(piece.end(), log.signed)
+                    .map_err(|_| Damaged {
+                        key: self.keys().log(piece.log),
+                        expected: "a log whose tiles and entries are all there",
+                    })?;
+            }
+            parts.push(self.part(piece, log.checkpoint.clone(), proof)?);
+        }
+        Ok(Progress::Page(self.page(parts, through)))
+    }
+
+    /// Bodies are handed only to who may read them; headers to everybody in the channel.
+    fn part(
+        &self,
+        piece: Piece,
+        checkpoint: Vec<u8>,
+        proof: Vec<[u8; 32]>,
+    ) -> Result<RawPart, Damaged> {
+        let mut entries = Vec::with_capacity(piece.entries.len());
+        for entry in piece.entries {
+            let header = Header::decode(&entry.header).map_err(|_| Damaged {
+                key: self.keys().run(piece.log, piece.first),
+                expected: "a header",
+            })?;
+            let may = self
+                .view
+                .may_hand_body(piece.log.origin, header.revision, self.subscriber);
+            let body = entry.body.filter(|_| may);
+            entries.push(RawEntry {
+                header: entry.header,
+                body: body.map(|body| RawBody {
+                    salt: body.salt,
+                    bytes: body.bytes,
+                }),
+            });
+        }
+        Ok(RawPart {
+            origin: piece.log.origin,
+            incarnation: piece.log.incarnation,
+            first: piece.first,
+            entries,
+            checkpoint,
+            proof,
+        })
+    }
+
+    fn page(&self, parts: Vec<RawPart>, through: u64) -> Page {
+        let bytes = parts
+            .iter()
+            .flat_map(|part| &part.entries)
+            .map(|entry| entry.header.len() + entry.body.as_ref().map_or(0, |b| b.bytes.len() + 32))
+            .sum();
+        Page {
+            wanted: self.wanted,
+            parts,
+            through,
+            bytes,
+        }
+    }
+}
+
+fn entry_bytes(entry: &StoredEntry) -> usize {
+    entry.header.len() + entry.body.as_ref().map_or(0, |body| body.bytes.len() + 32)
+}
+
+fn run_bytes(entries: &[StoredEntry]) -> usize {
+    entries.iter().map(entry_bytes).sum()
+}
+
+/// Adds a run to the piece that it continues, or begins another.
+fn add_run(pieces: &mut Vec<Piece>, log: LogId, first: u64, entries: Vec<StoredEntry>) {
+    let continued = pieces
+        .iter_mut()
+        .rev()
+        .find(|piece| piece.log == log)
+        .filter(|piece| {
+            piece.end() == first && piece.entries.len() + entries.len() <= PART_ENTRIES_MAX
+        });
+    match continued {
+        Some(piece) => piece.entries.extend(entries),
+        None => pieces.push(Piece {
+            log,
+            first,
+            entries,
+        }),
+    }
+}
+
+/// What is known of a log's tree without reading: its right edge, and the leaves of the piece.
+fn known_nodes(log: &Log, piece: &Piece) -> Nodes {
+    let mut nodes = Nodes::new();
+    if log.size() == log.signed {
+        nodes.add_frontier(&log.frontier);
+    }
+    for (sequence, entry) in (piece.first..).zip(&piece.entries) {
+        nodes.add_leaf(sequence, leaf_hash(&entry.header));
+    }
+    nodes
+}
+
+fn add_nodes(nodes: &mut Nodes, what: &ProofRead, rows: &Rows) -> Result<(), Damaged> {
+    for (key, value) in rows {
+        match what {
+            ProofRead::Tiles => {
+                let damaged = || Damaged {
+                    key: key.clone(),
+                    expected: "the hash of a tile",
+                };
+                let index = ChannelKeys::tile_of(key).ok_or_else(damaged)?;
+                let hash = value.as_slice().try_into().map_err(|_| damaged())?;
+                nodes.add_tile(index, hash);
+            }
+            ProofRead::Leaves(range) => {
+                let run = Run::from_value(key, value)?;
+                for (sequence, entry) in (run.first..).zip(&run.entries) {
+                    if range.contains(&sequence) {
+                        nodes.add_leaf(sequence, leaf_hash(&entry.header));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,568 @@
+//! The link machine: one session with one partner.
+//!
+//! It checks the partner's hello, asks the common channels to subscribe, passes frames on to
+//! where they are decided, and sends the partner what it subscribed to, as far as its credit
+//! goes. It stores nothing: whatever must survive is in the channels' own positions.
+//!
+//! It must not know TLS, gRPC, or what is in a channel.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use foedus_policy::decide::carrier_allowed;
+use foedus_policy::id::{ChannelId, OrgId, RunId};
+use foedus_policy::state::Sharing;
+use foedus_policy::time::Now;
+
+use crate::bounds::{CREDIT_BYTES_MAX, CREDIT_FRAMES_MAX, HELLO_MILLIS_MAX, SILENT_ARRIVALS_MAX};
+use crate::channel::{self, ChannelView, FeedStart};
+use crate::entry::LogId;
+use crate::evidence::{CheckedFrame, CheckedHello, CheckedNotes, GovernanceNote};
+use crate::feed::{Page, PageReader, Wanted};
+use crate::frame::{Ack, Cursor, Entries, Frame, Goodbye, Hello};
+use crate::org::{self, OrgSnapshot};
+
+/// The version of the frames' protocol that this speaks.
+pub const VERSION: u32 = 1;
+
+/// What a link takes in.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A connection was made, and our hello is the first frame on it.
+    Opened,
+    /// The partner sent a frame, and what can be checked without any state was.
+    Frame(Box<CheckedFrame>),
+    /// A channel changed.
+    View(Arc<ChannelView>),
+    /// A channel says what the partner subscribed to.
+    Feed(ChannelId, FeedStart),
+    /// A channel says that the partner is to be sent nothing more of it.
+    StopFeed(ChannelId),
+    /// A channel wants to subscribe (again).
+    Attach(ChannelId),
+    /// A channel has something to send.
+    Send(Frame),
+    /// A page was read for this subscription.
+    Page(ChannelId, u32, Page),
+    /// A page could not be read.
+    PageFailed(ChannelId, u32),
+    /// The organisation changed.
+    Org(Arc<OrgSnapshot>),
+    /// Time passed.
+    Tick,
+    /// The connection is gone.
+    Closed,
+}
+
+/// What a link wants done.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Send a frame to the partner.
+    Send(Frame),
+    /// Tell a channel.
+    ToChannel(ChannelId, Box<channel::Input>),
+    /// Tell the organisation.
+    ToOrg(Box<org::Input>),
+    /// Read a page for this subscription.
+    Read(ChannelId, u32, PageReader),
+    /// Say goodbye, and close the connection.
+    Close(Goodbye),
+    /// The partner's clock is this many milliseconds ahead of ours.
+    Skew(i64),
+}
+
+/// What the partner is owed of one channel.
+#[derive(Debug)]
+struct Feed {
+    subscription: u32,
+    origins: BTreeSet<OrgId>,
+    missing: VecDeque<(LogId, u64, u64)>,
+    after: u64,
+    /// The last arrival that the partner was told of.
+    told: Option<u64>,
+    reading: bool,
+    /// A page could not be read: tried again with the next tick.
+    failed: bool,
+}
+
+/// A frame of entries that is not acknowledged yet.
+#[derive(Debug)]
+struct Unacknowledged {
+    channel: ChannelId,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Session {
+    opened_steady_millis: u64,
+    greeted: bool,
+    subscriptions: BTreeMap<ChannelId, u32>,
+    feeds: BTreeMap<ChannelId, Feed>,
+    /// Channels whose turn it is, in order: no channel starves another.
+    turns: VecDeque<ChannelId>,
+    unacknowledged: BTreeMap<u64, Unacknowledged>,
+    unacknowledged_bytes: usize,
+    frames: u64,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Link {
+    us: OrgId,
+    partner: OrgId,
+    run: RunId,
+    org: Arc<OrgSnapshot>,
+    views: BTreeMap<ChannelId, Arc<ChannelView>>,
+    session: Option<Session>,
+}
+
+/// Our hello to a partner; `None` if we have not agreed to a peering with it.
+pub fn hello(org: &OrgSnapshot, partner: OrgId, run: RunId, now: Now) -> Option<Hello> {
+    let us = org.org()?;
+    Some(Hello {
+        version_min: VERSION,
+        version_max: VERSION,
+        run,
+        wall: now.wall,
+        identity: org.identity_bytes(us)?,
+        endpoints: org
+            .endpoints
+            .get(&us)
+            .map_or_else(Vec::new, |note| note.bytes().to_vec()),
+        peering: org.peerings.get(&partner)?.bytes().to_vec(),
+    })
+}
+
+impl Link {
+    /// The link with one partner, without a session yet.
+    pub fn new(us: OrgId, partner: OrgId, run: RunId, org: Arc<OrgSnapshot>) -> Self {
+        Self {
+            us,
+            partner,
+            run,
+            org,
+            views: BTreeMap::new(),
+            session: None,
+        }
+    }
+
+    /// Whether the partner said hello, and frames pass.
+    pub fn is_up(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.greeted)
+    }
+
+    /// How many arrivals of all channels the partner has not been sent yet.
+    pub fn lag(&self) -> u64 {
+        let feeds = self.session.iter().flat_map(|session| &session.feeds);
+        feeds
+            .filter_map(|(channel, feed)| {
+                Some(self.views.get(channel)?.arrival.saturating_sub(feed.after))
+            })
+            .sum()
+    }
+
+    /// Handles one input.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
+        match input {
+            Input::Opened => self.on_opened(now),
+            Input::Frame(frame) => self.on_frame(now, *frame, out),
+            Input::View(view) => self.on_view(view),
+            Input::Feed(channel, start) => self.on_feed(channel, start),
+            Input::StopFeed(channel) => {
+                if let Some(session) = &mut self.session {
+                    session.feeds.remove(&channel);
+                }
+            }
+            Input::Attach(channel) => self.attach(channel, out),
+            Input::Send(frame) => {
+                if self.is_up() {
+                    out.push(Effect::Send(frame));
+                }
+            }
+            Input::Page(channel, subscription, page) => {
+                self.on_page(now, channel, subscription, page, out);
+            }
+            Input::PageFailed(channel, subscription) => self.on_page_failed(channel, subscription),
+            Input::Org(org) => self.on_org(org, out),
+            Input::Tick => self.on_tick(now, out),
+            Input::Closed => self.on_closed(out),
+        }
+        self.pump(now, out);
+    }
+
+    fn on_opened(&mut self, now: Now) {
+        self.session = Some(Session {
+            opened_steady_millis: now.steady_millis,
+            greeted: false,
+            subscriptions: BTreeMap::new(),
+            feeds: BTreeMap::new(),
+            turns: VecDeque::new(),
+            unacknowledged: BTreeMap::new(),
+            unacknowledged_bytes: 0,
+            frames: 0,
+        });
+    }
+
+    fn on_frame(&mut self, now: Now, frame: CheckedFrame, out: &mut Vec<Effect>) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        match (frame, session.greeted) {
+            (CheckedFrame::Hello(hello), false) => self.on_hello(now, *hello, out),
+            // The first frame, and only the first, is the hello.
+            (CheckedFrame::Hello(_), true) => out.push(Effect::Close(Goodbye::Protocol)),
+            (CheckedFrame::Goodbye(_), _) => out.push(Effect::Close(Goodbye::Restart)),
+            (_, false) => out.push(Effect::Close(Goodbye::Protocol)),
+            (CheckedFrame::Notes(notes), true) => self.on_notes(notes, out),
+            (CheckedFrame::Subscribe(subscribe), true) => {
+                let input = channel::Input::Subscribed {
+                    partner: self.partner,
+                    subscribe: *subscribe,
+                };
+                if let channel::Input::Subscribed { subscribe, .. } = &input {
+                    let channel = subscribe.channel;
+                    self.to_channel(channel, input, out);
+                }
+            }
+            (CheckedFrame::UnknownCursor(channel), true) => {
+                let input = channel::Input::CursorUnknown(self.partner);
+                self.to_channel(channel, input, out);
+            }
+            (CheckedFrame::Entries(entries), true) => {
+                let channel = entries.channel();
+                let input = channel::Input::Entries {
+                    carrier: self.partner,
+                    entries,
+                };
+                self.to_channel(channel, input, out);
+            }
+            (CheckedFrame::Ack(ack), true) => self.on_ack(&ack),
+        }
+    }
+
+    fn on_hello(&mut self, now: Now, hello: CheckedHello, out: &mut Vec<Effect>) {
+        if hello.partner() != self.partner
+            || carrier_allowed(&self.org.state, self.partner).is_err()
+        {
+            out.push(Effect::Close(Goodbye::Refused));
+            return;
+        }
+        if !(hello.version_min()..=hello.version_max()).contains(&VERSION) {
+            out.push(Effect::Close(Goodbye::Version));
+            return;
+        }
+        let session = self.session.as_mut().expect("a frame belongs to a session");
+        session.greeted = true;
+        let skew = i128::from(hello.wall().0) - i128::from(now.wall.0);
+        out.push(Effect::Skew(i64::try_from(skew).unwrap_or(i64::MAX)));
+        out.push(Effect::ToOrg(Box::new(hello.into_input())));
+        self.attach_common(out);
+    }
+
+    /// The channels that we know to have in common with the partner.
+    fn common(&self) -> Vec<ChannelId> {
+        let is_common = |sharing: &Sharing| match sharing {
+            Sharing::Local => false,
+            Sharing::Offering { partner, .. } => *partner == Some(self.partner),
+            Sharing::Joining { host, .. } => *host == self.partner,
+            Sharing::Shared { participants, .. } => participants.contains_key(&self.partner),
+        };
+        let channels = self.org.state.channels().iter();
+        channels
+            .filter(|(_, known)| is_common(&known.sharing))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    fn attach_common(&mut self, out: &mut Vec<Effect>) {
+        for channel in self.common() {
+            let attached = self.session.as_ref().map(|session| &session.subscriptions);
+            if attached.is_some_and(|attached| !attached.contains_key(&channel)) {
+                self.attach(channel, out);
+            }
+        }
+    }
+
+    fn attach(&mut self, channel: ChannelId, out: &mut Vec<Effect>) {
+        let Some(session) = self.session.as_mut().filter(|session| session.greeted) else {
+            return;
+        };
+        let subscription = session.subscriptions.entry(channel).or_default();
+        *subscription += 1;
+        let input = channel::Input::PartnerUp {
+            partner: self.partner,
+            subscription: *subscription,
+        };
+        out.push(Effect::ToChannel(channel, Box::new(input)));
+    }
+
+    /// Passes on what is about a channel of ours. About any other channel nothing is said, not
+    /// even that there is none.
+    fn to_channel(&self, channel: ChannelId, input: channel::Input, out: &mut Vec<Effect>) {
+        if self.org.state.channels().contains_key(&channel) {
+            out.push(Effect::ToChannel(channel, Box::new(input)));
+        }
+    }
+
+    fn on_notes(&mut self, notes: Arc<CheckedNotes>, out: &mut Vec<Effect>) {
+        let channel = notes.channel();
+        if self.org.state.channels().contains_key(&channel) {
+            let input = channel::Input::Notes {
+                carrier: self.partner,
+                notes,
+            };
+            return self.to_channel(channel, input, out);
+        }
+        // A channel that we are not in: if its host offers it to us, that is for our
+        // administrators to decide. Nobody else can.
+        let offered = notes.notes().iter().rev().find_map(|note| match note {
+            GovernanceNote::Charter(charter)
+                if charter.note().host == self.partner
+                    && charter.note().participants.contains_key(&self.us) =>
+            {
+                Some(charter.clone())
+            }
+            _ => None,
+        });
+        if let Some(charter) = offered {
+            out.push(Effect::ToOrg(Box::new(org::Input::CharterOffered {
+                host: self.partner,
+                charter: Box::new(charter),
+                notes,
+            })));
+        }
+    }
+
+    fn on_ack(&mut self, ack: &Ack) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        let covered: Vec<u64> = session
+            .unacknowledged
+            .range(..=ack.number)
+            .filter(|(_, sent)| sent.channel == ack.channel)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in covered {
+            if let Some(sent) = session.unacknowledged.remove(&number) {
+                session.unacknowledged_bytes -= sent.bytes;
+            }
+        }
+    }
+
+    fn on_view(&mut self, view: Arc<ChannelView>) {
+        if let Some(session) = &mut self.session
+            && session.feeds.contains_key(&view.channel)
+            && !session.turns.contains(&view.channel)
+        {
+            session.turns.push_back(view.channel);
+        }
+        self.views.insert(view.channel, view);
+    }
+
+    fn on_feed(&mut self, channel: ChannelId, start: FeedStart) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        let feed = Feed {
+            subscription: start.subscription,
+            origins: start.origins.into_iter().collect(),
+            told: (start.missing.is_empty()).then_some(start.after),
+            missing: start.missing.into(),
+            after: start.after,
+            reading: false,
+            failed: false,
+        };
+        session.feeds.insert(channel, feed);
+        // What was sent for an earlier subscription will never be acknowledged.
+        let stale: Vec<u64> = session
+            .unacknowledged
+            .iter()
+            .filter(|(_, sent)| sent.channel == channel)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in stale {
+            if let Some(sent) = session.unacknowledged.remove(&number) {
+                session.unacknowledged_bytes -= sent.bytes;
+            }
+        }
+        if !session.turns.contains(&channel) {
+            session.turns.push_back(channel);
+        }
+    }
+
+    /// Asks for the next pages, as far as credit goes, one at a time for each channel.
+    fn pump(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let Some(session) = self.session.as_mut().filter(|session| session.greeted) else {
+            return;
+        };
+        let reading = session.feeds.values().filter(|feed| feed.reading).count();
+        let mut room = CREDIT_FRAMES_MAX
+            .saturating_sub(session.unacknowledged.len())
+            .saturating_sub(reading);
+        while room > 0 && session.unacknowledged_bytes < CREDIT_BYTES_MAX {
+            let Some(channel) = session.turns.pop_front() else {
+                break;
+            };
+            let (Some(feed), Some(view)) =
+                (session.feeds.get_mut(&channel), self.views.get(&channel))
+            else {
+                continue;
+            };
+            if feed.reading || feed.failed || !view.is_open_to(self.partner, now) {
+                continue;
+            }
+            let wanted = match feed.missing.front() {
+                Some((log, from, to)) => Wanted::Missing {
+                    log: *log,
+                    from: *from,
+                    to: *to,
+                },
+                None if view.arrival > feed.after || feed.told.is_none() => {
+                    Wanted::Arrivals { after: feed.after }
+                }
+                None => continue,
+            };
+            feed.reading = true;
+            room -= 1;
+            let reader = PageReader::new(view.clone(), self.partner, feed.origins.clone(), wanted);
+            out.push(Effect::Read(channel, feed.subscription, reader));
+        }
+    }
+
+    fn on_page(
+        &mut self,
+        now: Now,
+        channel: ChannelId,
+        subscription: u32,
+        page: Page,
+        out: &mut Vec<Effect>,
+    ) {
+        let run = self.run;
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        let Some(feed) = session.feeds.get_mut(&channel) else {
+            return;
+        };
+        if feed.subscription != subscription {
+            return;
+        }
+        feed.reading = false;
+        // The channel may have ended, or the partner left it, while the page was read.
+        let open = self
+            .views
+            .get(&channel)
+            .is_some_and(|view| view.is_open_to(self.partner, now));
+        if !open || carrier_allowed(&self.org.state, self.partner).is_err() {
+            return;
+        }
+        let mut cursor = None;
+        let progressed = match page.wanted {
+            Wanted::Missing { to, .. } => {
+                if page.through >= to {
+                    feed.missing.pop_front();
+                } else if let Some((_, from, _)) = feed.missing.front_mut() {
+                    *from = page.through;
+                }
+                true
+            }
+            Wanted::Arrivals { after } => {
+                let silent = page.parts.is_empty()
+                    && feed
+                        .told
+                        .is_some_and(|told| page.through < told + SILENT_ARRIVALS_MAX);
+                if !silent {
+                    cursor = Some(Cursor {
+                        run,
+                        arrival: page.through,
+                    });
+                    feed.told = Some(page.through);
+                }
+                feed.after = page.through;
+                page.through > after
+            }
+        };
+        // Without progress the next change of the channel brings the turn back.
+        let view = self.views.get(&channel);
+        let more = !feed.missing.is_empty()
+            || feed.told.is_none()
+            || view.is_some_and(|view| view.arrival > feed.after);
+        if progressed && more && !session.turns.contains(&channel) {
+            session.turns.push_back(channel);
+        }
+        if page.parts.is_empty() && cursor.is_none() {
+            return;
+        }
+        session.frames += 1;
+        let number = session.frames;
+        session.unacknowledged.insert(
+            number,
+            Unacknowledged {
+                channel,
+                bytes: page.bytes,
+            },
+        );
+        session.unacknowledged_bytes += page.bytes;
+        let entries = Entries {
+            channel,
+            subscription,
+            number,
+            cursor,
+            parts: page.parts,
+        };
+        out.push(Effect::Send(Frame::Entries(entries)));
+    }
+
+    fn on_page_failed(&mut self, channel: ChannelId, subscription: u32) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        if let Some(feed) = session.feeds.get_mut(&channel)
+            && feed.subscription == subscription
+        {
+            feed.reading = false;
+            feed.failed = true;
+        }
+    }
+
+    fn on_org(&mut self, org: Arc<OrgSnapshot>, out: &mut Vec<Effect>) {
+        self.org = org;
+        if self.session.is_none() {
+            return;
+        }
+        if carrier_allowed(&self.org.state, self.partner).is_err() {
+            out.push(Effect::Close(Goodbye::Refused));
+        } else {
+            self.attach_common(out);
+        }
+    }
+
+    fn on_tick(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        let waited = now
+            .steady_millis
+            .saturating_sub(session.opened_steady_millis);
+        if !session.greeted && waited > HELLO_MILLIS_MAX {
+            out.push(Effect::Close(Goodbye::Protocol));
+            return;
+        }
+        for (channel, feed) in &mut session.feeds {
+            if std::mem::take(&mut feed.failed) && !session.turns.contains(channel) {
+                session.turns.push_back(*channel);
+            }
+        }
+    }
+
+    fn on_closed(&mut self, out: &mut Vec<Effect>) {
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        for channel in session.subscriptions.into_keys() {
+            let input = channel::Input::PartnerDown(self.partner);
+            out.push(Effect::ToChannel(channel, Box::new(input)));
+        }
+    }
+}
