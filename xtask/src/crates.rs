@@ -3,7 +3,7 @@
 use crate::step::{Log, Outcome};
 use crate::workspace::Workspace;
 
-/// The step: all tests of all crates, with every feature but those that plant a fault.
+/// The step: all tests of all crates, with every feature.
 pub fn test(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
     let features = workspace.features();
     let nextest = log.run(&mut workspace.cargo(&["nextest", "--version"]))?;

@@ -11,7 +11,7 @@ use std::fs;
 use anyhow::{Context, ensure};
 
 use crate::step::{Log, Outcome};
-use crate::workspace::{FAULT_PREFIX, Package, Workspace};
+use crate::workspace::{PLANTED_FAULTS, Package, Workspace};
 
 const PROTO: &str = "foedus-proto";
 const POLICY: &str = "foedus-policy";
@@ -96,6 +96,12 @@ fn edges(packages: &[Package]) -> Vec<String> {
                 ));
             }
         }
+        for dependency in &package.dependencies {
+            if name != TESTS && dependency.features.iter().any(|on| on == PLANTED_FAULTS) {
+                let other = &dependency.name;
+                findings.push(format!("{name} lets faults be planted in {other}"));
+            }
+        }
         findings.extend(features(package));
     }
     findings
@@ -106,8 +112,9 @@ fn features(package: &Package) -> Vec<String> {
     let mut findings = Vec::new();
     let name = &package.name;
     for (feature, enables) in &package.features {
-        if feature == "default" && enables.iter().any(|on| on.starts_with(FAULT_PREFIX)) {
-            findings.push(format!("{name} plants a fault by default"));
+        let plants = enables.iter().any(|on| on.contains(PLANTED_FAULTS));
+        if plants && name != TESTS {
+            findings.push(format!("{name}: feature {feature} lets faults be planted"));
         }
         let wire = enables
             .iter()

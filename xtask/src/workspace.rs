@@ -7,9 +7,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
-/// Features of this prefix plant a fault in production code, for the simulator to find. They are
-/// never on unless a run asks for one by name.
-pub const FAULT_PREFIX: &str = "fault-";
+/// The feature that lets a simulated world plant a fault in production code.
+pub const PLANTED_FAULTS: &str = "planted-faults";
 
 /// The part of `cargo metadata` that is needed here.
 #[derive(Debug, Deserialize)]
@@ -67,19 +66,13 @@ impl Workspace {
         serde_json::from_slice(&output.stdout).context("what cargo metadata says can't be read")
     }
 
-    /// All features of all packages, as `package/feature`, but those that plant a fault.
+    /// All features of all packages, as `package/feature`.
     pub fn features(&self) -> String {
-        let mut features = Vec::new();
-        for package in &self.packages {
-            for feature in package
-                .features
-                .keys()
-                .filter(|name| !name.starts_with(FAULT_PREFIX))
-            {
-                features.push(format!("{}/{feature}", package.name));
-            }
-        }
-        features.join(",")
+        let features = self.packages.iter().flat_map(|package| {
+            let names = package.features.keys();
+            names.map(|feature| format!("{}/{feature}", package.name))
+        });
+        features.collect::<Vec<_>>().join(",")
     }
 
     /// Does some package have a program of this name?

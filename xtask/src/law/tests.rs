@@ -113,10 +113,23 @@ fn the_client_takes_the_core_only() {
 }
 
 #[test]
-fn no_fault_is_planted_by_default() {
+fn only_the_tests_plant_faults() {
+    let planting = || Dependency {
+        features: vec!["planted-faults".to_owned()],
+        ..on(FEDERATION)
+    };
+    check(package(TESTS, vec![planting()]), &[]);
     check(
-        with_feature(package(DAEMON, Vec::new()), "default", &["fault-early-ack"]),
-        &["foedus-daemon plants a fault by default"],
+        package(DAEMON, vec![planting()]),
+        &["foedus-daemon lets faults be planted in foedus-federation"],
+    );
+    check(
+        with_feature(
+            package(DAEMON, Vec::new()),
+            "default",
+            &["foedus-federation/planted-faults"],
+        ),
+        &["foedus-daemon: feature default lets faults be planted"],
     );
 }
 
