@@ -2,7 +2,7 @@
 //! and by what applies it.
 
 use crate::id::{NoteHash, OrgId, RequestNumber};
-use crate::state::{Offer, RequestKind, RequestState, Sharing, State};
+use crate::state::{Channel, Offer, RequestKind, RequestState, Sharing, State};
 
 /// What becomes of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,8 @@ impl OfferFate {
         if approved && !beyond_offer {
             return Self::ApprovedAlready;
         }
+        let known = state.channels().get(&offer.channel);
+        let shared = known.is_some_and(Channel::is_shared);
         let mut replaces = None;
         for (number, request) in state.requests().iter().rev() {
             let RequestKind::Join {
@@ -52,7 +54,7 @@ impl OfferFate {
                 RequestState::Declined { .. } if *known == charter => {
                     return Self::DeclinedAlready;
                 }
-                RequestState::Approved { .. } if *known == charter && approved => {
+                RequestState::Approved { .. } if *known == charter && (approved || shared) => {
                     return Self::ApprovedAlready;
                 }
                 _ => {}

@@ -398,6 +398,11 @@ impl Governance {
                 .is_some_and(|revision| revision.is_agreed_by(org))
     }
 
+    /// When the channel ends for an organisation, as the newest revision that it agreed to says.
+    pub fn agreed_end(&self, org: OrgId) -> Option<Timestamp> {
+        self.agreed_revision(org)?.charter().end
+    }
+
     /// The number of the newest revision that an organisation agreed to.
     pub fn agreed_number(&self, org: OrgId) -> Option<u64> {
         self.agreed_revision(org)

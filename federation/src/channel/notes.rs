@@ -191,7 +191,7 @@ impl Channel {
             channel: self.keys.0,
             host: charter.host,
             participants: charter.participants.clone(),
-            ends: charter.end,
+            ends: self.governance.agreed_end(self.ours.org),
         })));
     }
 
@@ -214,7 +214,8 @@ impl Channel {
                 ..
             } => {
                 let charter = newest.charter();
-                let told = *participants == charter.participants && *ends == charter.end;
+                let end = self.governance.agreed_end(self.ours.org);
+                let told = *participants == charter.participants && *ends == end;
                 if !told {
                     self.tell_org_of_charter(step);
                 } else if let (None, Some(over)) = (ended, self.governance.ended(now.wall)) {

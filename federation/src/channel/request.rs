@@ -3,6 +3,7 @@
 use foedus_policy::action::{Action, Actor, CharterFacts};
 use foedus_policy::decide::{Decision, decide};
 use foedus_policy::id::{AuthorId, EntryRef, MemberId, NoteHash};
+use foedus_policy::reason::Reason;
 use foedus_policy::time::{Now, Timestamp};
 use foedus_policy::vocabulary::Capability;
 use sha2::{Digest, Sha256};
@@ -224,7 +225,10 @@ impl Channel {
 
     /// Asks the organisation's rules; returns who the member is in this channel.
     fn permitted(&self, now: Now, actor: &Actor, request: &Request) -> Result<AuthorId, Refused> {
-        if let Some(ended) = self.governance.ended(now.wall) {
+        // Our hybrid time may be ahead of the clock: an entry that is written at or after the end
+        // would be void everywhere.
+        let next = Hlc::tick(Hlc(self.head.hlc), now.wall).wall();
+        if let Some(ended) = self.governance.ended(next.max(now.wall)) {
             return Err(Refused::Ended(ended));
         }
         for capability in request.verb.capabilities() {
@@ -236,6 +240,12 @@ impl Channel {
             match decide(&self.org.state, actor, &action, now.wall) {
                 Decision::Permit(_) => {}
                 Decision::Deny(reason) => return Err(Refused::Denied(reason)),
+            }
+            // The charter may be in force a moment before the organisation knows.
+            if let Some(facts) = self.charter_facts()
+                && !(facts.access.may_post() && facts.capabilities.contains(capability))
+            {
+                return Err(Refused::Denied(Reason::CapabilityNotGranted));
             }
         }
         let author = self.org.state.author(self.keys.0, request.member);

@@ -154,7 +154,11 @@ impl Act<'_> {
                 offer,
             } => {
                 let channel = offer.channel;
-                self.take_offer(host, offer, request.by, channel_name, private);
+                let known = self.state.channels().get(&channel);
+                // A further revision changes nothing here before it is in force.
+                if !known.is_some_and(Channel::is_shared) {
+                    self.take_offer(host, offer, request.by, channel_name, private);
+                }
                 Outcome::ConsentNow { channel, charter }
             }
         }

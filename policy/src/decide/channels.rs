@@ -201,7 +201,17 @@ impl Asked<'_> {
         let known = self.channel(channel)?;
         let approved_host = match &known.sharing {
             Sharing::Local => return Err(Reason::ChannelNotShared),
-            Sharing::Shared { .. } => return Err(Reason::ChannelShared),
+            // A further revision: by the charter's own rules it needed our consent, or took
+            // something away.
+            Sharing::Shared {
+                host: known, ended, ..
+            } => {
+                return match ended {
+                    Some(_) => Err(Reason::ChannelEnded),
+                    None if *known == host && participants.contains_key(&us) => Ok(()),
+                    None => Err(Reason::TermsDiffer),
+                };
+            }
             Sharing::Offering { .. } => us,
             Sharing::Joining { host, .. } => *host,
         };

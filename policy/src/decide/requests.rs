@@ -103,7 +103,7 @@ impl Asked<'_> {
         if offer.ends.is_some_and(|ends| ends <= self.now) {
             return Err(Reason::EndInPast);
         }
-        let joined = self.joined_from(offer.channel, host)?.is_some();
+        let joined = self.joined_from(offer.channel, host)?;
         match channel_name {
             Some(name) => self.free_channel_name(name, joined.then_some(offer.channel))?,
             None if joined => {}
@@ -116,17 +116,20 @@ impl Asked<'_> {
         }
     }
 
-    /// The terms already approved for a channel that `host` opened; `None` if we know of no such
-    /// channel. An offer can never be about a channel that exists for another reason.
-    fn joined_from(&self, channel: ChannelId, host: OrgId) -> Result<Option<&Offer>, Reason> {
+    /// Whether we are in a channel that `host` opened, or about to be; then the offer is about a
+    /// further revision or other terms. It can never be about a channel that exists for another
+    /// reason.
+    fn joined_from(&self, channel: ChannelId, host: OrgId) -> Result<bool, Reason> {
         let Some(known) = self.state.channels().get(&channel) else {
-            return Ok(None);
+            return Ok(false);
         };
         match &known.sharing {
-            Sharing::Joining { host: known, offer } if *known == host => Ok(Some(offer)),
+            Sharing::Joining { host: known, .. } if *known == host => Ok(true),
             Sharing::Shared { host: known, .. } if *known != host => Err(Reason::ChannelIdTaken),
             Sharing::Shared { ended: Some(_), .. } => Err(Reason::ChannelEnded),
-            Sharing::Shared { .. } => Err(Reason::ChannelShared),
+            // A host of its own makes no offers to itself.
+            Sharing::Shared { .. } if self.state.org() == Some(host) => Err(Reason::ChannelIdTaken),
+            Sharing::Shared { .. } => Ok(true),
             Sharing::Joining { .. } | Sharing::Local | Sharing::Offering { .. } => {
                 Err(Reason::ChannelIdTaken)
             }

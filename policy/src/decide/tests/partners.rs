@@ -322,7 +322,20 @@ pub(super) fn about_offers() -> Rows {
     world.must(OPERATOR, approve(number, None, Some("theirs")));
     let channel = ChannelId([51; 32]);
     world.must(Actor::System, sealed(channel, GLOBEX, &[US, GLOBEX], None));
-    rows.deny(&world, GLOBEX_KEY, theirs(51), Reason::ChannelShared);
+    // The revision in force once more, and a further one: both are heard, neither is agreed to
+    // without an administrator.
+    permit(&world, GLOBEX_KEY, theirs(51));
+    let revision = put_before_us(GLOBEX, 52, offer(51, None));
+    let number = world.requested(GLOBEX_KEY, revision);
+    world.must(OPERATOR, approve(number, None, None));
+    let further = sealed(channel, GLOBEX, &[US, GLOBEX, INITECH], None);
+    rows.deny(
+        &world,
+        Actor::System,
+        sealed(channel, INITECH, &[US, INITECH], None),
+        Reason::TermsDiffer,
+    );
+    world.must(Actor::System, further);
     let withdraw = Action::EndChannel {
         channel,
         cause: EndCause::Withdrawal,
