@@ -257,3 +257,19 @@ pub const NOTES_IDENTITIES_SENT_MAX: usize = 16;
 
 /// Logs of which a subscriber says how much it holds; of more, it is sent anew what it has.
 pub const HELD_LOGS_MAX: usize = 1024;
+
+/// Items of one page of history.
+pub const TIMELINE_PAGE_ITEMS_MAX: usize = 200;
+
+/// Roughly the bytes of one page of history, unless it is a single item: a message of the API
+/// holds at most twice as much.
+pub const TIMELINE_PAGE_BYTES_MAX: usize = 128 * 1024;
+
+/// Entries that are looked at for one page of history; then it ends, with fewer items if need be.
+pub const TIMELINE_SCANNED_MAX: usize = 4096;
+
+/// Runs that are read of one log at a time.
+pub const TIMELINE_RUNS_READ_MAX: usize = 8;
+
+/// Arrivals that are read for one list of a live stream.
+pub const TIMELINE_ARRIVALS_MAX: usize = 16;

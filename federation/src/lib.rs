@@ -31,6 +31,7 @@ pub mod part;
 pub mod record;
 pub mod steploop;
 pub mod stored;
+pub mod timeline;
 #[cfg(feature = "transport")]
 pub mod transport;
 pub mod tree;

@@ -8,6 +8,7 @@ use foedus_policy::time::{Now, Timestamp};
 use super::{Author, Channel, Governance, Log};
 use crate::entry::LogId;
 use crate::frame::Cursor;
+use crate::stored::RunEnd;
 
 /// An entry that is stored and acknowledged, and not shown yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +28,13 @@ pub struct ChannelView {
     pub channel: ChannelId,
     /// Whose view it is.
     pub us: OrgId,
-    /// This run of our daemon.
+    /// The run by which cursors are named: the one that made the last arrivals, so that a run in
+    /// which nothing arrives gives cursors that the next one knows.
     pub run: RunId,
     /// Number of the last arrival.
     pub arrival: u64,
+    /// Where earlier runs ended.
+    pub runs: Arc<[RunEnd]>,
     /// The heads of all logs.
     pub logs: imbl::OrdMap<LogId, Log>,
     /// The charter and what was said about it.
@@ -48,6 +52,19 @@ impl ChannelView {
             run: self.run,
             arrival: self.arrival,
         }
+    }
+
+    /// Whether our arrival numbers mean to us what they meant when the cursor was given.
+    pub fn knows(&self, cursor: Cursor) -> bool {
+        // Before the first arrival all stores are alike.
+        if cursor.arrival == 0 {
+            return true;
+        }
+        if cursor.run == self.run {
+            return cursor.arrival <= self.arrival;
+        }
+        let end = self.runs.iter().find(|end| end.run == cursor.run.0);
+        end.is_some_and(|end| cursor.arrival <= end.arrival)
     }
 
     /// Whether entries, bodies and signals may still pass between us and `partner`.
@@ -68,12 +85,14 @@ impl ChannelView {
 }
 
 impl Channel {
-    pub(super) fn view(&self) -> Arc<ChannelView> {
+    /// What is true of the channel; durably so if the machine is settled.
+    pub fn view(&self) -> Arc<ChannelView> {
         Arc::new(ChannelView {
             channel: self.keys.0,
             us: self.ours.org,
-            run: self.run,
+            run: RunId(self.head.last_run.unwrap_or(self.run.0)),
             arrival: self.head.arrival,
+            runs: self.head.runs.clone().into(),
             logs: self.logs.clone(),
             governance: self.governance.clone(),
             authors: self.authors.clone(),
