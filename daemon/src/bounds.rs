@@ -77,3 +77,32 @@ pub const FJALL_JOURNAL_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// How long an engine that ran out of space waits before it tries to open again.
 pub const STORE_REOPEN_PAUSE: Duration = Duration::from_secs(1);
+
+/// A key file, which is one short line.
+pub const KEY_FILE_BYTES_MAX: usize = 256;
+
+/// Inputs that wait for the organisation's step loop. Whoever asks when it is reached waits for room.
+pub const ORG_QUEUE_INPUTS_MAX: usize = 256;
+
+/// Inputs that wait for one channel's step loop. Whoever asks when it is reached waits for room; what the
+/// organisation says then is dropped, for it says it again.
+pub const CHANNEL_QUEUE_INPUTS_MAX: usize = 256;
+
+/// What channels have to say to one link and it has not taken yet. Beyond it the link is closed and begins
+/// anew, from what is stored: its partner, or this machine, is too slow for it.
+pub const LINK_QUEUE_MESSAGES_MAX: usize = 1024;
+
+/// Between two ticks of the organisation.
+pub const ORG_TICK: Duration = Duration::from_secs(1);
+
+/// Between two ticks of a channel that is shared, or in which something waits.
+pub const CHANNEL_TICK: Duration = Duration::from_millis(250);
+
+/// Between two ticks of any other channel.
+pub const CHANNEL_TICK_IDLE: Duration = Duration::from_secs(30);
+
+/// A local channel that nobody asked anything for so long is let go of.
+pub const CHANNEL_IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// All of pairing with one address of an inviter.
+pub const PAIRING_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,4 +1,8 @@
 //! `foedusd`, the daemon of one organisation: the only place that wires.
 
 pub mod bounds;
+pub mod identity_files;
+pub mod metrics;
+pub mod random;
+pub mod runtime;
 pub mod store;

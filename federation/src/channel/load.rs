@@ -101,7 +101,11 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         step_wall: Timestamp::ZERO,
         reminded_steady_millis: 0,
         pending: Default::default(),
-        changed: Default::default(),
+        // Whoever loads it is shown it, although nothing changes.
+        changed: super::log::Changed {
+            view: true,
+            ..Default::default()
+        },
     }
 }
 

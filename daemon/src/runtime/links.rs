@@ -1,0 +1,175 @@
+//! What the runtime and the links have in common: the queues by which channels speak to links, and how each
+//! link is.
+//!
+//! Knows nothing of connections.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foedus_federation::channel::{FeedStart, Reject};
+use foedus_federation::frame::Frame;
+use foedus_federation::org::OrgSnapshot;
+use foedus_policy::id::{ChannelId, OrgId};
+use foedus_policy::state::PartnerState;
+use foedus_policy::time::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// What a channel says to the link of one partner.
+#[derive(Debug, Clone)]
+pub enum ToLink {
+    /// To send a frame.
+    Send(ChannelId, Frame),
+    /// To send what the partner subscribed to.
+    Feed(ChannelId, FeedStart),
+    /// To send nothing more of a channel.
+    StopFeed(ChannelId),
+    /// To say anew that there is a session.
+    Attach(ChannelId),
+    /// All that the channel knew of sessions is forgotten.
+    Forgotten(ChannelId),
+    /// The partner broke a rule.
+    Reject(ChannelId, Reject),
+}
+
+/// How far a link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkState {
+    /// There is none.
+    #[default]
+    Down,
+    /// Somebody is dialling.
+    Connecting,
+    /// Hellos were exchanged.
+    Up,
+}
+
+/// How the link of one partner is.
+#[derive(Debug, Clone, Default)]
+pub struct LinkStatus {
+    /// How far it is.
+    pub state: LinkState,
+    /// Since when, by our wall clock.
+    pub since: Timestamp,
+    /// When the partner last said anything.
+    pub last_seen: Option<Timestamp>,
+    /// Entries that were sent or wait to be sent, and that the partner has not acknowledged.
+    pub lag_entries: u64,
+    /// How far the partner's clock is ahead of ours, by its last hello.
+    pub clock_skew_millis: Option<i64>,
+    /// The address at the other end.
+    pub remote_address: Option<String>,
+    /// Whether we dialled.
+    pub dialled: bool,
+    /// Why the last link ended, or the last attempt failed.
+    pub last_problem: Option<String>,
+}
+
+/// All links, as seen from the rest of the daemon. Clones are cheap.
+#[derive(Debug, Clone)]
+pub struct Links {
+    org: watch::Receiver<Arc<OrgSnapshot>>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    sessions: BTreeMap<OrgId, SessionQueue>,
+    status: BTreeMap<OrgId, LinkStatus>,
+}
+
+#[derive(Debug)]
+struct SessionQueue {
+    number: u64,
+    messages: mpsc::Sender<ToLink>,
+    /// Cancelled when the queue is full: the session must end.
+    overflown: CancellationToken,
+}
+
+impl Links {
+    pub(super) fn new(org: watch::Receiver<Arc<OrgSnapshot>>) -> Self {
+        Self {
+            org,
+            shared: Arc::default(),
+        }
+    }
+
+    /// The state stays consistent at every point at which a panic could leave it.
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session begins: from now on channels speak to it. `overflown` is cancelled when it takes too little.
+    pub fn attach(
+        &self,
+        partner: OrgId,
+        number: u64,
+        messages: mpsc::Sender<ToLink>,
+        overflown: CancellationToken,
+    ) {
+        let queue = SessionQueue {
+            number,
+            messages,
+            overflown,
+        };
+        self.lock().sessions.insert(partner, queue);
+    }
+
+    /// A session ended. A newer one of the same partner stays.
+    pub fn detach(&self, partner: OrgId, number: u64) {
+        let mut shared = self.lock();
+        if shared
+            .sessions
+            .get(&partner)
+            .is_some_and(|queue| queue.number == number)
+        {
+            shared.sessions.remove(&partner);
+        }
+    }
+
+    /// Changes what is known of a link.
+    pub fn update(&self, partner: OrgId, change: impl FnOnce(&mut LinkStatus)) {
+        change(self.lock().status.entry(partner).or_default());
+    }
+
+    /// Forgets a link that can't be any more.
+    pub fn forget(&self, partner: OrgId) {
+        self.lock().status.remove(&partner);
+    }
+
+    /// How the link of every active partner is.
+    #[must_use]
+    pub fn status(&self) -> BTreeMap<OrgId, LinkStatus> {
+        let org = self.org.borrow().clone();
+        let shared = self.lock();
+        org.state
+            .partners()
+            .iter()
+            .filter(|(_, partner)| partner.state == PartnerState::Active)
+            .map(|(id, _)| (*id, shared.status.get(id).cloned().unwrap_or_default()))
+            .collect()
+    }
+
+    /// Says something to the session of one partner, if there is one.
+    pub(super) fn tell(&self, partner: OrgId, message: ToLink) {
+        let shared = self.lock();
+        if let Some(queue) = shared.sessions.get(&partner) {
+            queue.offer(message);
+        }
+    }
+
+    /// Says something to all sessions.
+    pub(super) fn tell_all(&self, message: &ToLink) {
+        for queue in self.lock().sessions.values() {
+            queue.offer(message.clone());
+        }
+    }
+}
+
+impl SessionQueue {
+    fn offer(&self, message: ToLink) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.messages.try_send(message) {
+            self.overflown.cancel();
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The task of the organisation's step loop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use foedus_federation::bounds::STEP_INPUTS_MAX;
+use foedus_federation::channel::ReplyTo;
+use foedus_federation::org::{Effect, Input, Org, OrgSnapshot, Refused, Setup};
+use foedus_policy::action::Outcome;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::channels::Channels;
+use super::scope::{Ground, Scope};
+use crate::bounds::ORG_TICK;
+use crate::random;
+
+/// An input, and who waits for its answer.
+#[derive(Debug)]
+pub(super) struct OrgMessage {
+    pub(super) input: Input,
+    pub(super) reply: Option<(ReplyTo, oneshot::Sender<Result<Outcome, Refused>>)>,
+}
+
+pub(super) struct OrgTask {
+    scope: Scope<Org>,
+    ground: Ground,
+    inputs: mpsc::Receiver<OrgMessage>,
+    snapshots: watch::Sender<Arc<OrgSnapshot>>,
+    replies: BTreeMap<ReplyTo, oneshot::Sender<Result<Outcome, Refused>>>,
+    channels: Channels,
+    stop: CancellationToken,
+}
+
+impl std::fmt::Debug for OrgTask {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("OrgTask").finish_non_exhaustive()
+    }
+}
+
+impl OrgTask {
+    pub(super) fn new(
+        setup: Setup,
+        ground: Ground,
+        inputs: mpsc::Receiver<OrgMessage>,
+        snapshots: watch::Sender<Arc<OrgSnapshot>>,
+        channels: Channels,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            scope: Scope::new(setup, ground.clone()),
+            ground,
+            inputs,
+            snapshots,
+            replies: BTreeMap::new(),
+            channels,
+            stop,
+        }
+    }
+
+    /// Runs until the stop, and then until everything that was asked before is answered.
+    pub(super) async fn run(mut self) {
+        let mut ticks = tokio::time::interval(ORG_TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                message = self.inputs.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => break,
+                },
+                _ = ticks.tick() => self.scope.push(Input::Tick { entropy: random::bytes() }),
+            }
+            self.settle().await;
+        }
+        self.inputs.close();
+        while let Some(message) = self.inputs.recv().await {
+            self.take(message);
+            self.settle().await;
+        }
+    }
+
+    /// Queues one message and whatever else waits: they share a step, and so a commit.
+    fn take(&mut self, message: OrgMessage) {
+        let mut next = Some(message);
+        let mut room = STEP_INPUTS_MAX;
+        while let Some(OrgMessage { input, reply }) = next {
+            if let Some((reply, waiting)) = reply {
+                self.replies.insert(reply, waiting);
+            }
+            self.scope.push(input);
+            room -= 1;
+            next = if room == 0 {
+                None
+            } else {
+                self.inputs.try_recv().ok()
+            };
+        }
+    }
+
+    async fn settle(&mut self) {
+        let mut effects = Vec::new();
+        loop {
+            let goes_on = self.scope.advance(&mut effects).await;
+            self.carry(&mut effects);
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// The snapshot first: whoever gets an answer sees what it says, and a channel that is told something finds
+    /// itself in it.
+    fn carry(&mut self, effects: &mut Vec<Effect>) {
+        for effect in effects.iter() {
+            if let Effect::Snapshot(snapshot) = effect {
+                self.snapshots.send_replace(snapshot.clone());
+            }
+        }
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Snapshot(_) => {}
+                Effect::Reply(reply, result) => {
+                    if let Err(Refused::Denied(reason)) = &result {
+                        self.ground.metrics.refused(reason.id());
+                    }
+                    if let Some(waiting) = self.replies.remove(&reply) {
+                        // Whoever asked may have gone.
+                        let _gone = waiting.send(result).is_err();
+                    }
+                }
+                Effect::Govern(channel, govern) => self.channels.govern(channel, govern),
+                Effect::Refused(partner, reason) => {
+                    self.ground.metrics.refused(reason.id());
+                    tracing::warn!(%partner, rule = reason.id(), "an act of a partner was refused");
+                }
+            }
+        }
+    }
+}

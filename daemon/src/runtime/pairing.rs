@@ -1,0 +1,361 @@
+//! Both ends of pairing: taking up an invitation, and taking note of the answer to one of ours.
+//!
+//! Knows the order in which things become durable; whether an invitation may be taken up or answered is the
+//! organisation's machine to say.
+
+use std::collections::BTreeSet;
+
+use foedus_federation::identity::{Handle, IdentityChain};
+use foedus_federation::key::VerifyingKey;
+use foedus_federation::note::NoteType as _;
+use foedus_federation::note::value::FreeText;
+use foedus_federation::org::{self, OrgSnapshot};
+use foedus_federation::pairing::{
+    InvalidInvitation, InvalidReply, Invitation, InvitationReply, InvitationSecret, Offer,
+    PairingReply, reply_proof, six_words,
+};
+use foedus_federation::record::EndpointAddress;
+use foedus_federation::transport::pairing::{VerifiedInviter, identify};
+use foedus_federation::transport::{PairError, PairingRefusal};
+use foedus_policy::action::{self, Action, Actor, Outcome};
+use foedus_policy::id::{OrgId, RequestNumber};
+use foedus_policy::name::Label;
+use foedus_policy::reason::Reason;
+use foedus_policy::state::{self, InvitationId, InvitationState};
+
+use super::{Ours, Runtime};
+use crate::bounds::PAIRING_TIMEOUT;
+use crate::random;
+
+/// An invitation was taken up.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The request that an administrator decides.
+    pub request: RequestNumber,
+    /// Who invited.
+    pub inviter: OrgId,
+    /// Whether the inviter has our reply.
+    pub delivery: Delivery,
+}
+
+/// What became of our reply to an invitation.
+#[derive(Debug)]
+pub enum Delivery {
+    /// The inviter has stored it.
+    Delivered,
+    /// It has not. The text is to be brought to the inviter in another way.
+    Undelivered {
+        /// What the inviter pastes.
+        reply_text: String,
+        /// Why.
+        problem: PairError,
+    },
+}
+
+/// Why an invitation was not taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptInvitationError {
+    /// The text is no invitation.
+    #[error("the text is no invitation")]
+    Invitation(#[source] InvalidInvitation),
+    /// The rules say no, or it could not be stored.
+    #[error(transparent)]
+    Refused(#[from] org::Refused),
+    /// The invitation names no address, or nobody answers at any of them.
+    #[error("the inviter could not be reached at any address of the invitation: try again later")]
+    Unreachable(#[source] Option<PairError>),
+    /// Whoever answers at the address is not the organisation that invited.
+    #[error(
+        "who answers at the invitation's address is not the organisation that invited: nothing was \
+         said to it; ask the inviter for another invitation"
+    )]
+    OtherInviter,
+    /// The inviter did not take the reply.
+    #[error(
+        "the inviter refused: the invitation was used, taken back, has expired or is for another"
+    )]
+    RefusedByInviter,
+    /// Our reply can't be made.
+    #[error("no reply can be made")]
+    Reply(#[source] InvalidReply),
+}
+
+/// Why a pasted reply was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PasteReplyError {
+    /// The text is no reply.
+    #[error("the text is no reply to an invitation")]
+    Reply(#[source] InvalidReply),
+    /// The rules say no, or it could not be stored.
+    #[error(transparent)]
+    Refused(#[from] org::Refused),
+}
+
+/// An inviter of whom we know that it is the one.
+struct Met {
+    connection: VerifiedInviter,
+    identity: IdentityChain,
+}
+
+impl Runtime {
+    /// Takes up an invitation: finds out that who answers at its address is who invited, stores a request to
+    /// approve, and sends the reply. What nobody took at the other end comes back as text to bring there.
+    ///
+    /// The reply leaves only after the request is durable: a crash in between leaves a request whose invitation
+    /// can be taken up again.
+    pub async fn accept_invitation(
+        &self,
+        actor: Actor,
+        text: &str,
+    ) -> Result<Accepted, AcceptInvitationError> {
+        let invitation = Invitation::parse(text).map_err(AcceptInvitationError::Invitation)?;
+        let ours = self.ours()?;
+        let Met {
+            connection,
+            identity,
+        } = meet(&ours, &invitation).await?;
+        let reply = self.reply_to(&ours, &invitation, &identity)?;
+        let reply_text = reply.encode().map_err(AcceptInvitationError::Reply)?;
+        let outcome = self
+            .ask_org(|reply| org::Input::Accept {
+                reply,
+                actor,
+                action: Box::new(accept_action(&invitation, &identity, &ours)),
+                addresses: addresses_of(&invitation),
+                inviter: Box::new(identity),
+                entropy: random::bytes(),
+            })
+            .await?;
+        let Outcome::Requested { number: request } = outcome else {
+            return Err(org::Refused::Denied(Reason::PartnerExists).into());
+        };
+        let delivery = match deliver(&ours, &invitation, connection, &reply_text).await {
+            Ok(()) => Delivery::Delivered,
+            Err(PairError::Refused(PairingRefusal::Refused)) => {
+                // The request can lead to nothing. If it can't be taken back it expires.
+                let withdrawn = self
+                    .act(actor, Action::WithdrawRequest { number: request })
+                    .await;
+                if let Err(refused) = withdrawn {
+                    tracing::debug!(%refused, "the request of a refused invitation stays");
+                }
+                return Err(AcceptInvitationError::RefusedByInviter);
+            }
+            Err(problem) => Delivery::Undelivered {
+                reply_text,
+                problem,
+            },
+        };
+        Ok(Accepted {
+            request,
+            inviter: invitation.inviter,
+            delivery,
+        })
+    }
+
+    /// Takes note of a reply to an invitation of ours that came as text. Whoever calls this has asked whether
+    /// the person may: the reply itself proves only its sender.
+    pub async fn paste_reply(&self, text: &str) -> Result<OrgId, PasteReplyError> {
+        let reply = PairingReply::parse(text).map_err(PasteReplyError::Reply)?;
+        Ok(self.record_reply(reply).await?)
+    }
+
+    /// Takes note of a verified reply, if it proves knowledge of an invitation's secret. Answers once that is
+    /// durable.
+    pub(crate) async fn record_reply(&self, reply: PairingReply) -> Result<OrgId, org::Refused> {
+        let partner = reply.identity().org();
+        let snapshot = self.snapshot();
+        let id = InvitationId(reply.reply().note().invitation.0);
+        let known = snapshot.state.invitations().get(&id);
+        let known = known.ok_or(org::Refused::Denied(Reason::InvitationUnknown))?;
+        let ours = snapshot.org().and_then(|us| snapshot.identity(us));
+        let ours = ours.ok_or(org::Refused::Denied(Reason::NotInitialised))?;
+        let secret = InvitationSecret::from_bytes(known.secret.0);
+        let proved = reply
+            .prove(&secret, &ours)
+            .map_err(|_| org::Refused::Denied(Reason::ProofWrong))?;
+        self.ask_org(|reply| org::Input::Replied {
+            reply,
+            proved: Box::new(proved),
+            entropy: random::bytes(),
+        })
+        .await?;
+        Ok(partner)
+    }
+
+    pub(crate) fn ours(&self) -> Result<std::sync::Arc<Ours>, org::Refused> {
+        let ours = self.inner().ours.borrow().clone();
+        ours.ok_or(org::Refused::Denied(Reason::NotInitialised))
+    }
+
+    fn reply_to(
+        &self,
+        ours: &Ours,
+        invitation: &Invitation,
+        inviter: &IdentityChain,
+    ) -> Result<PairingReply, AcceptInvitationError> {
+        let snapshot = self.snapshot();
+        let identity = ours.keys.identity.clone();
+        let root = identity.current().root;
+        let inviter_root = inviter.current().root;
+        let note = InvitationReply {
+            invitation: invitation.id(),
+            inviter: invitation.inviter,
+            inviter_root,
+            invitee: ours.keys.org,
+            invitee_root: root,
+            proof: reply_proof(&invitation.secret, &inviter_root, &root),
+            at: self.now().wall,
+        };
+        let note = note
+            .sign(&ours.keys.sign)
+            .expect("a reply of checked parts is a valid note");
+        let endpoints = snapshot
+            .endpoints
+            .get(&ours.keys.org)
+            .ok_or(org::Refused::Denied(Reason::NotInitialised))?;
+        PairingReply::verify(identity, endpoints.bytes(), note.bytes())
+            .map_err(AcceptInvitationError::Reply)
+    }
+}
+
+/// Dials the invitation's addresses in turn until somebody answers who is the inviter.
+async fn meet(ours: &Ours, invitation: &Invitation) -> Result<Met, AcceptInvitationError> {
+    let mut problem = None;
+    let mut other = false;
+    for address in &invitation.addresses {
+        let found = match identify(&ours.tls, address.as_str(), PAIRING_TIMEOUT).await {
+            Ok(found) => found,
+            Err(error) => {
+                problem = Some(error);
+                continue;
+            }
+        };
+        match found.verify(|notes, key| is_inviter(invitation.inviter, notes, key)) {
+            Ok((connection, identity)) => {
+                return Ok(Met {
+                    connection,
+                    identity,
+                });
+            }
+            Err(NotTheInviter) => other = true,
+        }
+    }
+    if other {
+        return Err(AcceptInvitationError::OtherInviter);
+    }
+    Err(AcceptInvitationError::Unreachable(problem))
+}
+
+struct NotTheInviter;
+
+/// The chain is the inviter's own and certifies the key that the connection proved.
+fn is_inviter(
+    inviter: OrgId,
+    notes: &[Vec<u8>],
+    key: VerifyingKey,
+) -> Result<IdentityChain, NotTheInviter> {
+    let chain = IdentityChain::verify(notes.iter().map(Vec::as_slice));
+    chain
+        .ok()
+        .filter(|chain| chain.org() == inviter && chain.current().link == key)
+        .ok_or(NotTheInviter)
+}
+
+/// Sends the reply; once more over a connection of its own, if the first broke meanwhile.
+async fn deliver(
+    ours: &Ours,
+    invitation: &Invitation,
+    connection: VerifiedInviter,
+    reply_text: &str,
+) -> Result<(), PairError> {
+    let first = match connection.reply(reply_text.as_bytes().to_vec()).await {
+        Ok(_) => return Ok(()),
+        Err(refused @ PairError::Refused(PairingRefusal::Refused)) => return Err(refused),
+        Err(error) => error,
+    };
+    match meet(ours, invitation).await {
+        Ok(met) => {
+            let reply = met.connection.reply(reply_text.as_bytes().to_vec());
+            reply.await.map(drop)
+        }
+        Err(_) => Err(first),
+    }
+}
+
+fn accept_action(invitation: &Invitation, inviter: &IdentityChain, ours: &Ours) -> Action {
+    let inviter_root = inviter.current().root;
+    let root = ours.keys.identity.current().root;
+    let words = six_words(&inviter_root, &root, &invitation.secret);
+    Action::AcceptInvitation(Box::new(action::AcceptedInvitation {
+        invitation: InvitationId(invitation.id().0),
+        inviter: invitation.inviter,
+        handle: inviter.current().handle.as_str().to_owned(),
+        root: *inviter_root.as_bytes(),
+        expects: invitation
+            .expected
+            .as_ref()
+            .map(|handle| handle.as_str().to_owned()),
+        expires: invitation.expires,
+        offer: invitation.offer.as_ref().and_then(policy_offer),
+        words: words.map(str::to_owned),
+    }))
+}
+
+fn policy_offer(offer: &Offer) -> Option<state::Offer> {
+    let Offer {
+        channel,
+        project,
+        end,
+        capabilities,
+    } = offer;
+    Some(state::Offer {
+        channel: *channel,
+        project: Label::parse(project.as_ref()?.as_str()).ok()?,
+        ends: *end,
+        capabilities: *capabilities,
+    })
+}
+
+fn addresses_of(invitation: &Invitation) -> Vec<String> {
+    let addresses = invitation.addresses.iter();
+    addresses
+        .map(|address| address.as_str().to_owned())
+        .collect()
+}
+
+/// The text of an open invitation of ours, which whoever is invited pastes. It holds the secret: it is shown to
+/// those who may invite, and nowhere else.
+#[must_use]
+pub fn invitation_text(snapshot: &OrgSnapshot, invitation: InvitationId) -> Option<String> {
+    let known = snapshot.state.invitations().get(&invitation)?;
+    if known.state != InvitationState::Open {
+        return None;
+    }
+    let us = snapshot.state.identity()?;
+    let addresses = known.addresses.iter();
+    let addresses: BTreeSet<EndpointAddress> = addresses
+        .filter_map(|address| address.parse().ok())
+        .collect();
+    let expected: Option<Handle> = match &known.expects {
+        None => None,
+        Some(handle) => Some(handle.as_str().parse().ok()?),
+    };
+    let offer = known.offer.as_ref().map(|offer| Offer {
+        channel: offer.channel,
+        project: offer.project.as_str().parse::<FreeText>().ok(),
+        end: offer.ends,
+        capabilities: offer.capabilities,
+    });
+    Invitation {
+        inviter: us.org,
+        handle: us.handle.as_str().parse().ok()?,
+        addresses,
+        secret: InvitationSecret::from_bytes(known.secret.0),
+        expires: known.expires,
+        expected,
+        offer,
+    }
+    .encode()
+    .ok()
+}

@@ -1,0 +1,227 @@
+//! Answers what one step loop asks: reads and commits.
+//!
+//! Knows the store and the loop; not which machine it is, and not what becomes of effects.
+
+use std::sync::Arc;
+
+use foedus_federation::batch::{Batch, CommitOutcome, Key, Read, Value};
+use foedus_federation::steploop::{Answer, Ask, Machine, Rows, StepLoop};
+use tokio_util::sync::CancellationToken;
+
+use super::clock::Clock;
+use crate::bounds::SCAN_PAIRS_MAX;
+use crate::metrics::Metrics;
+use crate::store::{Engine, Found, Store, StoreError};
+
+/// What every scope is hosted with.
+#[derive(Debug, Clone)]
+pub(super) struct Ground {
+    pub(super) store: Engine,
+    pub(super) clock: Clock,
+    pub(super) metrics: Arc<Metrics>,
+    /// Cancelled when the store can't serve any more: nothing is left but to stop.
+    pub(super) failed: CancellationToken,
+}
+
+/// One step loop with what answers it.
+pub(super) struct Scope<M: Machine> {
+    step_loop: StepLoop<M>,
+    ground: Ground,
+    asked: Option<Ask>,
+    uncertain: bool,
+}
+
+impl<M: Machine> Scope<M> {
+    pub(super) fn new(setup: M::Setup, ground: Ground) -> Self {
+        Self {
+            step_loop: StepLoop::new(setup),
+            ground,
+            asked: None,
+            uncertain: false,
+        }
+    }
+
+    pub(super) fn push(&mut self, input: M::Input) {
+        self.step_loop.push(input);
+    }
+
+    /// Whether some commit of this scope had an outcome that nobody knows. Such a scope is kept: the loop
+    /// remembers it, and a loop that begins anew would not.
+    pub(super) fn is_uncertain(&self) -> bool {
+        self.uncertain
+    }
+
+    /// Goes on by one answer. Effects in `out` are to be carried out before the next call. Returns whether the
+    /// loop waits for another answer, and not for inputs.
+    pub(super) async fn advance(&mut self, out: &mut Vec<M::Effect>) -> bool {
+        let answer = match self.asked.take() {
+            None => None,
+            Some(Ask::Read(reads)) => Some(self.ground.read(&reads).await),
+            Some(Ask::Commit(batch)) => Some(self.commit(batch).await),
+        };
+        let now = self.ground.clock.now();
+        self.asked = self.step_loop.advance(now, answer, out);
+        if let Some(damage) = self.step_loop.take_damage() {
+            tracing::error!(key = ?damage.key, expected = damage.expected, "what is stored can't be read");
+        }
+        self.asked.is_some()
+    }
+
+    async fn commit(&mut self, batch: Batch) -> Answer {
+        let begun = std::time::Instant::now();
+        let outcome = match self.ground.store.try_commit(batch).await {
+            Ok(outcome) => outcome,
+            // Certainly not applied, and there is a better word for it.
+            Err(StoreError::OutOfSpace) => CommitOutcome::DiskFull,
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "a commit failed");
+                if is_final(&error) {
+                    self.ground.failed.cancel();
+                }
+                CommitOutcome::Unknown
+            }
+        };
+        self.uncertain |= outcome == CommitOutcome::Unknown;
+        self.ground.metrics.committed(outcome, begun.elapsed());
+        Answer::Committed(outcome)
+    }
+}
+
+impl Ground {
+    /// Answers reads, in their order.
+    pub(super) async fn read(&self, reads: &[Read]) -> Answer {
+        match self.rows(reads).await {
+            Ok(rows) => Answer::Rows(rows),
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "a read failed");
+                if is_final(&error) {
+                    self.failed.cancel();
+                }
+                Answer::ReadFailed
+            }
+        }
+    }
+
+    /// What reads return, in their order.
+    pub(super) async fn rows(&self, reads: &[Read]) -> Result<Vec<Rows>, StoreError> {
+        let mut rows = Vec::with_capacity(reads.len());
+        for read in reads {
+            rows.push(match read {
+                Read::Scan {
+                    start,
+                    end,
+                    limit,
+                    reverse,
+                } if *limit > SCAN_PAIRS_MAX => {
+                    self.pages(start.clone(), end.clone(), *limit, *reverse)
+                        .await?
+                }
+                Read::Get(key) => {
+                    let value = self.store.get(key).await?;
+                    value
+                        .into_iter()
+                        .map(|value| (key.clone(), value))
+                        .collect()
+                }
+                read => found(self.store.read_many(std::slice::from_ref(read)).await?),
+            });
+        }
+        Ok(rows)
+    }
+
+    /// A scan beyond what an engine takes at once. Only a scope's own state is read so, and only while nothing
+    /// else writes to it, so that the pages are of one state.
+    async fn pages(
+        &self,
+        mut start: Key,
+        mut end: Key,
+        limit: usize,
+        reverse: bool,
+    ) -> Result<Rows, StoreError> {
+        let mut rows: Vec<(Key, Value)> = Vec::new();
+        loop {
+            let wanted = SCAN_PAIRS_MAX.min(limit - rows.len());
+            let page = self.store.scan(&start, &end, wanted, reverse).await?;
+            let full = page.len() == wanted;
+            if let Some((last, _)) = page.last() {
+                if reverse {
+                    end = last.clone();
+                } else {
+                    // The least key after it.
+                    start = [last.as_slice(), &[0]].concat();
+                }
+            }
+            rows.extend(page);
+            if !full || rows.len() >= limit {
+                return Ok(rows);
+            }
+        }
+    }
+}
+
+fn found(found: Vec<Found>) -> Rows {
+    found
+        .into_iter()
+        .flat_map(|found| match found {
+            Found::Pairs(pairs) => pairs,
+            Found::Value(_) => Vec::new(),
+        })
+        .collect()
+}
+
+/// Whether the store will answer nothing else until it is opened again.
+fn is_final(error: &StoreError) -> bool {
+    matches!(error, StoreError::Failed { .. } | StoreError::Stopped)
+}
+
+/// An error with all its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::{MemoryEngine, VirtualDisk};
+    use foedus_federation::batch::Batch;
+
+    #[tokio::test]
+    async fn a_scan_without_a_limit_is_read_in_pages() {
+        let ground = Ground {
+            store: Engine::Memory(MemoryEngine::new(VirtualDisk::new())),
+            clock: Clock::start(),
+            metrics: Arc::default(),
+            failed: CancellationToken::new(),
+        };
+        let count = 70_000_u32;
+        let keys: Vec<u32> = (0..count).collect();
+        for keys in keys.chunks(2_000) {
+            let puts = keys.iter().map(|key| (key.to_be_bytes().to_vec(), vec![1]));
+            let batch = Batch {
+                puts: puts.collect(),
+                ..Batch::default()
+            };
+            let outcome = ground.store.try_commit(batch).await.expect("stored");
+            assert_eq!(outcome, CommitOutcome::Durable);
+        }
+        let scan = |reverse| Read::Scan {
+            start: vec![0],
+            end: vec![0xff],
+            limit: usize::MAX,
+            reverse,
+        };
+        let rows = ground.rows(&[scan(false), scan(true)]).await.expect("read");
+        let ascending: Vec<&Key> = rows[0].iter().map(|(key, _)| key).collect();
+        let descending: Vec<&Key> = rows[1].iter().rev().map(|(key, _)| key).collect();
+        assert_eq!(ascending.len(), 70_000);
+        assert!(ascending.is_sorted());
+        assert_eq!(ascending, descending);
+    }
+}

@@ -1,0 +1,243 @@
+//! The runtime over a store in memory: one organisation, no links.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use foedus_federation::channel::{ChannelView, Posted, Refused, Request, Text, Verb};
+use foedus_policy::action::{Action, Actor, Outcome};
+use foedus_policy::id::{ChannelId, MemberId};
+use foedus_policy::reason::Reason;
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::memory::{Fault, MemoryEngine, VirtualDisk};
+
+const OPERATOR: Actor = Actor::Operator {
+    uid: 1000,
+    as_member: None,
+};
+
+struct Acme {
+    data: TempDir,
+    engine: MemoryEngine,
+    runtime: Runtime,
+}
+
+async fn start_with(data: TempDir, engine: MemoryEngine) -> Acme {
+    let parts = Parts {
+        store: Engine::Memory(engine.clone()),
+        keys: key_files(data.path()),
+        addresses: vec!["acme.example:7433".to_owned()],
+        metrics: Arc::default(),
+    };
+    let runtime = build(parts).await.expect("it can be read").spawn();
+    Acme {
+        data,
+        engine,
+        runtime,
+    }
+}
+
+fn initialise(handle: &str) -> Initialise {
+    Initialise {
+        actor: OPERATOR,
+        handle: handle.to_owned(),
+        display_name: "Acme".to_owned(),
+        administrator: "anna".to_owned(),
+        addresses: Vec::new(),
+    }
+}
+
+/// An organisation with an administrator, who is in a channel.
+async fn acme() -> (Acme, MemberId, ChannelId) {
+    let data = tempfile::tempdir().expect("a folder");
+    let acme = start_with(data, MemoryEngine::new(VirtualDisk::new())).await;
+    let made = acme.runtime.initialise(initialise("acme.example")).await;
+    let Ok(Outcome::Initialised { administrator }) = made else {
+        panic!("expected an organisation, found {made:?}");
+    };
+    let create = Action::CreateChannel {
+        name: "launch".to_owned(),
+        topic: String::new(),
+        private: false,
+    };
+    let created = acme.runtime.act(as_member(administrator), create).await;
+    let Ok(Outcome::ChannelCreated { channel, .. }) = created else {
+        panic!("expected a channel, found {created:?}");
+    };
+    (acme, administrator, channel)
+}
+
+fn as_member(member: MemberId) -> Actor {
+    Actor::Operator {
+        uid: 1000,
+        as_member: Some(member),
+    }
+}
+
+async fn post(
+    runtime: &Runtime,
+    channel: ChannelId,
+    member: MemberId,
+    text: &str,
+    key: Option<&str>,
+) -> Result<Posted, Refused> {
+    let request = Request {
+        member,
+        verb: Verb::Post(vec![Text {
+            text: text.to_owned(),
+            reply_to: None,
+        }]),
+        idempotency: key.map(str::to_owned),
+        entropy: [0; 32],
+    };
+    runtime.request(channel, as_member(member), request).await
+}
+
+#[tokio::test]
+async fn what_was_posted_is_in_the_view_when_the_answer_comes_and_after_a_restart() {
+    let (acme, anna, channel) = acme().await;
+    let posted = post(&acme.runtime, channel, anna, "hello", None).await;
+    let posted = posted.expect("posted");
+    let view = acme.runtime.view(channel).await.expect("a view");
+    let size = |view: &ChannelView| {
+        let mut logs = view.logs.iter();
+        let log = logs.find(|(id, _)| id.incarnation == posted.first.incarnation);
+        log.map_or(0, |(_, log)| log.size())
+    };
+    assert!(size(&view.borrow()) > posted.first.sequence);
+    acme.runtime.drain().await;
+    drop(view);
+
+    let acme = start_with(acme.data, acme.engine).await;
+    let view = acme.runtime.view(channel).await.expect("a view");
+    assert!(size(&view.borrow()) > posted.first.sequence);
+    let again = post(&acme.runtime, channel, anna, "again", None)
+        .await
+        .expect("posted");
+    assert_ne!(again.first.incarnation, posted.first.incarnation);
+}
+
+#[tokio::test]
+async fn requests_at_one_time_share_commits_and_are_answered_each() {
+    let (acme, anna, channel) = acme().await;
+    let before = acme.engine.disk().syncs();
+    let mut posts = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let runtime = acme.runtime.clone();
+        posts.spawn(async move {
+            post(&runtime, channel, anna, &format!("message {number}"), None).await
+        });
+    }
+    let mut entries = BTreeSet::new();
+    while let Some(posted) = posts.join_next().await {
+        let posted = posted.expect("no panic").expect("posted");
+        entries.insert(posted.first);
+    }
+    assert_eq!(entries.len(), 200);
+    let commits = acme.engine.disk().syncs() - before;
+    assert!(commits < 100, "{commits} commits for 200 requests");
+}
+
+#[tokio::test]
+async fn a_refusal_names_its_rule_and_an_unknown_channel_is_one() {
+    let (acme, anna, _) = acme().await;
+    let refused = post(&acme.runtime, ChannelId([9; 32]), anna, "hello", None).await;
+    assert_eq!(refused, Err(Refused::Denied(Reason::ChannelUnknown)));
+    assert!(acme.runtime.view(ChannelId([9; 32])).await.is_none());
+    let again = acme.runtime.initialise(initialise("acme.example")).await;
+    assert!(matches!(
+        again,
+        Err(InitialiseError::Refused(
+            foedus_federation::org::Refused::Denied(Reason::AlreadyInitialised)
+        ))
+    ));
+}
+
+#[tokio::test]
+async fn a_refused_init_leaves_no_keys_and_one_that_crashed_is_repaired() {
+    let data = tempfile::tempdir().expect("a folder");
+    let acme = start_with(data, MemoryEngine::new(VirtualDisk::new())).await;
+    acme.runtime
+        .initialise(initialise("Not A Handle"))
+        .await
+        .expect_err("refused");
+    assert!(!acme.data.path().join("keys").exists());
+
+    acme.engine.disk().set_fault(Fault::LostUnknown);
+    acme.runtime
+        .initialise(initialise("acme.example"))
+        .await
+        .expect_err("not stored");
+    let key = std::fs::read(acme.data.path().join("keys/root.key")).expect("made first");
+    acme.runtime
+        .initialise(initialise("acme.example"))
+        .await
+        .expect("repaired");
+    let after = std::fs::read(acme.data.path().join("keys/root.key")).expect("still there");
+    assert_eq!(key, after);
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_fails_the_request_and_its_key_tells_later() {
+    let (acme, anna, channel) = acme().await;
+    post(&acme.runtime, channel, anna, "first", None)
+        .await
+        .expect("posted");
+    acme.engine.disk().set_fault(Fault::AppliedUnknown);
+    let failed = post(&acme.runtime, channel, anna, "second", Some("key")).await;
+    assert!(matches!(failed, Err(Refused::Failed(_))), "{failed:?}");
+    let asked_again = post(&acme.runtime, channel, anna, "second", Some("key")).await;
+    assert!(asked_again.expect("it is there").repeated);
+}
+
+#[tokio::test]
+async fn keys_that_are_gone_or_anothers_stop_the_start() {
+    let (acme, ..) = acme().await;
+    acme.runtime.drain().await;
+    let start = async |data: &TempDir| {
+        let parts = Parts {
+            store: Engine::Memory(acme.engine.clone()),
+            keys: key_files(data.path()),
+            addresses: Vec::new(),
+            metrics: Arc::default(),
+        };
+        build(parts).await.map(|_| ())
+    };
+    let other = tempfile::tempdir().expect("a folder");
+    assert!(matches!(
+        start(&other).await,
+        Err(StartError::Key(KeyFileError::Missing { .. }))
+    ));
+    key_files(other.path())
+        .load_or_create(|| [3; 32])
+        .expect("made");
+    assert!(matches!(
+        start(&other).await,
+        Err(StartError::OtherKey { .. })
+    ));
+    start(&acme.data).await.expect("our own");
+}
+
+#[tokio::test]
+async fn the_address_is_signed_and_an_invitation_names_it() {
+    let (acme, anna, _) = acme().await;
+    let mut org = acme.runtime.org();
+    let signed = |org: &Arc<OrgSnapshot>| {
+        let us = org.org().expect("initialised");
+        org.endpoints.contains_key(&us)
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(5), org.wait_for(signed)).await;
+    drop(waited.expect("in time").expect("the runtime lives"));
+    let invite = Action::InvitePartner {
+        handle: Some("globex.example".to_owned()),
+    };
+    let invited = acme.runtime.act(as_member(anna), invite).await;
+    let Ok(Outcome::Invited { invitation, .. }) = invited else {
+        panic!("expected an invitation, found {invited:?}");
+    };
+    let text = invitation_text(&acme.runtime.snapshot(), invitation).expect("it is open");
+    let read = foedus_federation::pairing::Invitation::parse(&text).expect("it reads back");
+    let addresses: Vec<String> = read.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, ["acme.example:7433"]);
+}
