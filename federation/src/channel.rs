@@ -20,7 +20,8 @@ use crate::entry::LogId;
 use crate::evidence::{CheckedEntries, CheckedNotes};
 use crate::frame::{Frame, Subscribe};
 use crate::keys::ChannelKeys;
-use crate::org::{self, OrgSnapshot, OurKeys};
+use crate::message::OrgInput;
+use crate::snapshot::{OrgSnapshot, OurKeys};
 use crate::steploop::{Damaged, Failure, Machine, Rows, Step};
 use crate::stored;
 
@@ -37,16 +38,13 @@ mod request;
 mod sessions;
 mod view;
 
-pub use governance::{Breach, Ended, Governance, Learned, Proposal, Revision};
+pub use crate::message::{Ended, Govern, ReplyTo};
+pub use governance::{Breach, Governance, Learned, Proposal, Revision};
 pub use judge::{Verdict, Void};
 pub use log::Log;
 pub use members::Author;
 pub use request::{Posted, Request, Text, Verb};
 pub use view::{ChannelView, Waiting};
-
-/// Names one waiting caller. Given by the host, returned in the reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReplyTo(pub u64);
 
 /// What a channel takes in.
 #[derive(Debug, Clone)]
@@ -100,26 +98,6 @@ pub enum Input {
     Tick,
 }
 
-/// An act of our own organisation on the charter, decided by the org machine.
-#[derive(Debug, Clone)]
-pub enum Govern {
-    /// As host, propose this text: the next revision, or the first.
-    Propose(Arc<crate::charter::Charter>),
-    /// Keep the offered charter and say yes to it.
-    Consent {
-        /// The host's signed charter and what else it sent.
-        notes: Arc<CheckedNotes>,
-        /// The text that is agreed to.
-        charter: NoteHash,
-        /// Until when the yes may be sealed.
-        good_until: Timestamp,
-    },
-    /// End the channel for us: as host, terminate it; otherwise withdraw from it.
-    Leave,
-    /// The peering with this organisation is over. If nobody else is left, so is the channel.
-    Disconnect(OrgId),
-}
-
 /// What a channel wants done, once the step that says so is durable.
 #[derive(Debug, Clone)]
 pub enum Effect {
@@ -138,7 +116,7 @@ pub enum Effect {
     /// Everything that was known of sessions is forgotten: say it again for each.
     Forgotten,
     /// Tell the organisation.
-    Org(Box<org::Input>),
+    Org(Box<OrgInput>),
     /// A partner broke a rule.
     Reject(OrgId, Reject),
 }

@@ -14,9 +14,9 @@ use crate::charter::{Charter, Consent, Seal, Termination, Withdrawal};
 use crate::frame::{Ack, Cursor, Entries, Frame, Goodbye, Hello, Notes, RawPart, Subscribe};
 use crate::identity::{IdentityChain, InvalidChain};
 use crate::note::{Claimed, KeyName, NoteKind, NoteType, Verified};
-use crate::org::{self, OrgSnapshot};
 use crate::part::{CheckedPart, InvalidPart, check_part, claimed_opening};
 use crate::record::{DisconnectRecord, Endpoints, Peering};
+use crate::snapshot::OrgSnapshot;
 
 /// Whose identity is known: own, partners' and introduced ones.
 pub type KnownIdentities<'a> = &'a dyn Fn(OrgId) -> Option<Arc<IdentityChain>>;
@@ -458,14 +458,15 @@ impl CheckedHello {
         self.wall
     }
 
-    /// What the organisation is told of it.
-    pub fn into_input(self) -> org::Input {
-        org::Input::PartnerSaid {
-            partner: self.identity.org(),
-            identity: Box::new(self.identity),
-            endpoints: self.endpoints.map(Box::new),
-            peering: Some(Box::new(self.peering)),
-        }
+    /// What the sender says of itself.
+    pub fn into_parts(
+        self,
+    ) -> (
+        IdentityChain,
+        Option<Verified<Endpoints>>,
+        Verified<Peering>,
+    ) {
+        (self.identity, self.endpoints, self.peering)
     }
 }
 

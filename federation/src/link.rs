@@ -20,7 +20,8 @@ use crate::entry::LogId;
 use crate::evidence::{CheckedFrame, CheckedHello, CheckedNotes, GovernanceNote};
 use crate::feed::{Page, PageReader, Wanted};
 use crate::frame::{Ack, Cursor, Entries, Frame, Goodbye, Hello};
-use crate::org::{self, OrgSnapshot};
+use crate::message::OrgInput;
+use crate::snapshot::OrgSnapshot;
 
 /// The version of the frames' protocol that this speaks.
 pub const VERSION: u32 = 1;
@@ -62,7 +63,7 @@ pub enum Effect {
     /// Tell a channel.
     ToChannel(ChannelId, Box<channel::Input>),
     /// Tell the organisation.
-    ToOrg(Box<org::Input>),
+    ToOrg(Box<OrgInput>),
     /// Read a page for this subscription.
     Read(ChannelId, u32, PageReader),
     /// Say goodbye, and close the connection.
@@ -255,7 +256,13 @@ impl Link {
         session.greeted = true;
         let skew = i128::from(hello.wall().0) - i128::from(now.wall.0);
         out.push(Effect::Skew(i64::try_from(skew).unwrap_or(i64::MAX)));
-        out.push(Effect::ToOrg(Box::new(hello.into_input())));
+        let (identity, endpoints, peering) = hello.into_parts();
+        out.push(Effect::ToOrg(Box::new(OrgInput::PartnerSaid {
+            partner: self.partner,
+            identity: Box::new(identity),
+            endpoints: endpoints.map(Box::new),
+            peering: Some(Box::new(peering)),
+        })));
         self.attach_common(out);
     }
 
@@ -325,10 +332,9 @@ impl Link {
             _ => None,
         });
         if let Some(charter) = offered {
-            out.push(Effect::ToOrg(Box::new(org::Input::CharterOffered {
+            out.push(Effect::ToOrg(Box::new(OrgInput::CharterOffered {
                 host: self.partner,
                 charter: Box::new(charter),
-                notes,
             })));
         }
     }

@@ -7,27 +7,17 @@
 //!
 //! It must not know logs, entries, cursors or frames.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use foedus_policy::action::{Action, Actor, Outcome};
+use foedus_policy::action::Outcome;
 use foedus_policy::id::{ChannelId, NoteHash, OrgId, RunId};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::State;
-use foedus_policy::time::{Now, Timestamp};
-use foedus_policy::vocabulary::Access;
+use foedus_policy::time::Now;
 
 use crate::batch::{Key, Read};
-use crate::channel::{Ended, Govern, ReplyTo};
-use crate::charter::Charter;
-use crate::entry::LogId;
-use crate::evidence::CheckedNotes;
-use crate::identity::IdentityChain;
-use crate::key::SigningKey;
 use crate::keys;
-use crate::note::Verified;
-use crate::pairing::ProvedReply;
-use crate::record::{Endpoints, Peering};
+use crate::message::{Govern, ReplyTo};
 use crate::steploop::{Damaged, Failure, Machine, Rows, Step};
 
 mod act;
@@ -35,139 +25,11 @@ mod audit;
 mod charters;
 mod learn;
 mod load;
-mod snapshot;
 mod store;
 
+pub use crate::message::OrgInput as Input;
+pub use crate::snapshot::{OrgSnapshot, OurKeys};
 pub use audit::{AuditRecord, read_audit_entry};
-pub use snapshot::OrgSnapshot;
-
-/// Our operational keys, and the identity that certifies them.
-#[derive(Debug, Clone)]
-pub struct OurKeys {
-    /// Our id.
-    pub org: OrgId,
-    /// Signs notes and checkpoints.
-    pub sign: SigningKey,
-    /// Our identity notes.
-    pub identity: IdentityChain,
-}
-
-/// What the organisation takes in.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// The organisation comes into being: keys were made and are on disk.
-    Initialise {
-        /// Whom to answer.
-        reply: ReplyTo,
-        /// Who asks.
-        actor: Actor,
-        /// `Init`, with what the identity note says.
-        action: Box<Action>,
-        /// The keys.
-        keys: Arc<OurKeys>,
-        /// Random bytes for this act alone.
-        entropy: [u8; 64],
-    },
-    /// Somebody asks for something.
-    Act {
-        /// Whom to answer.
-        reply: ReplyTo,
-        /// Who asks.
-        actor: Actor,
-        /// What for.
-        action: Box<Action>,
-        /// Random bytes for this act alone.
-        entropy: [u8; 64],
-        /// Where we can be reached.
-        addresses: Vec<String>,
-    },
-    /// One of ours takes up an invitation, and its inviter showed who it is.
-    Accept {
-        /// Whom to answer.
-        reply: ReplyTo,
-        /// Who takes it up.
-        actor: Actor,
-        /// `AcceptInvitation`, with what was checked.
-        action: Box<Action>,
-        /// Who the inviter is.
-        inviter: Box<IdentityChain>,
-        /// Where the invitation says that it can be reached.
-        addresses: Vec<String>,
-        /// Random bytes for this act alone.
-        entropy: [u8; 64],
-    },
-    /// Somebody answers an invitation of ours.
-    Replied {
-        /// Whom to answer.
-        reply: ReplyTo,
-        /// The answer, proven.
-        proved: Box<ProvedReply>,
-        /// Random bytes for this act alone.
-        entropy: [u8; 64],
-    },
-    /// A partner said who and where it is, and that it agreed to the peering.
-    PartnerSaid {
-        /// Who.
-        partner: OrgId,
-        /// Its identity notes.
-        identity: Box<IdentityChain>,
-        /// Where it can be reached.
-        endpoints: Option<Box<Verified<Endpoints>>>,
-        /// Its side of the peering.
-        peering: Option<Box<Verified<Peering>>>,
-    },
-    /// A carrier told us who the others in a common channel are.
-    Introduced {
-        /// The carrier.
-        by: OrgId,
-        /// Who they are.
-        chains: Vec<IdentityChain>,
-    },
-    /// A host puts a charter before us.
-    CharterOffered {
-        /// Who.
-        host: OrgId,
-        /// The charter.
-        charter: Box<Verified<Charter>>,
-        /// The charter and what else is needed to keep it.
-        notes: Arc<CheckedNotes>,
-    },
-    /// A charter came into force, or another revision of it.
-    CharterInForce {
-        /// Which channel.
-        channel: ChannelId,
-        /// Who sealed it.
-        host: OrgId,
-        /// Everybody in it.
-        participants: BTreeMap<OrgId, Access>,
-        /// When it ends.
-        ends: Option<Timestamp>,
-    },
-    /// A channel ended for us.
-    ChannelEnded {
-        /// Which.
-        channel: ChannelId,
-        /// How.
-        ended: Ended,
-    },
-    /// A log with two histories was found; its channel keeps the evidence.
-    ForkFound {
-        /// In which channel.
-        channel: ChannelId,
-        /// Which log.
-        log: LogId,
-    },
-    /// Where we can be reached changed.
-    Reachable {
-        /// `host:port`, at most eight.
-        addresses: Vec<String>,
-    },
-    /// Time passed.
-    Tick {
-        /// Random bytes for this tick alone.
-        entropy: [u8; 64],
-    },
-}
 
 /// What the organisation wants done, once the step that says so is durable.
 #[derive(Debug, Clone)]
@@ -299,12 +161,8 @@ impl Machine for Org {
                 );
             }
             Input::Introduced { by, chains } => self.introduced(*by, chains, step),
-            Input::CharterOffered {
-                host,
-                charter,
-                notes,
-            } => {
-                self.charter_offered(now, *host, charter, notes, step);
+            Input::CharterOffered { host, charter } => {
+                self.charter_offered(now, *host, charter, step);
             }
             Input::CharterInForce {
                 channel,

@@ -14,6 +14,7 @@ use crate::evidence::{CheckedEntries, SignedPart};
 use crate::frame::{Ack, Frame};
 use crate::hlc::Hlc;
 use crate::kind::Body;
+use crate::message::OrgInput;
 use crate::part::PartMismatch;
 use crate::steploop::Step;
 use crate::stored::{self, Annotation, Annotations, Record, StoredBody, StoredEntry};
@@ -427,7 +428,7 @@ impl Channel {
             log.fork = [log.checkpoint.clone(), theirs].concat()
         });
         step.effect(Effect::Reject(carrier, Reject::Fork(id)));
-        step.effect(Effect::Org(Box::new(crate::org::Input::ForkFound {
+        step.effect(Effect::Org(Box::new(OrgInput::ForkFound {
             channel: self.keys.0,
             log: id,
         })));

@@ -11,10 +11,11 @@ use super::{Channel, Effect, Ended, Waiting};
 use crate::batch::Read;
 use crate::charter::{Termination, Withdrawal};
 use crate::evidence::GovernanceNote;
+use crate::message::OrgInput;
 use crate::note::NoteType;
 use crate::note::value::{LogHead, LogHeads};
-use crate::org::{self, OrgSnapshot};
 use crate::record::DisconnectRecord;
+use crate::snapshot::OrgSnapshot;
 use crate::steploop::Step;
 use crate::stored::{self, Record};
 
@@ -133,7 +134,7 @@ impl Channel {
             learned.is_ok(),
             "our own record fits the revision that it names"
         );
-        step.effect(Effect::Org(Box::new(org::Input::ChannelEnded {
+        step.effect(Effect::Org(Box::new(OrgInput::ChannelEnded {
             channel: self.keys.0,
             ended,
         })));

@@ -14,6 +14,7 @@ use crate::charter::{
     Charter, Consent, Newcomers, Seal, SealedCharter, Termination, Withdrawal, consents_needed,
 };
 use crate::evidence::GovernanceNote;
+use crate::message::Ended;
 use crate::note::Verified;
 use crate::note::value::LogHeads;
 use crate::record::{DisconnectRecord, EndCause};
@@ -68,15 +69,6 @@ impl Proposal {
     pub fn consents(&self) -> impl Iterator<Item = &Verified<Consent>> {
         self.consents.values()
     }
-}
-
-/// That the channel ended for us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// Why.
-    pub cause: EndCause,
-    /// When: the end that the charter names, or when its host or we said so.
-    pub at: Timestamp,
 }
 
 /// Why a note was not learnt.

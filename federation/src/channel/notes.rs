@@ -14,8 +14,8 @@ use crate::charter::{Charter, Consent};
 use crate::entry::ORG_AUTHOR;
 use crate::evidence::{CheckedNotes, GovernanceNote};
 use crate::kind::Body;
-use crate::note::NoteType;
-use crate::org;
+use crate::message::OrgInput;
+use crate::note::{NoteType, Verified};
 use crate::steploop::Step;
 use crate::stored::{Record, StoredNote};
 
@@ -24,15 +24,13 @@ impl Channel {
         match govern {
             Govern::Propose(charter) => self.propose(now, charter, step),
             Govern::Consent {
-                notes,
                 charter,
                 good_until,
             } => {
-                for note in notes.notes() {
-                    // What is known already, or stale by now, changes nothing.
-                    self.learn(note, step).ok();
-                }
-                self.consent(now, *charter, *good_until, step);
+                // What is known already, or stale by now, changes nothing.
+                let note = GovernanceNote::Charter(Verified::clone(charter));
+                self.learn(&note, step).ok();
+                self.consent(now, charter.hash(), *good_until, step);
             }
             Govern::Leave => self.leave(now, step),
             Govern::Disconnect(partner) => self.on_disconnected(now, *partner, step),
@@ -123,10 +121,9 @@ impl Channel {
             Ok(Learned::Nothing | Learned::InForce) | Err(Breach::OutOfPlace) => {}
             Ok(Learned::Kept) => {
                 if let GovernanceNote::Charter(charter) = note {
-                    let offered = org::Input::CharterOffered {
+                    let offered = OrgInput::CharterOffered {
                         host: charter.note().host,
                         charter: Box::new(charter.clone()),
-                        notes: Arc::new(CheckedNotes::of(self.keys.0, vec![note.clone()])),
                     };
                     step.effect(Effect::Org(Box::new(offered)));
                 }
@@ -187,7 +184,7 @@ impl Channel {
             return;
         };
         let charter = newest.charter();
-        step.effect(Effect::Org(Box::new(org::Input::CharterInForce {
+        step.effect(Effect::Org(Box::new(OrgInput::CharterInForce {
             channel: self.keys.0,
             host: charter.host,
             participants: charter.participants.clone(),
@@ -220,7 +217,7 @@ impl Channel {
                     self.tell_org_of_charter(step);
                 } else if let (None, Some(over)) = (ended, self.governance.ended(now.wall)) {
                     let channel = self.keys.0;
-                    step.effect(Effect::Org(Box::new(org::Input::ChannelEnded {
+                    step.effect(Effect::Org(Box::new(OrgInput::ChannelEnded {
                         channel,
                         ended: over,
                     })));
@@ -266,7 +263,7 @@ impl Channel {
             .cloned()
             .collect();
         if !chains.is_empty() {
-            step.effect(Effect::Org(Box::new(org::Input::Introduced {
+            step.effect(Effect::Org(Box::new(OrgInput::Introduced {
                 by: carrier,
                 chains,
             })));

@@ -14,8 +14,8 @@ use foedus_policy::time::{Now, Timestamp};
 use foedus_policy::vocabulary::Access;
 
 use super::{Effect, Org, OurKeys, Refused};
-use crate::channel::{Ended, Govern};
 use crate::entry::LogId;
+use crate::message::{Ended, Govern};
 use crate::note::NoteType;
 use crate::org_store::{record_key, record_value};
 use crate::pairing::{InvitationSecret, ProvedReply, six_words};

@@ -12,9 +12,8 @@ use foedus_policy::vocabulary::{Access, AuthorKind, AuthorKinds};
 
 use super::{Effect, Org, Refused};
 use crate::bounds::{CONSENT_MILLIS, TEXT_BYTES_MAX};
-use crate::channel::Govern;
 use crate::charter::{Admission, AtEnd, Charter, DirectAtEnd, FORMAT, Newcomers};
-use crate::evidence::{CheckedNotes, GovernanceNote};
+use crate::message::Govern;
 use crate::note::Verified;
 use crate::note::value::FreeText;
 use crate::steploop::Step;
@@ -46,7 +45,6 @@ impl Org {
         now: Now,
         host: OrgId,
         charter: &Verified<Charter>,
-        notes: &Arc<CheckedNotes>,
         step: &mut Step<'_, Effect>,
     ) {
         let text = charter.note();
@@ -79,7 +77,7 @@ impl Org {
             beyond_offer: plain.as_ref() != Some(text),
         };
         // Kept before it is decided: an earlier yes is acted upon at once.
-        self.keep_offer(charter, notes, step);
+        self.keep_offer(charter, step);
         let result = self.act(now, &Actor::Partner(host), &action, [0; 64], &[], step);
         if let Err(Refused::Denied(reason)) = result {
             step.effect(Effect::Refused(host, reason));
@@ -95,7 +93,7 @@ impl Org {
         charter: NoteHash,
         step: &mut Step<'_, Effect>,
     ) {
-        let Some(notes) = self
+        let Some(charter) = self
             .snapshot
             .offers
             .get(&Self::offered_key(channel, charter))
@@ -105,8 +103,7 @@ impl Org {
         step.effect(Effect::Govern(
             channel,
             Govern::Consent {
-                notes: notes.clone(),
-                charter,
+                charter: charter.clone(),
                 good_until: now.wall.plus_millis(CONSENT_MILLIS),
             },
         ));
@@ -138,22 +135,8 @@ impl Org {
         }
     }
 
-    fn keep_offer(
-        &mut self,
-        charter: &Verified<Charter>,
-        notes: &Arc<CheckedNotes>,
-        step: &mut Step<'_, Effect>,
-    ) {
+    fn keep_offer(&mut self, charter: &Verified<Charter>, step: &mut Step<'_, Effect>) {
         let channel = charter.note().channel;
-        let charters = notes
-            .notes()
-            .iter()
-            .filter(|note| note.hash() == charter.hash())
-            .cloned();
-        let kept = Arc::new(CheckedNotes::of(
-            channel,
-            charters.collect::<Vec<GovernanceNote>>(),
-        ));
         let key = Self::offered_key(channel, charter.hash());
         if self.snapshot.offers.contains_key(&key) {
             return;
@@ -161,7 +144,7 @@ impl Org {
         // One offer a channel: the newest.
         self.forget_offers_of(channel, step);
         self.put_note(super::store::OFFER, &offer_id(&key), charter.bytes(), step);
-        self.snapshot.offers.insert(key, kept);
+        self.snapshot.offers.insert(key, Arc::new(charter.clone()));
         self.changed = true;
     }
 

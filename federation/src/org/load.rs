@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use foedus_policy::id::{ChannelId, IncarnationId, NoteHash, OrgId};
+use foedus_policy::id::{IncarnationId, OrgId};
 use foedus_policy::state::State;
 
 use super::audit::{AuditLog, Denials};
@@ -13,7 +13,7 @@ use super::store::{
 };
 use super::{Org, OrgSnapshot, Setup};
 use crate::batch::{Key, Value};
-use crate::evidence::{CheckedNotes, GovernanceNote};
+use crate::charter::Charter;
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
 use crate::note::{Claimed, NoteType, Verified};
@@ -138,15 +138,10 @@ impl Loading {
                     snapshot.their_peerings.insert(org?, Arc::new(note));
                 }
                 OFFER => {
-                    let note = GovernanceNote::check(&bytes, &|org| snapshot.identity(org))
-                        .map_err(|_| damaged("a charter"))?;
-                    let channel: [u8; 32] =
-                        id[..32].try_into().map_err(|_| damaged("a charter"))?;
-                    let hash: [u8; 32] = id[32..].try_into().map_err(|_| damaged("a charter"))?;
-                    let notes = CheckedNotes::of(ChannelId(channel), vec![note]);
-                    snapshot
-                        .offers
-                        .insert((ChannelId(channel), NoteHash(hash)), Arc::new(notes));
+                    let note = verified::<Charter>(&bytes, snapshot)
+                        .ok_or_else(|| damaged("a charter"))?;
+                    let key = (note.note().channel, note.hash());
+                    snapshot.offers.insert(key, Arc::new(note));
                 }
                 _ => return Err(damaged("a known kind of note")),
             }

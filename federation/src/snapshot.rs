@@ -1,4 +1,7 @@
-//! The organisation as of one version, shared with channels, links and the API.
+//! The organisation as of one version, shared with channels, links and the API; and the keys that
+//! it signs with.
+//!
+//! It must not know any machine: whoever holds a snapshot only reads.
 
 use std::sync::Arc;
 
@@ -7,10 +10,22 @@ use foedus_policy::name::Handle;
 use foedus_policy::state::{PartnerState, State};
 use imbl::OrdMap;
 
-use crate::evidence::CheckedNotes;
+use crate::charter::Charter;
 use crate::identity::IdentityChain;
+use crate::key::SigningKey;
 use crate::note::Verified;
 use crate::record::{Endpoints, Peering};
+
+/// Our operational keys, and the identity that certifies them.
+#[derive(Debug, Clone)]
+pub struct OurKeys {
+    /// Our id.
+    pub org: OrgId,
+    /// Signs notes and checkpoints.
+    pub sign: SigningKey,
+    /// Our identity notes.
+    pub identity: IdentityChain,
+}
 
 /// An immutable version of the organisation. A clone shares what did not change.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +45,7 @@ pub struct OrgSnapshot {
     /// Our partners' sides.
     pub their_peerings: OrdMap<OrgId, Arc<Verified<Peering>>>,
     /// Charters that wait for an answer of ours.
-    pub offers: OrdMap<(ChannelId, NoteHash), Arc<CheckedNotes>>,
+    pub offers: OrdMap<(ChannelId, NoteHash), Arc<Verified<Charter>>>,
 }
 
 impl OrgSnapshot {
