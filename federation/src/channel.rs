@@ -19,6 +19,7 @@ use crate::batch::{Key, Read};
 use crate::entry::LogId;
 use crate::evidence::{CheckedEntries, CheckedNotes};
 use crate::frame::{Frame, Subscribe};
+use crate::identity::IdentityChain;
 use crate::keys::ChannelKeys;
 use crate::message::OrgInput;
 use crate::snapshot::{OrgSnapshot, OurKeys};
@@ -219,6 +220,8 @@ pub struct Channel {
     governance: Arc<Governance>,
     announced: BTreeMap<AuthorId, stored::Announced>,
     authors: imbl::OrdMap<(OrgId, AuthorId), Author>,
+    /// Who those are whom only the charter names.
+    introduced: BTreeMap<OrgId, Arc<IdentityChain>>,
     taken: BTreeMap<OrgId, stored::Taken>,
     waiting: imbl::OrdMap<(u64, u16), Waiting>,
     sessions: BTreeMap<OrgId, sessions::Session>,

@@ -261,6 +261,7 @@ pub struct CheckedEntries {
     number: u64,
     cursor: Option<Cursor>,
     parts: Vec<SignedPart>,
+    unknown_origin: bool,
 }
 
 impl CheckedEntries {
@@ -274,7 +275,10 @@ impl CheckedEntries {
             parts,
         } = frame;
         check_size(&parts)?;
-        let parts = parts
+        let (known_parts, unknown): (Vec<_>, Vec<_>) = parts
+            .into_iter()
+            .partition(|part| known(part.origin).is_some());
+        let parts = known_parts
             .into_iter()
             .map(|part| check_signed(channel, part, known))
             .collect::<Result<Vec<_>, _>>()?;
@@ -284,6 +288,7 @@ impl CheckedEntries {
             number,
             cursor,
             parts,
+            unknown_origin: !unknown.is_empty(),
         })
     }
 
@@ -305,6 +310,11 @@ impl CheckedEntries {
     /// The receiver's position once all of it is durable.
     pub fn cursor(&self) -> Option<Cursor> {
         self.cursor
+    }
+
+    /// A part was left out because nobody here knows its origin (yet).
+    pub fn has_unknown_origin(&self) -> bool {
+        self.unknown_origin
     }
 
     /// The parts.

@@ -17,6 +17,7 @@
 //! | `c` channel `s c` partner | what was taken from that partner |
 //! | `c` channel `s m` author | what was told of one of our members |
 //! | `c` channel `s a` origin author | what is known of an author |
+//! | `c` channel `s i` org serial | an identity note of somebody whom a partner introduced |
 //! | `c` channel `s w` arrival | an entry that waits to be shown |
 //! | `c` channel `r` origin incarnation last | a run of entries, by the sequence of its last |
 //! | `c` channel `a` arrival | which entries arrived under that number |
@@ -138,6 +139,11 @@ impl ChannelKeys {
     /// What was told of one of our members.
     pub fn announced(&self, author: AuthorId) -> Key {
         self.key(b"sm", &[author.as_bytes()])
+    }
+
+    /// An identity note of somebody whom a partner introduced.
+    pub fn introduced(&self, org: OrgId, serial: u64) -> Key {
+        self.key(b"si", &[org.as_bytes(), &serial.to_be_bytes()])
     }
 
     /// What is known of an author.

@@ -216,6 +216,8 @@ impl Link {
             (_, false) => out.push(Effect::Close(Goodbye::Protocol)),
             (CheckedFrame::Notes(notes), true) => self.on_notes(notes, out),
             (CheckedFrame::Subscribe(subscribe), true) => {
+                // Remembered, so that the channel hears when the session is over.
+                session.subscriptions.entry(subscribe.channel).or_default();
                 let input = channel::Input::Subscribed {
                     partner: self.partner,
                     subscribe: *subscribe,
@@ -284,7 +286,7 @@ impl Link {
     fn attach_common(&mut self, out: &mut Vec<Effect>) {
         for channel in self.common() {
             let attached = self.session.as_ref().map(|session| &session.subscriptions);
-            if attached.is_some_and(|attached| !attached.contains_key(&channel)) {
+            if attached.is_some_and(|attached| attached.get(&channel).is_none_or(|n| *n == 0)) {
                 self.attach(channel, out);
             }
         }

@@ -27,6 +27,8 @@ enum Taken {
     Dropped,
     /// Something before it is missing; nothing of this frame may be acknowledged.
     Missing,
+    /// What it takes to judge it is not here yet; it is asked for again a little later.
+    TooEarly,
 }
 
 #[derive(Default)]
@@ -62,7 +64,7 @@ impl Channel {
         let Some(session) = self.sessions.get(&carrier) else {
             return;
         };
-        if session.subscription != entries.subscription() {
+        if session.subscription != entries.subscription() || session.stalled {
             return;
         }
         let relayed = session.relayed.clone();
@@ -86,10 +88,21 @@ impl Channel {
                     // What was taken before stays; without an acknowledgement the partner's
                     // credit for this frame stays used until it is asked anew.
                     self.forget_position(carrier, step);
+                    self.stall(carrier);
                     step.effect(Effect::Attach(carrier));
                     return;
                 }
+                Taken::TooEarly => {
+                    self.forget_position(carrier, step);
+                    self.stall(carrier);
+                    return;
+                }
             }
+        }
+        if entries.has_unknown_origin() {
+            self.forget_position(carrier, step);
+            self.stall(carrier);
+            return;
         }
         if let Some(cursor) = entries.cursor() {
             self.advance_position(carrier, cursor.run, cursor.arrival, &relayed, step);
@@ -135,6 +148,14 @@ impl Channel {
         }
     }
 
+    /// Ignores what the partner still sends for this subscription.
+    fn stall(&mut self, carrier: OrgId) {
+        if let Some(session) = self.sessions.get_mut(&carrier) {
+            session.stalled = true;
+            session.retry = true;
+        }
+    }
+
     fn take_part(
         &mut self,
         now: Now,
@@ -160,7 +181,7 @@ impl Channel {
             return Taken::Dropped;
         }
         if self.notes_missing_for(checked.new_entries(log.size())) {
-            return Taken::Missing;
+            return Taken::TooEarly;
         }
         if self.is_fork(&log, part, step) {
             self.freeze(carrier, id, part, step);

@@ -39,6 +39,7 @@ impl Channel {
         self.end_if_due(now, step);
         self.release_waiting(now, step);
         self.forget_answers(now, step);
+        self.retry_sessions(step);
         if now
             .steady_millis
             .saturating_sub(self.reminded_steady_millis)
@@ -47,12 +48,22 @@ impl Channel {
             self.reminded_steady_millis = now.steady_millis;
             self.remind_org(now, step);
             self.attach_others(step);
+            self.introduce_again(step);
         }
     }
 
     pub(super) fn on_org(&mut self, now: Now, org: &Arc<OrgSnapshot>, step: &mut Step<'_, Effect>) {
         self.org = org.clone();
         self.end_if_due(now, step);
+    }
+
+    /// What came too early is asked for again.
+    fn retry_sessions(&mut self, step: &mut Step<'_, Effect>) {
+        for (partner, session) in &mut self.sessions {
+            if std::mem::take(&mut session.retry) {
+                step.effect(Effect::Attach(*partner));
+            }
+        }
     }
 
     /// Ends the channel for us, at once and alone: whoever hosts it ends it for all.

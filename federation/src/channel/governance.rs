@@ -538,6 +538,30 @@ impl Governance {
             .map(|(hash, bytes)| (*hash, bytes.as_slice()))
     }
 
+    /// The notes that an organisation may have: all, or, if a revision left it out, those up to
+    /// that revision's seal.
+    pub fn notes_for(&self, org: OrgId) -> impl Iterator<Item = (NoteHash, &[u8])> {
+        let in_text = |charter: &Charter| charter.participants.contains_key(&org);
+        let proposed = self
+            .proposal
+            .as_ref()
+            .is_some_and(|next| in_text(next.charter.note()));
+        let last_named = self
+            .revisions
+            .iter()
+            .rposition(|rev| in_text(rev.charter()));
+        let left_out_by = match last_named {
+            Some(index) if !proposed => self.revisions.get(index + 1),
+            _ => None,
+        };
+        let last = left_out_by.map(|revision| revision.sealed.seal().hash());
+        let count = last.map_or(self.notes.len(), |last| {
+            let place = self.notes.iter().position(|(hash, _)| *hash == last);
+            place.map_or(0, |place| place + 1)
+        });
+        self.notes().take(count)
+    }
+
     /// Names the set of notes that are held, whatever their order.
     pub fn digest(&self) -> NoteHash {
         let hashes: BTreeSet<NoteHash> = self.notes.iter().map(|(hash, _)| *hash).collect();

@@ -10,6 +10,7 @@ use super::governance::Governance;
 use super::{Author, Channel, Log, Setup, Waiting};
 use crate::evidence::GovernanceNote;
 use crate::hlc::Hlc;
+use crate::identity::IdentityChain;
 use crate::keys::{ChannelKeys, log_of, state_kind};
 use crate::steploop::{Damaged, Rows};
 use crate::stored;
@@ -18,6 +19,7 @@ use crate::stored::{Announced, ChannelHead, LogHead, Record, StoredNote, Taken};
 pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Channel, Damaged> {
     let mut channel = empty(setup, tainted);
     let mut notes: Vec<(u32, Vec<u8>, Vec<u8>)> = Vec::new();
+    let mut identities: BTreeMap<OrgId, Vec<Vec<u8>>> = BTreeMap::new();
     for (key, value) in rows.into_iter().flatten() {
         let damaged = || Damaged {
             key: key.clone(),
@@ -47,6 +49,17 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
                     .announced
                     .insert(author, Announced::from_value(&key, &value)?);
             }
+            b'i' => {
+                let org = OrgId(
+                    id.get(..32)
+                        .and_then(|id| id.try_into().ok())
+                        .ok_or_else(damaged)?,
+                );
+                identities
+                    .entry(org)
+                    .or_default()
+                    .push(StoredNote::from_value(&key, &value)?.bytes);
+            }
             b'a' => {
                 let known = author_place(id).ok_or_else(damaged)?;
                 let author = Author::of_record(stored::Author::from_value(&key, &value)?);
@@ -62,7 +75,15 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
         }
     }
     notes.sort_unstable();
-    channel.governance = Arc::new(governance(setup, notes)?);
+    for (org, notes) in identities {
+        let chain =
+            IdentityChain::verify(notes.iter().map(Vec::as_slice)).map_err(|_| Damaged {
+                key: org.as_bytes().to_vec(),
+                expected: "a chain of identity notes",
+            })?;
+        channel.introduced.insert(org, Arc::new(chain));
+    }
+    channel.governance = Arc::new(governance(setup, &channel.introduced, notes)?);
     channel.own = own_incarnation(setup, tainted, &channel.head);
     Ok(channel)
 }
@@ -93,6 +114,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         governance: Arc::new(Governance::local(setup.keys.org)),
         announced: BTreeMap::new(),
         authors: imbl::OrdMap::new(),
+        introduced: BTreeMap::new(),
         taken: BTreeMap::new(),
         waiting: imbl::OrdMap::new(),
         sessions: BTreeMap::new(),
@@ -120,14 +142,23 @@ fn own_incarnation(setup: &Setup, tainted: u32, head: &ChannelHead) -> Option<In
     }
 }
 
-fn governance(setup: &Setup, notes: Vec<(u32, Vec<u8>, Vec<u8>)>) -> Result<Governance, Damaged> {
+fn governance(
+    setup: &Setup,
+    introduced: &BTreeMap<OrgId, Arc<IdentityChain>>,
+    notes: Vec<(u32, Vec<u8>, Vec<u8>)>,
+) -> Result<Governance, Damaged> {
+    let known = |org: OrgId| {
+        setup
+            .org
+            .identity(org)
+            .or_else(|| introduced.get(&org).cloned())
+    };
     let mut governance = Governance::local(setup.keys.org);
     for (_, key, bytes) in notes {
-        let note =
-            GovernanceNote::check(&bytes, &|org| setup.org.identity(org)).map_err(|_| Damaged {
-                key,
-                expected: "a note that its signer signed",
-            })?;
+        let note = GovernanceNote::check(&bytes, &known).map_err(|_| Damaged {
+            key,
+            expected: "a note that its signer signed",
+        })?;
         // What was learnt once is learnt again; a second seal is an error both times.
         governance.learn(&note).ok();
     }

@@ -13,6 +13,7 @@ use super::{Channel, Effect, Govern, Reject};
 use crate::charter::{Charter, Consent};
 use crate::entry::ORG_AUTHOR;
 use crate::evidence::{CheckedNotes, GovernanceNote};
+use crate::identity::{Extension, IdentityChain};
 use crate::kind::Body;
 use crate::message::OrgInput;
 use crate::note::{NoteType, Verified};
@@ -253,8 +254,46 @@ impl Channel {
         }
     }
 
+    /// Says again whom the organisation does not know, because a crash came between the two.
+    pub(super) fn introduce_again(&self, step: &mut Step<'_, Effect>) {
+        let unknown = self.introduced.values().filter(|chain| {
+            self.org.identity(chain.org()).is_none() && self.governance.names(chain.org())
+        });
+        let chains: Vec<IdentityChain> = unknown.map(|chain| IdentityChain::clone(chain)).collect();
+        if let (false, Some(host)) = (chains.is_empty(), self.governance.host()) {
+            step.effect(Effect::Org(Box::new(OrgInput::Introduced {
+                by: host,
+                chains,
+            })));
+        }
+    }
+
+    /// Keeps who somebody is beside what they signed, so that the channel can be loaded whatever
+    /// the organisation has noted by then.
+    fn keep_introduced(&mut self, chain: &IdentityChain, step: &mut Step<'_, Effect>) {
+        let org = chain.org();
+        let newer = match self.introduced.get(&org) {
+            None => chain.clone(),
+            Some(known) => match known.merge(chain) {
+                Ok(Extension::Newer(newer)) => newer,
+                Ok(Extension::Nothing | Extension::Conflict(_)) | Err(_) => return,
+            },
+        };
+        for note in newer.notes() {
+            let record = StoredNote {
+                order: 0,
+                bytes: note.bytes().to_vec(),
+            };
+            step.put(
+                self.keys.introduced(org, note.note().serial),
+                record.to_value(),
+            );
+        }
+        self.introduced.insert(org, Arc::new(newer));
+    }
+
     /// Tells the organisation who the others are whom only the charter names.
-    fn introduce(&self, carrier: OrgId, notes: &CheckedNotes, step: &mut Step<'_, Effect>) {
+    fn introduce(&mut self, carrier: OrgId, notes: &CheckedNotes, step: &mut Step<'_, Effect>) {
         let named = |org: OrgId| org != self.ours.org && self.governance.names(org);
         let chains: Vec<_> = notes
             .identities()
@@ -262,6 +301,9 @@ impl Channel {
             .filter(|chain| named(chain.org()))
             .cloned()
             .collect();
+        for chain in &chains {
+            self.keep_introduced(chain, step);
+        }
         if !chains.is_empty() {
             step.effect(Effect::Org(Box::new(OrgInput::Introduced {
                 by: carrier,

@@ -23,6 +23,10 @@ pub(super) struct Session {
     pub asked: Option<Subscribe>,
     /// Whether the partner is being sent what arrives.
     pub feeding: bool,
+    /// Something before what the partner sends now is missing: ignored until we subscribe again.
+    pub stalled: bool,
+    /// Subscribe again with the next tick.
+    pub retry: bool,
 }
 
 impl Channel {
@@ -36,6 +40,8 @@ impl Channel {
         // What the partner asked for before stays asked for: only our side begins anew.
         let session = self.sessions.entry(partner).or_default();
         session.subscription = subscription;
+        session.stalled = false;
+        session.retry = false;
         self.subscribe(now, partner, step);
         self.share_out_relays(partner, step);
     }
@@ -138,14 +144,13 @@ impl Channel {
         subscribe: &Subscribe,
         step: &mut Step<'_, Effect>,
     ) {
-        let Some(session) = self.sessions.get_mut(&partner) else {
-            return;
-        };
-        session.asked = Some(subscribe.clone());
-        session.feeding = false;
         if !self.governance.names(partner) {
             return;
         }
+        // It may be in the channel before our organisation has noted that it is.
+        let session = self.sessions.entry(partner).or_default();
+        session.asked = Some(subscribe.clone());
+        session.feeding = false;
         if subscribe.notes != self.governance.digest() {
             self.send_notes(partner, step);
         }
@@ -249,11 +254,11 @@ impl Channel {
             .governance
             .orgs()
             .filter(|org| *org != partner)
-            .filter_map(|org| self.org.identity_bytes(org))
+            .filter_map(|org| self.identity_bytes(org))
             .collect();
         let notes: Vec<Vec<u8>> = self
             .governance
-            .notes()
+            .notes_for(partner)
             .map(|(_, bytes)| bytes.to_vec())
             .collect();
         let channel = self.keys.0;
@@ -280,6 +285,19 @@ impl Channel {
         for frame in frames {
             step.effect(Effect::Send(partner, Frame::Notes(frame)));
         }
+    }
+
+    fn identity_bytes(&self, org: OrgId) -> Option<Vec<Vec<u8>>> {
+        let introduced = || self.introduced.get(&org);
+        self.org.identity_bytes(org).or_else(|| {
+            Some(
+                introduced()?
+                    .notes()
+                    .iter()
+                    .map(|note| note.bytes().to_vec())
+                    .collect(),
+            )
+        })
     }
 
     /// Reaches for those whom a text names and with whom this channel has no session yet: a
