@@ -17,10 +17,11 @@ use foedus_policy::time::{Now, Timestamp};
 
 use crate::batch::{Key, Read};
 use crate::entry::LogId;
-use crate::evidence::{CheckedEntries, CheckedNotes};
+use crate::evidence::{CheckedEntries, CheckedNotes, SignedPart};
 use crate::frame::{Frame, Subscribe};
 use crate::identity::IdentityChain;
 use crate::keys::ChannelKeys;
+use crate::kind::Head;
 use crate::message::OrgInput;
 use crate::snapshot::{OrgSnapshot, OurKeys};
 use crate::steploop::{Damaged, Failure, Machine, Rows, Step};
@@ -29,6 +30,7 @@ use crate::stored;
 mod accept;
 mod append;
 mod ending;
+mod forks;
 mod governance;
 mod judge;
 mod load;
@@ -95,8 +97,31 @@ pub enum Input {
         /// The entries.
         entries: Arc<CheckedEntries>,
     },
+    /// A difference between what we hold and what others hold is to be looked into.
+    Examine(Examine),
     /// Time passed.
     Tick,
+}
+
+/// A difference that may show two histories of one log.
+#[derive(Debug, Clone)]
+pub enum Examine {
+    /// A part has another entry than we hold.
+    Entry {
+        /// Who brought it.
+        carrier: OrgId,
+        /// The part.
+        part: Box<SignedPart>,
+        /// The first entry that differs.
+        index: u64,
+    },
+    /// Somebody states what it holds.
+    Heads {
+        /// Who.
+        stated_by: OrgId,
+        /// What.
+        rows: Vec<Head>,
+    },
 }
 
 /// What a channel wants done, once the step that says so is durable.
@@ -120,6 +145,8 @@ pub enum Effect {
     Org(Box<OrgInput>),
     /// A partner broke a rule.
     Reject(OrgId, Reject),
+    /// Queue this input for this channel.
+    Again(Box<Input>),
 }
 
 /// Where the feed of one subscription begins, and what goes into it.
@@ -227,6 +254,8 @@ pub struct Channel {
     sessions: BTreeMap<OrgId, sessions::Session>,
     /// Partners that hold words of ours which we lost.
     recovering: BTreeSet<OrgId>,
+    /// Partners that may hold another history of a log than we do.
+    doubted: BTreeSet<(OrgId, LogId)>,
     /// The organisation's version up to which the log says of our members what is true.
     told_version: Option<u64>,
     step_wall: Timestamp,
@@ -256,6 +285,7 @@ impl Machine for Channel {
         match input {
             Input::Request { request, .. } => self.reads_of_request(now, request),
             Input::Entries { entries, .. } => self.reads_of_entries(entries),
+            Input::Examine(examine) => self.reads_of_examine(examine),
             Input::Tick => self.reads_of_tick(now),
             _ => Vec::new(),
         }
@@ -287,6 +317,7 @@ impl Machine for Channel {
             Input::CursorUnknown(partner) => self.on_cursor_unknown(*partner, step),
             Input::Notes { carrier, notes } => self.on_notes(now, *carrier, notes, step),
             Input::Entries { carrier, entries } => self.on_entries(now, *carrier, entries, step),
+            Input::Examine(examine) => self.on_examine(examine, step),
             Input::Tick => self.on_tick(now, step),
         }
     }

@@ -6,15 +6,14 @@ use foedus_policy::id::{AuthorId, EntryRef, OrgId, RunId};
 use foedus_policy::time::Now;
 
 use super::judge::{Verdict, Wait};
-use super::{Channel, Effect, Log, Reject, Waiting};
+use super::{Channel, Effect, Examine, Log, Reject, Waiting};
 use crate::batch::Read;
-use crate::bounds::{ANNOTATIONS_MAX, PART_ENTRIES_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX};
+use crate::bounds::{ANNOTATIONS_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX};
 use crate::entry::{Entry, LogId};
 use crate::evidence::{CheckedEntries, SignedPart};
 use crate::frame::{Ack, Frame};
 use crate::hlc::Hlc;
 use crate::kind::Body;
-use crate::message::OrgInput;
 use crate::part::PartMismatch;
 use crate::steploop::Step;
 use crate::stored::{self, Annotation, Annotations, Record, StoredBody, StoredEntry};
@@ -183,8 +182,20 @@ impl Channel {
         if self.notes_missing_for(checked.new_entries(log.size())) {
             return Taken::TooEarly;
         }
-        if self.is_fork(&log, part, step) {
-            self.freeze(carrier, id, part, step);
+        if let Some(fork) = self.other_root(&log, part) {
+            self.freeze(carrier, id, &fork, step);
+            return Taken::Dropped;
+        }
+        if let Some(index) = self.other_entry(&log, part, step) {
+            let part = Box::new(part.clone());
+            self.examine(
+                Examine::Entry {
+                    carrier,
+                    part,
+                    index,
+                },
+                step,
+            );
             return Taken::Dropped;
         }
         let advanced = match checked.advance(&log.frontier) {
@@ -332,6 +343,16 @@ impl Channel {
         let Some(body) = &entry.body else { return };
         self.annotate(header.reference(), header.author, header.hlc, body, step);
         self.note_author(header.log.origin, header.author, header.hlc, body, step);
+        if let Body::Heads(rows) = body {
+            let stated_by = header.log.origin;
+            self.examine(
+                Examine::Heads {
+                    stated_by,
+                    rows: rows.clone(),
+                },
+                step,
+            );
+        }
         if let Body::Opened(opened) = body {
             for closed in &opened.closes {
                 let id = LogId {
@@ -396,63 +417,6 @@ impl Channel {
         }
         step.put(key, annotations.to_value());
         self.changed.view = true;
-    }
-
-    /// Reads the entries that we hold where a part says to have the same.
-    fn reads_of_overlap(&self, part: &SignedPart) -> Option<Read> {
-        let checked = part.checked();
-        let overlaps = checked.first() < self.logs.get(checked.log())?.size();
-        overlaps.then(|| self.overlap(part))
-    }
-
-    fn overlap(&self, part: &SignedPart) -> Read {
-        let checked = part.checked();
-        self.keys
-            .runs_from(*checked.log(), checked.first(), PART_ENTRIES_MAX)
-    }
-
-    /// Whether the origin signed two histories: another root for the size that we hold, or
-    /// another header where we hold one.
-    fn is_fork(&self, log: &Log, part: &SignedPart, step: &Step<'_, Effect>) -> bool {
-        let checked = part.checked();
-        let checkpoint = checked.checkpoint();
-        if checkpoint.size() == log.size() && *checkpoint.root() != log.frontier.root() {
-            return true;
-        }
-        // What came in earlier in this very step is compared by root only.
-        let Some(rows) = step.try_scanned(&self.overlap(part)) else {
-            return false;
-        };
-        let held: Vec<(u64, Vec<u8>)> = rows
-            .iter()
-            .filter_map(|(key, value)| stored::Run::from_value(key, value).ok())
-            .flat_map(|run| (run.first..).zip(run.entries.into_iter().map(|entry| entry.header)))
-            .collect();
-        checked.known_entries(log.size()).iter().any(|entry| {
-            let same_place = |(sequence, _): &&(u64, Vec<u8>)| *sequence == entry.header.sequence;
-            held.iter()
-                .find(same_place)
-                .is_some_and(|(_, header)| *header != entry.raw.header)
-        })
-    }
-
-    /// Nothing is taken into this log any more; what we held stays.
-    fn freeze(
-        &mut self,
-        carrier: OrgId,
-        id: LogId,
-        part: &SignedPart,
-        step: &mut Step<'_, Effect>,
-    ) {
-        let theirs = part.checked().checkpoint().bytes().to_vec();
-        self.change_log(id, |log| {
-            log.fork = [log.checkpoint.clone(), theirs].concat()
-        });
-        step.effect(Effect::Reject(carrier, Reject::Fork(id)));
-        step.effect(Effect::Org(Box::new(OrgInput::ForkFound {
-            channel: self.keys.0,
-            log: id,
-        })));
     }
 }
 

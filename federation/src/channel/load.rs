@@ -119,6 +119,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         waiting: imbl::OrdMap::new(),
         sessions: BTreeMap::new(),
         recovering: std::collections::BTreeSet::new(),
+        doubted: std::collections::BTreeSet::new(),
         told_version: None,
         step_wall: Timestamp::ZERO,
         reminded_steady_millis: 0,

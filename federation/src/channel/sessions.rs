@@ -80,7 +80,14 @@ impl Channel {
         if self.recovering.contains(&partner) {
             relayed.push(self.ours.org);
         }
+        let doubted = self.doubted.iter().filter(|(org, _)| *org == partner);
+        relayed.extend(
+            doubted
+                .map(|(_, log)| log.origin)
+                .filter(|org| *org != partner),
+        );
         relayed.sort_unstable();
+        relayed.dedup();
         relayed
     }
 
@@ -96,10 +103,11 @@ impl Channel {
         }
         let relayed = self.relayed_by(partner);
         let digest = relayed_digest(&relayed);
+        let in_doubt = self.doubted.iter().any(|(org, _)| *org == partner);
         let cursor = self
             .taken
             .get(&partner)
-            .filter(|taken| taken.relayed == digest);
+            .filter(|taken| taken.relayed == digest && !in_doubt);
         let cursor = cursor.map(|taken| Cursor {
             run: foedus_policy::id::RunId(taken.run),
             arrival: taken.arrival,
@@ -109,6 +117,8 @@ impl Channel {
         } else {
             self.held(partner, &relayed)
         };
+        // Asked for once: what comes back is compared entry by entry.
+        self.doubted.retain(|(org, _)| *org != partner);
         let session = self.sessions.get_mut(&partner).expect("there is a session");
         session.relayed = relayed.clone();
         let subscribe = Subscribe {
@@ -128,6 +138,7 @@ impl Channel {
         self.logs
             .iter()
             .filter(|(id, log)| asked(&id.origin) && log.is_shared())
+            .filter(|(id, _)| !self.doubted.contains(&(partner, **id)))
             .take(HELD_LOGS_MAX)
             .map(|(id, log)| LogSize {
                 origin: id.origin,

@@ -111,6 +111,11 @@ impl Nodes {
         self.missing(&consistency_ranges(smaller, larger))
     }
 
+    /// The root of the tree of the first `size` leaves.
+    pub fn root(&self, size: u64) -> Result<Hash, MissingHash> {
+        self.range_hash(&(0..size))
+    }
+
     /// What is missing for [`Self::inclusion_proof`].
     pub fn missing_for_inclusion(&self, index: u64, size: u64) -> Missing {
         self.missing(&inclusion_ranges(index, size))

@@ -1,0 +1,254 @@
+//! Finding logs of which their origin signed two histories, and the evidence for it.
+//!
+//! Two things raise a doubt: an entry that differs from the one that we hold at its place, and a
+//! heads entry that states another root than ours. A doubt is examined with what is stored, as an
+//! input of its own. Evidence freezes the log; a doubt that comes to nothing freezes nothing.
+
+use foedus_policy::id::OrgId;
+
+use super::{Channel, Effect, Examine, Input, Log, Reject};
+use crate::batch::Read;
+use crate::bounds::PART_ENTRIES_MAX;
+use crate::checkpoint::{Checkpoint, Fork, ForkSide};
+use crate::entry::LogId;
+use crate::evidence::SignedPart;
+use crate::keys::ChannelKeys;
+use crate::kind::Head;
+use crate::message::OrgInput;
+use crate::steploop::Step;
+use crate::stored::{Record, Run};
+use crate::tree::{Nodes, TILE_LEAVES, leaf_hash};
+
+impl Channel {
+    /// Whether a part's checkpoint is signed evidence against the one that we hold.
+    pub(super) fn other_root(&self, log: &Log, part: &SignedPart) -> Option<Fork> {
+        let theirs = part.checked().checkpoint();
+        let (ours, _) = Checkpoint::claimed(&log.checkpoint).ok()?;
+        (theirs.size() == ours.size && *theirs.root() != ours.root).then(|| Fork::Roots {
+            first: log.checkpoint.clone(),
+            second: theirs.bytes().to_vec(),
+        })
+    }
+
+    /// The first entry of a part that differs from the one that we hold at its place.
+    pub(super) fn other_entry(
+        &self,
+        log: &Log,
+        part: &SignedPart,
+        step: &Step<'_, Effect>,
+    ) -> Option<u64> {
+        // What came in earlier in this very step is compared by root only.
+        let rows = step.try_scanned(&self.overlap(part))?;
+        let held = headers(rows);
+        let known = part.checked().known_entries(log.size()).iter();
+        known
+            .map(|entry| (entry.header.sequence, &entry.raw.header))
+            .find(|(sequence, header)| {
+                let ours = held.iter().find(|(place, _)| place == sequence);
+                ours.is_some_and(|(_, ours)| ours != *header)
+            })
+            .map(|(sequence, _)| sequence)
+    }
+
+    /// Reads the entries that we hold where a part says to have the same.
+    pub(super) fn reads_of_overlap(&self, part: &SignedPart) -> Option<Read> {
+        let checked = part.checked();
+        let overlaps = checked.first() < self.logs.get(checked.log())?.size();
+        overlaps.then(|| self.overlap(part))
+    }
+
+    fn overlap(&self, part: &SignedPart) -> Read {
+        let checked = part.checked();
+        self.keys
+            .runs_from(*checked.log(), checked.first(), PART_ENTRIES_MAX)
+    }
+
+    pub(super) fn reads_of_examine(&self, examine: &Examine) -> Vec<Read> {
+        match examine {
+            Examine::Entry { part, index, .. } => {
+                let id = *part.checked().log();
+                let Some(log) = self.logs.get(&id) else {
+                    return Vec::new();
+                };
+                [index / TILE_LEAVES, log.signed / TILE_LEAVES]
+                    .map(|tile| self.leaves_of(id, tile))
+                    .into_iter()
+                    .chain([self.keys.tiles(id, 0, log.signed / TILE_LEAVES)])
+                    .collect()
+            }
+            Examine::Heads { rows, .. } => rows
+                .iter()
+                .filter_map(|head| self.held_at(head).map(|id| (id, head.size)))
+                .flat_map(|(id, size)| {
+                    let tile = size / TILE_LEAVES;
+                    [self.leaves_of(id, tile), self.keys.tiles(id, 0, tile)]
+                })
+                .collect(),
+        }
+    }
+
+    /// The log of a stated head, if we hold as much of it.
+    fn held_at(&self, head: &Head) -> Option<LogId> {
+        let id = LogId {
+            channel: self.keys.0,
+            origin: head.origin,
+            incarnation: head.incarnation,
+        };
+        let log = self.logs.get(&id)?;
+        (head.size > 0 && head.size <= log.size() && !log.is_frozen()).then_some(id)
+    }
+
+    fn leaves_of(&self, log: LogId, tile: u64) -> Read {
+        self.keys
+            .runs_from(log, tile * TILE_LEAVES, PART_ENTRIES_MAX)
+    }
+
+    pub(super) fn on_examine(&mut self, examine: &Examine, step: &mut Step<'_, Effect>) {
+        match examine {
+            Examine::Entry {
+                carrier,
+                part,
+                index,
+            } => {
+                let id = *part.checked().log();
+                match self.entry_evidence(part, *index, step) {
+                    Some(fork) => self.freeze(*carrier, id, &fork, step),
+                    // Theirs goes on beyond this part, so that their side can't be proven yet.
+                    None => step.effect(Effect::Reject(*carrier, Reject::NotReconciled(id))),
+                }
+            }
+            Examine::Heads { stated_by, rows } => {
+                let doubted: Vec<LogId> = rows
+                    .iter()
+                    .filter_map(|head| self.differs(head, step))
+                    .collect();
+                for id in doubted {
+                    self.doubt(*stated_by, id, step);
+                }
+            }
+        }
+    }
+
+    /// Two headers for one index, each with its proof.
+    fn entry_evidence(
+        &self,
+        part: &SignedPart,
+        index: u64,
+        step: &Step<'_, Effect>,
+    ) -> Option<Fork> {
+        let checked = part.checked();
+        let id = *checked.log();
+        let log = self.logs.get(&id)?;
+        let mut ours = Nodes::new();
+        if log.size() == log.signed {
+            ours.add_frontier(&log.frontier);
+        }
+        let mut theirs = Nodes::new();
+        let mut our_header = None;
+        for read in self.reads_of_examine(&Examine::Entry {
+            carrier: id.origin,
+            part: Box::new(part.clone()),
+            index,
+        }) {
+            let rows = step.try_scanned(&read)?;
+            for (tile, hash) in tiles(rows) {
+                ours.add_tile(tile, hash);
+                if tile < index / TILE_LEAVES {
+                    theirs.add_tile(tile, hash);
+                }
+            }
+            for (sequence, header) in headers(rows) {
+                ours.add_leaf(sequence, leaf_hash(&header));
+                if sequence < index {
+                    theirs.add_leaf(sequence, leaf_hash(&header));
+                } else if sequence == index {
+                    our_header = Some(header);
+                }
+            }
+        }
+        let all = checked.new_entries(0);
+        for entry in all.iter().filter(|entry| entry.header.sequence >= index) {
+            theirs.add_leaf(entry.header.sequence, entry.leaf);
+        }
+        let their_entry = all.iter().find(|entry| entry.header.sequence == index)?;
+        Some(Fork::Entries {
+            index,
+            first: ForkSide {
+                checkpoint: log.checkpoint.clone(),
+                header: our_header?,
+                proof: ours.inclusion_proof(index, log.signed).ok()?,
+            },
+            second: ForkSide {
+                checkpoint: checked.checkpoint().bytes().to_vec(),
+                header: their_entry.raw.header.clone(),
+                proof: theirs
+                    .inclusion_proof(index, checked.checkpoint().size())
+                    .ok()?,
+            },
+        })
+    }
+
+    /// Whether our tree of the stated size has another root than was stated.
+    fn differs(&self, head: &Head, step: &Step<'_, Effect>) -> Option<LogId> {
+        let id = self.held_at(head)?;
+        let tile = head.size / TILE_LEAVES;
+        let mut nodes = Nodes::new();
+        for (index, hash) in tiles(step.try_scanned(&self.keys.tiles(id, 0, tile))?) {
+            nodes.add_tile(index, hash);
+        }
+        for (sequence, header) in headers(step.try_scanned(&self.leaves_of(id, tile))?) {
+            nodes.add_leaf(sequence, leaf_hash(&header));
+        }
+        let root = nodes.root(head.size).ok()?;
+        (root != head.root).then_some(id)
+    }
+
+    /// Somebody holds another history of a log, or says so: it is asked for all of it, so that
+    /// the two can be compared entry by entry.
+    fn doubt(&mut self, stated_by: OrgId, id: LogId, step: &mut Step<'_, Effect>) {
+        step.effect(Effect::Reject(stated_by, Reject::NotReconciled(id)));
+        if self.sessions.contains_key(&stated_by) && self.doubted.insert((stated_by, id)) {
+            step.effect(Effect::Attach(stated_by));
+        }
+    }
+
+    /// Nothing is taken into this log any more; what we held stays.
+    pub(super) fn freeze(
+        &mut self,
+        carrier: OrgId,
+        id: LogId,
+        fork: &Fork,
+        step: &mut Step<'_, Effect>,
+    ) {
+        self.change_log(id, |log| log.fork = fork.encode());
+        step.effect(Effect::Reject(carrier, Reject::Fork(id)));
+        step.effect(Effect::Org(Box::new(OrgInput::ForkFound {
+            channel: self.keys.0,
+            log: id,
+        })));
+    }
+
+    /// Has a difference looked into, as the next input.
+    pub(super) fn examine(&self, examine: Examine, step: &mut Step<'_, Effect>) {
+        step.effect(Effect::Again(Box::new(Input::Examine(examine))));
+    }
+}
+
+fn headers(rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<(u64, Vec<u8>)> {
+    rows.iter()
+        .filter_map(|(key, value)| Run::from_value(key, value).ok())
+        .flat_map(|run| (run.first..).zip(run.entries.into_iter().map(|entry| entry.header)))
+        .collect()
+}
+
+fn tiles(rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<(u64, [u8; 32])> {
+    // Runs are never 32 bytes long, and their keys never name a tile.
+    rows.iter()
+        .filter_map(|(key, value)| {
+            Some((
+                ChannelKeys::tile_of(key)?,
+                value.as_slice().try_into().ok()?,
+            ))
+        })
+        .collect()
+}
