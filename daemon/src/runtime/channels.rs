@@ -342,10 +342,16 @@ impl ChannelTask {
                     self.publish(view.clone());
                 }
             }
+            let mut again = false;
             for effect in effects.drain(..) {
-                self.carry(effect).await;
+                if let Effect::Again(input) = effect {
+                    self.scope.push(*input);
+                    again = true;
+                } else {
+                    self.carry(effect).await;
+                }
             }
-            if !goes_on {
+            if !goes_on && !again {
                 break;
             }
         }
@@ -369,7 +375,8 @@ impl ChannelTask {
     async fn carry(&mut self, effect: Effect) {
         let (channel, links) = (self.channel, self.hosting.links.clone());
         match effect {
-            Effect::View(_) => {}
+            // Both were seen to before.
+            Effect::View(_) | Effect::Again(_) => {}
             Effect::Reply(reply, result) => self.reply(reply, result),
             Effect::Send(partner, frame) => links.tell(partner, ToLink::Send(channel, frame)),
             Effect::Feed(partner, start) => links.tell(partner, ToLink::Feed(channel, start)),
