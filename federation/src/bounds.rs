@@ -28,9 +28,6 @@ pub const INVITATION_BYTES_MAX: usize = 2 * 1024;
 /// A reply to an invitation as text, prefix included.
 pub const INVITATION_REPLY_BYTES_MAX: usize = 16 * 1024;
 
-/// What an administrator types as the six words.
-pub const WORDS_TYPED_BYTES_MAX: usize = 256;
-
 /// Participants of one channel, the host included.
 pub const PARTICIPANTS_MAX: usize = 250;
 

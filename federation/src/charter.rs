@@ -4,17 +4,13 @@
 //! what that means for an entry, is decided by the channel's machine.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
 
 use foedus_policy::id::{ChannelId, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::{Access, AuthorKind, AuthorKinds, Capabilities, Capability};
-use sha2::{Digest as _, Sha256};
 
-use crate::bounds::{
-    CUSTOM_NAME_BYTES_MAX, CUSTOM_NAMES_MAX, NOTE_LOG_HEADS_MAX, PARTICIPANTS_MAX, TEXT_BYTES_MAX,
-};
+use crate::bounds::{CUSTOM_NAMES_MAX, NOTE_LOG_HEADS_MAX, PARTICIPANTS_MAX, TEXT_BYTES_MAX};
+use crate::kind::CustomName;
 use crate::note::lines::{InvalidText, LineReader, LineWriter, Value};
 use crate::note::value::{FreeText, LogHeadLine, LogHeads, choices, printed_values};
 use crate::note::{KeyName, NoteType};
@@ -80,46 +76,6 @@ choices!(
         Host = "host",
     }
 );
-
-/// Why a text is no name of a custom event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "expected 1 to {CUSTOM_NAME_BYTES_MAX} of the characters a-z, 0-9, `.` and `-`, a letter first"
-)]
-pub struct InvalidCustomName;
-
-/// The name of a custom event: lower-case letters, digits, full stops, hyphens; a letter first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CustomName(String);
-
-impl CustomName {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for CustomName {
-    type Err = InvalidCustomName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidCustomName> {
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
-        let good = text.len() <= CUSTOM_NAME_BYTES_MAX
-            && text.starts_with(|first: char| first.is_ascii_lowercase())
-            && text.bytes().all(plain);
-        if good {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidCustomName)
-        }
-    }
-}
-
-impl fmt::Display for CustomName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
 
 printed_values! {
     CustomName, "the name of a custom event";
@@ -238,10 +194,7 @@ pub enum InvalidCharter {
 
 /// The channel that `host` opens with `nonce`: SHA-256(`"foedus/channel/v1\n"` ‖ host ‖ nonce).
 pub fn channel_id(host: &OrgId, nonce: &[u8; 16]) -> ChannelId {
-    let hash = Sha256::new()
-        .chain_update(b"foedus/channel/v1\n")
-        .chain_update(host.as_bytes());
-    ChannelId(hash.chain_update(nonce).finalize().into())
+    foedus_policy::secret::channel_id(*host, nonce)
 }
 
 impl Charter {

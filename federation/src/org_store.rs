@@ -21,6 +21,7 @@ use foedus_policy::state::{Change, InvitationId, Record};
 use tls_codec::{DeserializeBytes, Serialize};
 
 use crate::batch::{Key, Value};
+use crate::keys;
 
 pub use audit::{InvalidAudit, StoredAudit, StoredOutcome, audit_value, read_audit};
 pub use field::InvalidField;
@@ -246,10 +247,7 @@ fn kind_name(kind: u8) -> Option<&'static str> {
 }
 
 fn key(kind: u8, id: &[&[u8]]) -> Key {
-    let mut key = PREFIX.to_vec();
-    key.push(kind);
-    id.iter().for_each(|part| key.extend_from_slice(part));
-    key
+    keys::org_record(kind, &id.concat())
 }
 
 fn encode(row: &impl Serialize) -> Value {

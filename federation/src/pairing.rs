@@ -4,10 +4,8 @@
 //! Knows nothing of links or of who may invite whom; shares no code with replication.
 
 use std::fmt;
-use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
-use foedus_policy::id::{base32, from_base32};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
@@ -19,11 +17,12 @@ mod invitation;
 mod reply;
 mod words;
 
+pub use foedus_policy::id::InvitationId;
 pub use invitation::{InvalidInvitation, Invitation, Offer};
 pub use reply::{
     InvalidProof, InvalidReply, InvitationReply, PairingReply, ProvedReply, reply_proof,
 };
-pub use words::{six_words, words_match};
+pub use words::six_words;
 
 #[cfg(test)]
 mod tests;
@@ -49,10 +48,7 @@ impl InvitationSecret {
 
     /// The invitation's id: SHA-256(`"foedus/invitation/v1\n"` ‖ secret). It may be shown.
     pub fn invitation_id(&self) -> InvitationId {
-        let hash = Sha256::new()
-            .chain_update(b"foedus/invitation/v1\n")
-            .chain_update(self.0);
-        InvitationId(hash.finalize().into())
+        foedus_policy::secret::invitation_id(&self.0)
     }
 }
 
@@ -87,37 +83,6 @@ impl Value for InvitationSecret {
 
     fn write(&self, out: &mut String) {
         self.0.write(out);
-    }
-}
-
-/// Which invitation. Says nothing about its secret.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InvitationId(pub [u8; 32]);
-
-/// Why a text is no id of an invitation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected `inv_` and 32 bytes in lower-case base32")]
-pub struct InvalidInvitationId;
-
-impl fmt::Display for InvitationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "inv_{}", base32(&self.0))
-    }
-}
-
-impl fmt::Debug for InvitationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for InvitationId {
-    type Err = InvalidInvitationId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidInvitationId> {
-        let bytes = text.strip_prefix("inv_").and_then(from_base32);
-        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Self).ok_or(InvalidInvitationId)
     }
 }
 

@@ -125,6 +125,10 @@ identifier!(
     TokenId, 16, "tok"
 );
 identifier!(
+    /// An invitation: SHA-256 of `"foedus/invitation/v1\n"` and its secret.
+    InvitationId, 32, "inv"
+);
+identifier!(
     /// A note: SHA-256 of its text with the last newline, without its signatures.
     NoteHash, 32, "note"
 );

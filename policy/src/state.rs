@@ -15,10 +15,11 @@ use imbl::OrdMap;
 use crate::id::{AuthorId, ChannelId, MemberId, OrgId, ProjectId, RequestNumber, TokenId};
 use crate::name::{ChannelName, Handle, Label, MemberName, Pattern};
 
+pub use crate::id::InvitationId;
 pub use channel::{Channel, EndCause, Ended, Membership, Offer, Project, Sharing, Visibility};
 pub use member::{Identity, Member, Scopes, Token};
 pub use partner::{
-    Invitation, InvitationId, InvitationState, Listing, Partner, PartnerMode, PartnerState, Secret,
+    Invitation, InvitationState, Listing, Partner, PartnerMode, PartnerState, Secret,
 };
 pub use record::{Change, Record};
 pub use request::{Person, Request, RequestKind, RequestState};

@@ -21,6 +21,7 @@ mod tests {
         let words = ["able", "acid", "baby", "cage", "dad", "each"].map(String::from);
         for typed in [
             "able acid baby cage dad each",
+            "  Able-ACID\tbaby\n cage --dad each ",
             "ABLE-acid-baby-Cage-dad-each",
             " able\tacid\nbaby  cage dad - each ",
         ] {
@@ -32,6 +33,8 @@ mod tests {
             "acid able baby cage dad each",
             "able acid baby cage dad each each",
             "ableacid baby cage dad each",
+            "able acid baby cage dad eaches",
+            "able,acid,baby,cage,dad,each",
         ] {
             assert!(!match_words(&words, typed), "{typed:?}");
         }

@@ -165,7 +165,7 @@ impl Runtime {
     pub(crate) async fn record_reply(&self, reply: PairingReply) -> Result<OrgId, org::Refused> {
         let partner = reply.identity().org();
         let snapshot = self.snapshot();
-        let id = InvitationId(reply.reply().note().invitation.0);
+        let id = reply.reply().note().invitation;
         let known = snapshot.state.invitations().get(&id);
         let known = known.ok_or(org::Refused::Denied(Reason::InvitationUnknown))?;
         let ours = snapshot.org().and_then(|us| snapshot.identity(us));
@@ -288,7 +288,7 @@ fn accept_action(invitation: &Invitation, inviter: &IdentityChain, ours: &Ours) 
     let root = ours.keys.identity.current().root;
     let words = six_words(&inviter_root, &root, &invitation.secret);
     Action::AcceptInvitation(Box::new(action::AcceptedInvitation {
-        invitation: InvitationId(invitation.id().0),
+        invitation: invitation.id(),
         inviter: invitation.inviter,
         handle: inviter.current().handle.as_str().to_owned(),
         root: *inviter_root.as_bytes(),

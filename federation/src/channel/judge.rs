@@ -129,10 +129,7 @@ fn void(governance: &Governance, entry: &Entry, log: &Log) -> Option<Result<(), 
             Need::Right(_) => return Err(Void::NotGranted),
         }
         if let Class::Custom(name) = &header.class
-            && !charter
-                .custom
-                .iter()
-                .any(|named| named.as_str() == name.as_str())
+            && !charter.custom.contains(name)
         {
             return Err(Void::NotGranted);
         }

@@ -278,7 +278,7 @@ fn a_revision_follows_exactly_the_one_before() {
 fn custom_names_are_plain() {
     let long = format!("a{}", "b".repeat(64));
     for bad in ["", "1a", "-a", ".a", "A", "a_b", "a b", "ä", &long] {
-        assert_eq!(bad.parse::<CustomName>(), Err(InvalidCustomName), "{bad}");
+        assert!(bad.parse::<CustomName>().is_err(), "{bad}");
     }
     assert!(
         long[1..].parse::<CustomName>().is_ok() && "build.done-2".parse::<CustomName>().is_ok()

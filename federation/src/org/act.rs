@@ -148,7 +148,7 @@ impl Org {
             partner,
             org_root: keys.identity.current().root,
             partner_root: chain.current().root,
-            invitation: crate::pairing::InvitationId(known.invitation.0),
+            invitation: known.invitation,
             at: now.wall,
         };
         if let Ok(peering) = peering.sign(&keys.sign) {
@@ -185,7 +185,7 @@ impl Org {
         let reply = proved.reply();
         let note = reply.reply().note();
         let partner = reply.identity().org();
-        let invitation = foedus_policy::state::InvitationId(note.invitation.0);
+        let invitation = note.invitation;
         let known = self.state().invitations().get(&invitation);
         let secret = known
             .ok_or(Refused::Denied(Reason::InvitationUnknown))?

@@ -4,10 +4,8 @@
 
 use bip39::Language;
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 
 use super::InvitationSecret;
-use crate::bounds::WORDS_TYPED_BYTES_MAX;
 use crate::key::VerifyingKey;
 
 /// Words shown.
@@ -36,23 +34,4 @@ pub fn six_words(
         let bit = |at: usize| usize::from(hash[at / 8] >> (7 - at % 8) & 1);
         list[bits.fold(0, |index, at| index << 1 | bit(at))]
     })
-}
-
-/// Whether somebody typed the words `expected`: in any case, with any white space or hyphens between
-/// them. How long it takes does not tell how many are right.
-pub fn words_match(expected: &[&str; WORDS], typed: &str) -> bool {
-    if typed.len() > WORDS_TYPED_BYTES_MAX {
-        return false;
-    }
-    let typed = typed.to_lowercase();
-    let typed: Vec<&str> = typed
-        .split(|letter: char| letter.is_whitespace() || letter == '-')
-        .filter(|word| !word.is_empty())
-        .collect();
-    // Hashes have one length, so that comparing them tells nothing.
-    let hash = |words: &[&str]| Sha256::digest(words.join(" ").as_bytes());
-    hash(expected)
-        .as_slice()
-        .ct_eq(hash(&typed).as_slice())
-        .into()
 }

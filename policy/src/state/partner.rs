@@ -2,55 +2,10 @@
 
 use std::fmt;
 
-use crate::id::{OrgId, RequestNumber};
+use crate::id::{InvitationId, OrgId, RequestNumber};
 use crate::name::Handle;
 use crate::state::Offer;
 use crate::time::Timestamp;
-
-/// SHA-256 of `"foedus/invitation/v1\n"` and the secret.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InvitationId(pub [u8; 32]);
-
-impl InvitationId {
-    /// What the text form begins with, before the underscore.
-    pub const PREFIX: &'static str = "inv";
-
-    /// The bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for InvitationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}", Self::PREFIX, crate::id::base32(&self.0))
-    }
-}
-
-impl fmt::Debug for InvitationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::str::FromStr for InvitationId {
-    type Err = crate::id::InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text
-            .strip_prefix("inv_")
-            .ok_or(crate::id::InvalidId::Prefix {
-                expected: Self::PREFIX,
-            })?;
-        crate::id::from_base32(rest)
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
-            .ok_or(crate::id::InvalidId::Encoding {
-                prefix: Self::PREFIX,
-                expected_bytes: 32,
-            })
-    }
-}
 
 /// 32 bytes that must not be shown: their `Debug` form hides them.
 #[derive(Clone, PartialEq, Eq)]
