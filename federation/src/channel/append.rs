@@ -168,6 +168,7 @@ impl Channel {
         log.revision = number;
         self.logs.insert(id, log);
         self.head.hlc = hlc.0;
+        self.changed.appended.insert(id);
         self.changed.logs.insert(id);
         self.changed.head = true;
         if counts {
@@ -350,9 +351,10 @@ impl Channel {
         self.tell_members(now, step);
         self.state_heads(now, step);
         self.flush_pending(step);
+        let appended = mem::take(&mut self.changed.appended);
         for id in mem::take(&mut self.changed.logs) {
             let mut log = self.logs.get(&id).cloned().expect("a changed log is held");
-            if Some(id.incarnation) == self.own && id.origin == self.ours.org {
+            if appended.contains(&id) {
                 let checkpoint = Checkpoint {
                     log: id,
                     size: log.size(),

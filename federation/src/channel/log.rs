@@ -123,6 +123,8 @@ impl Log {
 pub struct Changed {
     /// Logs.
     pub logs: BTreeSet<LogId>,
+    /// Those of them that we appended to, and have to sign.
+    pub appended: BTreeSet<LogId>,
     /// The channel's head.
     pub head: bool,
     /// Something that readers and links can see.
