@@ -333,10 +333,10 @@ impl Governance {
         !self.revisions.is_empty() || self.host().is_some_and(|host| host != self.us)
     }
 
-    /// Whether entries may pass at `wall`: a charter is in force and the channel has not ended
-    /// for us.
+    /// Whether entries may pass at `wall`: a charter that names us is in force and the channel has
+    /// not ended for us.
     pub fn is_open(&self, wall: Timestamp) -> bool {
-        !self.revisions.is_empty() && self.two_seals.is_none() && self.ended(wall).is_none()
+        self.takes_part(self.us) && self.two_seals.is_none() && self.ended(wall).is_none()
     }
 
     /// Whether, and how, the channel ended for us.

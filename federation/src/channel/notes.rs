@@ -99,7 +99,8 @@ impl Channel {
         notes: &CheckedNotes,
         step: &mut Step<'_, Effect>,
     ) {
-        if carrier_allowed(&self.org.state, carrier).is_err() || !self.governance.names(carrier) {
+        let named = self.governance.names(carrier) || self.is_joining(carrier);
+        if carrier_allowed(&self.org.state, carrier).is_err() || !named {
             step.effect(Effect::Reject(carrier, Reject::NotACarrier));
             return;
         }
@@ -113,6 +114,14 @@ impl Channel {
             self.release_waiting(now, step);
             self.charter_changed(now, step);
         }
+    }
+
+    /// Whether we said yes to an offer of this host, and its charter has yet to come.
+    fn is_joining(&self, carrier: OrgId) -> bool {
+        let known = self.org.state.channels().get(&self.keys.0);
+        known.is_some_and(
+            |known| matches!(known.sharing, Sharing::Joining { host, .. } if host == carrier),
+        )
     }
 
     /// A proposed revision needs our yes, which only the organisation's rules give: it hears of
