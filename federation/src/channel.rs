@@ -339,3 +339,6 @@ impl Machine for Channel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

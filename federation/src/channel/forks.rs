@@ -12,6 +12,7 @@ use crate::bounds::PART_ENTRIES_MAX;
 use crate::checkpoint::{Checkpoint, Fork, ForkSide};
 use crate::entry::LogId;
 use crate::evidence::SignedPart;
+use crate::key::VerifyingKey;
 use crate::keys::ChannelKeys;
 use crate::kind::Head;
 use crate::message::OrgInput;
@@ -111,9 +112,15 @@ impl Channel {
                 index,
             } => {
                 let id = *part.checked().log();
-                match self.entry_evidence(part, *index, step) {
+                // The headers of a part that we held before are not proven by it: whoever carried
+                // it may have changed them. Only evidence that holds counts.
+                let key = VerifyingKey::from_bytes(&part.key()).ok();
+                let evidence = self
+                    .entry_evidence(part, *index, step)
+                    .filter(|fork| key.is_some_and(|key| fork.verify(&key).is_ok()));
+                match evidence {
                     Some(fork) => self.freeze(*carrier, id, &fork, step),
-                    // Theirs goes on beyond this part, so that their side can't be proven yet.
+                    // Or theirs goes on beyond this part, so that it can't be proven yet.
                     None => step.effect(Effect::Reject(*carrier, Reject::NotReconciled(id))),
                 }
             }

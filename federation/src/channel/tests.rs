@@ -1,0 +1,3 @@
+//! The channel's machine in a world of several organisations.
+
+mod accept;

@@ -1,0 +1,232 @@
+//! Taking what partners bring.
+
+use crate::channel::Reject;
+use crate::checkpoint::Fork;
+use crate::examples::GLOBEX;
+use crate::frame::Frame;
+use crate::hlc::Hlc;
+use crate::key::VerifyingKey;
+use crate::testing::{Forger, World};
+
+/// A second incarnation of Globex's log, which no daemon writes.
+fn forger(world: &World, channel: foedus_policy::id::ChannelId) -> Forger {
+    let revision = world.sides[0].view(channel).governance.newest();
+    let revision = revision.expect("a charter is in force").hash();
+    Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall))
+}
+
+fn shared_logs(
+    world: &World,
+    at: usize,
+    channel: foedus_policy::id::ChannelId,
+) -> Vec<(u64, [u8; 32])> {
+    let view = world.sides[at].view(channel);
+    let logs = view.logs.iter().filter(|(_, log)| log.is_shared());
+    logs.map(|(_, log)| (log.size(), log.frontier.root()))
+        .collect()
+}
+
+#[test]
+fn three_hold_the_same() {
+    let (mut world, channel) = World::shared(3);
+    for at in 0..3 {
+        world.post(at, channel, "hello");
+    }
+    assert_eq!(shared_logs(&world, 0, channel).len(), 3);
+    assert_eq!(
+        shared_logs(&world, 0, channel),
+        shared_logs(&world, 1, channel)
+    );
+    assert_eq!(
+        shared_logs(&world, 0, channel),
+        shared_logs(&world, 2, channel)
+    );
+}
+
+#[test]
+fn the_same_part_again_changes_nothing() {
+    let (mut world, channel) = World::shared(2);
+    let mut forger = forger(&world, channel);
+    forger.post("one");
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, forger.frame(subscription, 100, vec![forger.whole()]));
+    let before = world.sides[0].store.clone();
+    let batches = world.sides[0].batches.len();
+    let acks = world.sides[0].sent.len();
+    world.send(1, 0, forger.frame(subscription, 101, vec![forger.whole()]));
+    assert!(world.sides[0].store == before);
+    assert_eq!(
+        world.sides[0].batches.len(),
+        batches,
+        "no disk is needed for nothing"
+    );
+    assert!(matches!(world.sides[0].sent[acks..], [(_, Frame::Ack(_))]));
+}
+
+#[test]
+fn an_overlap_adds_what_is_new() {
+    let (mut world, channel) = World::shared(2);
+    let mut forger = forger(&world, channel);
+    forger.post("one");
+    forger.post("two");
+    let subscription = world.subscription(0, 1, channel);
+    world.send(
+        1,
+        0,
+        forger.frame(subscription, 100, vec![forger.part(0, 2, 2)]),
+    );
+    world.send(
+        1,
+        0,
+        forger.frame(subscription, 101, vec![forger.part(1, 3, 3)]),
+    );
+    let log = &world.sides[0].view(channel).logs[&forger.log];
+    assert_eq!((log.size(), log.signed), (3, 3));
+    assert_eq!(log.frontier, *forger.frontier());
+}
+
+/// A gap is asked for anew; whatever else the partner sent for the old subscription is ignored,
+/// and its position is not taken.
+#[test]
+fn a_gap_moves_no_position() {
+    let (mut world, channel) = World::shared(2);
+    let mut forger = forger(&world, channel);
+    forger.post("one");
+    forger.post("two");
+    let subscription = world.subscription(0, 1, channel);
+    world.hold(0, 1);
+    let with_cursor = |number: u64, parts, arrival| {
+        let mut frame = forger.frame(subscription, number, parts);
+        if let Frame::Entries(entries) = &mut frame {
+            let run = foedus_policy::id::RunId([world.sides[1].run; 16]);
+            entries.cursor = Some(crate::frame::Cursor { run, arrival });
+        }
+        frame
+    };
+    let gap = with_cursor(100, vec![forger.part(2, 3, 3)], 1_000);
+    let empty = with_cursor(101, Vec::new(), 1_001);
+    world.send(1, 0, gap);
+    world.send(1, 0, empty);
+    let taken = crate::keys::ChannelKeys(channel).taken(world.id(1));
+    assert_eq!(world.sides[0].store.get(&taken), None);
+    let frames = world.held.remove(&(0, 1)).expect("they are held");
+    let acks = frames.iter().filter(|frame| matches!(frame, Frame::Ack(_)));
+    assert_eq!(acks.count(), 0);
+    let asked = frames.iter().find_map(|frame| match frame {
+        Frame::Subscribe(subscribe) => Some(subscribe),
+        _ => None,
+    });
+    assert!(asked.expect("it subscribes again").cursor.is_none());
+}
+
+/// The position is in the batch of the entries that it covers.
+#[test]
+fn entries_and_position_are_one_commit() {
+    let (mut world, channel) = World::shared(2);
+    let before = world.sides[0].batches.len();
+    world.post(1, channel, "hello");
+    let keys = crate::keys::ChannelKeys(channel);
+    let taken = keys.taken(world.id(1));
+    let with_run = world.sides[0].batches[before..].iter().find(|batch| {
+        batch
+            .puts
+            .iter()
+            .any(|(key, _)| key[33..].starts_with(b"r"))
+    });
+    let batch = with_run.expect("the entry was stored");
+    assert!(batch.puts.iter().any(|(key, _)| *key == taken));
+}
+
+#[test]
+fn two_checkpoints_of_one_size_freeze_with_evidence() {
+    let (mut world, channel) = World::shared(2);
+    let mut one = forger(&world, channel);
+    let mut other = one.clone();
+    one.post("one");
+    other.post("another");
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, one.frame(subscription, 100, vec![one.whole()]));
+    world.send(1, 0, other.frame(subscription, 101, vec![other.whole()]));
+    check_frozen(&world, channel, &one);
+}
+
+#[test]
+fn another_entry_at_one_place_freezes_with_evidence() {
+    let (mut world, channel) = World::shared(2);
+    let mut one = forger(&world, channel);
+    let mut other = one.clone();
+    one.post("one");
+    other.post("another");
+    other.post("and more");
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, one.frame(subscription, 100, vec![one.whole()]));
+    world.send(1, 0, other.frame(subscription, 101, vec![other.whole()]));
+    check_frozen(&world, channel, &one);
+    one.post("more");
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, one.frame(subscription, 102, vec![one.whole()]));
+    assert_eq!(
+        world.sides[0].view(channel).logs[&one.log].size(),
+        2,
+        "nothing more is taken"
+    );
+}
+
+fn check_frozen(world: &World, channel: foedus_policy::id::ChannelId, forger: &Forger) {
+    let log = &world.sides[0].view(channel).logs[&forger.log];
+    assert!(log.is_frozen());
+    let key = VerifyingKey::from_bytes(&log.key).expect("a key");
+    let evidence = Fork::decode(&log.fork).expect("the evidence reads");
+    assert_eq!(
+        *evidence.verify(&key).expect("it stands on its own").log(),
+        forger.log
+    );
+}
+
+/// Whoever carries another's log can't make it look forked: it can't sign.
+#[test]
+fn a_carrier_freezes_nobody_elses_log() {
+    let (mut world, channel) = World::shared(3);
+    for text in ["one", "two", "three"] {
+        world.post(1, channel, text);
+    }
+    // Initech carries what Globex wrote, since there is no link to Globex.
+    world.disconnect(0, 1);
+    world.settle();
+    world.post(1, channel, "four");
+    let part = world.part_of(2, channel, 1);
+    let id = crate::entry::LogId {
+        channel,
+        origin: part.origin,
+        incarnation: part.incarnation,
+    };
+    for at in 1..part.entries.len() {
+        let mut changed = part.clone();
+        let mut header = changed.entries[at].header.clone();
+        let last = header.len() - 1;
+        header[last] ^= 1;
+        changed.entries[at].header = header;
+        changed.entries[at].body = None;
+        let subscription = world.subscription(0, 2, channel);
+        let frame = Frame::Entries(crate::frame::Entries {
+            channel,
+            subscription,
+            number: 200 + at as u64,
+            cursor: None,
+            parts: vec![changed],
+        });
+        world.send(2, 0, frame);
+        assert!(
+            !world.sides[0].view(channel).logs[&id].is_frozen(),
+            "entry {at} was changed"
+        );
+    }
+    assert!(
+        world.sides[0]
+            .rejects
+            .contains(&(world.id(2), Reject::NotReconciled(id)))
+    );
+    world.post(1, channel, "five");
+    let held = world.sides[0].view(channel).logs[&id].size();
+    assert_eq!(held, world.sides[1].view(channel).logs[&id].size());
+}
