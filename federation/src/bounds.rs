@@ -270,3 +270,14 @@ pub const TIMELINE_RUNS_READ_MAX: usize = 8;
 
 /// Arrivals that are read for one list of a live stream.
 pub const TIMELINE_ARRIVALS_MAX: usize = 16;
+
+/// Yeses of one organisation to one proposed text that are kept; a further one is not taken.
+pub const CONSENTS_PER_ORG_MAX: usize = 4;
+
+/// Proposed texts that their host seems to have given up, remembered in case one was sealed; the
+/// oldest makes room.
+pub const PROPOSALS_HEARD_MAX: usize = 8;
+
+/// Bytes of all notes about one channel, beyond which no further charter is taken. What ends a
+/// channel is taken all the same: there is one of a kind of each participant.
+pub const GOVERNANCE_BYTES_MAX: usize = 16 * 1024 * 1024;

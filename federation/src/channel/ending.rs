@@ -7,9 +7,11 @@ use foedus_policy::time::Now;
 
 use super::governance::Governance;
 use super::request::day;
-use super::{Channel, Effect, Ended, Waiting};
+use super::{Channel, Effect, Ended, Log, Waiting};
 use crate::batch::Read;
+use crate::bounds::NOTE_LOG_HEADS_MAX;
 use crate::charter::{Termination, Withdrawal};
+use crate::entry::LogId;
 use crate::evidence::GovernanceNote;
 use crate::message::OrgInput;
 use crate::note::NoteType;
@@ -75,8 +77,9 @@ impl Channel {
         if self.governance.ended(now.wall).is_some() {
             return;
         }
-        let (channel, at, heads) = (self.keys.0, now.wall, self.shared_heads());
+        let (channel, at) = (self.keys.0, now.wall);
         let note = if host == org {
+            let heads = self.shared_heads(|_| true);
             let termination = Termination {
                 channel,
                 host,
@@ -89,6 +92,7 @@ impl Channel {
                 .ok()
                 .map(GovernanceNote::Termination)
         } else {
+            let heads = self.shared_heads(|origin| origin == org);
             let withdrawal = Withdrawal {
                 channel,
                 org,
@@ -102,7 +106,7 @@ impl Channel {
                 .map(GovernanceNote::Withdrawal)
         };
         if let Some(note) = note {
-            let learned = self.learn(&note, step);
+            let learned = self.learn(&note, self.ours.org, step);
             debug_assert!(
                 learned.is_ok(),
                 "our own note fits the revision that it names"
@@ -129,18 +133,22 @@ impl Channel {
 
     /// Signs what we hold of the channel, once it ended for us. From then on the record itself
     /// says that it ended, whatever a clock says later.
-    pub(super) fn end_if_due(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+    pub(super) fn end_if_due(&mut self, now: Now, step: &mut Step<'_, Effect>) -> bool {
         if self.governance.newest().is_none() || self.governance.record(self.ours.org).is_some() {
-            return;
+            return false;
         }
         let Some(ended) = self.governance.ended(now.wall) else {
-            return;
+            return false;
         };
         let record = self.disconnect_record(ended);
         let Ok(record) = record.sign(&self.ours.sign) else {
-            return;
+            return false;
         };
-        let learned = self.learn(&GovernanceNote::DisconnectRecord(record), step);
+        let learned = self.learn(
+            &GovernanceNote::DisconnectRecord(record),
+            self.ours.org,
+            step,
+        );
         debug_assert!(
             learned.is_ok(),
             "our own record fits the revision that it names"
@@ -150,6 +158,7 @@ impl Channel {
             ended,
         })));
         self.charter_changed(now, step);
+        true
     }
 
     fn disconnect_record(&self, ended: Ended) -> DisconnectRecord {
@@ -163,14 +172,19 @@ impl Channel {
             revision: newest.hash(),
             cause: ended.cause,
             at: ended.at,
-            logs: self.shared_heads(),
+            logs: self.shared_heads(|_| true),
         }
     }
 
-    fn shared_heads(&self) -> LogHeads {
-        self.logs
-            .iter()
-            .filter(|(_, log)| log.is_shared())
+    /// The logs that participants know, as many as a note names: those that go on before those
+    /// that are closed, and the latest before the older. Nobody can hinder us to sign that we
+    /// leave by beginning one log after the other.
+    fn shared_heads(&self, of: impl Fn(OrgId) -> bool) -> LogHeads {
+        let shared = |(id, log): &(&LogId, &Log)| log.is_shared() && of(id.origin);
+        let mut logs: Vec<_> = self.logs.iter().filter(shared).collect();
+        logs.sort_by_key(|(_, log)| std::cmp::Reverse((log.closed_at.is_none(), log.hlc)));
+        logs.truncate(NOTE_LOG_HEADS_MAX);
+        logs.into_iter()
             .map(|(id, log)| {
                 let head = LogHead {
                     size: log.size(),

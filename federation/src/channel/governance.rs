@@ -4,20 +4,26 @@
 //! else: loading a channel learns the same notes again. It must not know logs, sessions or stores.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use foedus_policy::id::{EntryRef, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::Access;
 use sha2::{Digest, Sha256};
 
+use crate::bounds::GOVERNANCE_BYTES_MAX;
 use crate::charter::{
-    Charter, Consent, Newcomers, Seal, SealedCharter, Termination, Withdrawal, consents_needed,
+    Charter, Newcomers, Seal, SealedCharter, Termination, Withdrawal, consents_needed,
 };
-use crate::evidence::GovernanceNote;
 use crate::message::Ended;
 use crate::note::Verified;
 use crate::note::value::LogHeads;
 use crate::record::{DisconnectRecord, EndCause};
+
+mod learn;
+mod proposal;
+
+pub use proposal::Proposal;
 
 /// One revision in force, or that was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,25 +58,6 @@ impl Revision {
     }
 }
 
-/// A revision that is not sealed yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proposal {
-    charter: Verified<Charter>,
-    consents: BTreeMap<OrgId, Verified<Consent>>,
-}
-
-impl Proposal {
-    /// What it says.
-    pub fn charter(&self) -> &Verified<Charter> {
-        &self.charter
-    }
-
-    /// Who said yes to it so far.
-    pub fn consents(&self) -> impl Iterator<Item = &Verified<Consent>> {
-        self.consents.values()
-    }
-}
-
 /// Why a note was not learnt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Breach {
@@ -83,6 +70,9 @@ pub enum Breach {
     /// The host sealed two revisions after one: evidence, and the channel is frozen.
     #[error("the host sealed two revisions after the same one")]
     TwoSeals,
+    /// The notes of this channel have as many bytes as we keep.
+    #[error("the notes about this channel have reached {GOVERNANCE_BYTES_MAX} bytes")]
+    Full,
 }
 
 /// What learning a note changed.
@@ -100,14 +90,16 @@ pub enum Learned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Governance {
     us: OrgId,
-    revisions: Vec<Revision>,
+    revisions: Vec<Arc<Revision>>,
     proposal: Option<Proposal>,
+    /// Other texts that were proposed, in memory only: one of them may turn out to be sealed.
+    heard: Vec<Proposal>,
     withdrawals: BTreeMap<OrgId, Verified<Withdrawal>>,
     termination: Option<Verified<Termination>>,
     records: BTreeMap<OrgId, Verified<DisconnectRecord>>,
     disconnected: Option<Timestamp>,
     two_seals: Option<(Verified<Seal>, Verified<Seal>)>,
-    notes: Vec<(NoteHash, Vec<u8>)>,
+    notes: Vec<(NoteHash, Arc<[u8]>)>,
 }
 
 impl Governance {
@@ -117,6 +109,7 @@ impl Governance {
             us,
             revisions: Vec::new(),
             proposal: None,
+            heard: Vec::new(),
             withdrawals: BTreeMap::new(),
             termination: None,
             records: BTreeMap::new(),
@@ -124,172 +117,6 @@ impl Governance {
             two_seals: None,
             notes: Vec::new(),
         }
-    }
-
-    /// Learns a note whose signature was checked.
-    pub fn learn(&mut self, note: &GovernanceNote) -> Result<Learned, Breach> {
-        if self.notes.iter().any(|(hash, _)| *hash == note.hash()) {
-            return Ok(Learned::Nothing);
-        }
-        let learned = self.learn_kind(note);
-        // Two seals after one revision are evidence: the second is kept, too.
-        if learned.is_ok() || learned == Err(Breach::TwoSeals) {
-            self.notes.push((note.hash(), note.bytes().to_vec()));
-        }
-        learned
-    }
-
-    fn learn_kind(&mut self, note: &GovernanceNote) -> Result<Learned, Breach> {
-        match note {
-            GovernanceNote::Charter(charter) => self.learn_charter(charter),
-            GovernanceNote::Consent(consent) => self.learn_consent(consent),
-            GovernanceNote::Seal(seal) => self.learn_seal(seal),
-            GovernanceNote::Withdrawal(withdrawal) => self.learn_withdrawal(withdrawal),
-            GovernanceNote::Termination(termination) => self.learn_termination(termination),
-            GovernanceNote::DisconnectRecord(record) => self.learn_record(record),
-        }
-    }
-
-    fn learn_charter(&mut self, charter: &Verified<Charter>) -> Result<Learned, Breach> {
-        let valid = match self.newest() {
-            None => charter.note().validate_first(),
-            Some(newest) => charter.note().validate_successor(newest.charter()),
-        };
-        valid.map_err(|_| Breach::OutOfPlace)?;
-        // A host may propose anew what was not sealed; consents to the other text mean nothing.
-        if let Some(before) = &self.proposal {
-            let before = before.charter.hash();
-            let consents: Vec<NoteHash> = self
-                .proposal
-                .iter()
-                .flat_map(|p| p.consents.values().map(Verified::hash))
-                .collect();
-            self.notes
-                .retain(|(hash, _)| *hash != before && !consents.contains(hash));
-        }
-        self.proposal = Some(Proposal {
-            charter: charter.clone(),
-            consents: BTreeMap::new(),
-        });
-        Ok(Learned::Kept)
-    }
-
-    fn learn_consent(&mut self, consent: &Verified<Consent>) -> Result<Learned, Breach> {
-        let note = consent.note();
-        if let Some(revision) = self
-            .revisions
-            .iter_mut()
-            .find(|revision| revision.hash() == note.charter)
-        {
-            // A late yes: from here on that organisation writes under this revision, too.
-            if revision.access(note.org).is_none() {
-                return Err(Breach::Rule);
-            }
-            return match revision.agreed.insert(note.org) {
-                true => Ok(Learned::InForce),
-                false => Err(Breach::OutOfPlace),
-            };
-        }
-        let proposal = self
-            .proposal
-            .as_mut()
-            .filter(|proposal| proposal.charter.hash() == note.charter)
-            .ok_or(Breach::OutOfPlace)?;
-        let charter = proposal.charter.note();
-        if note.predecessor != charter.predecessor || !charter.participants.contains_key(&note.org)
-        {
-            return Err(Breach::Rule);
-        }
-        // A later yes takes the place of an earlier one, so that nobody makes us keep many.
-        if let Some(before) = proposal.consents.insert(note.org, consent.clone()) {
-            self.notes.retain(|(hash, _)| *hash != before.hash());
-        }
-        Ok(Learned::Kept)
-    }
-
-    fn learn_seal(&mut self, seal: &Verified<Seal>) -> Result<Learned, Breach> {
-        let note = seal.note();
-        let rival = self.revisions.iter().find(|revision| {
-            revision.charter().predecessor == note.predecessor && revision.hash() != note.charter
-        });
-        if let Some(rival) = rival {
-            if rival.charter().host == note.host && rival.charter().channel == note.channel {
-                self.two_seals = Some((rival.sealed.seal().clone(), seal.clone()));
-            }
-            return Err(Breach::TwoSeals);
-        }
-        let proposal = self
-            .proposal
-            .as_ref()
-            .filter(|proposal| proposal.charter.hash() == note.charter)
-            .ok_or(Breach::OutOfPlace)?;
-        let previous = self.newest().map(Revision::charter);
-        let consents = proposal
-            .consents
-            .values()
-            .filter(|consent| note.consents.contains(&consent.hash()))
-            .cloned()
-            .collect();
-        let sealed =
-            SealedCharter::verify(previous, proposal.charter.clone(), consents, seal.clone())
-                .map_err(|_| Breach::Rule)?;
-        let mut agreed = sealed.agreed();
-        let charter = sealed.charter().note();
-        if let Some(before) = self.revisions.last()
-            && !Charter::compare(before.charter(), charter).is_adding()
-        {
-            agreed.extend(
-                before
-                    .agreed
-                    .iter()
-                    .filter(|org| charter.participants.contains_key(org)),
-            );
-        }
-        self.revisions.push(Revision { sealed, agreed });
-        self.proposal = None;
-        Ok(Learned::InForce)
-    }
-
-    fn learn_withdrawal(&mut self, withdrawal: &Verified<Withdrawal>) -> Result<Learned, Breach> {
-        let note = withdrawal.note();
-        let revision = self.revision(note.revision).ok_or(Breach::OutOfPlace)?;
-        if revision.access(note.org).is_none() {
-            return Err(Breach::Rule);
-        }
-        if self.withdrawals.contains_key(&note.org) {
-            return Err(Breach::OutOfPlace);
-        }
-        self.withdrawals.insert(note.org, withdrawal.clone());
-        Ok(Learned::InForce)
-    }
-
-    fn learn_termination(
-        &mut self,
-        termination: &Verified<Termination>,
-    ) -> Result<Learned, Breach> {
-        let note = termination.note();
-        let revision = self.revision(note.revision).ok_or(Breach::OutOfPlace)?;
-        if revision.charter().host != note.host {
-            return Err(Breach::Rule);
-        }
-        if self.termination.is_some() {
-            return Err(Breach::OutOfPlace);
-        }
-        self.termination = Some(termination.clone());
-        Ok(Learned::InForce)
-    }
-
-    fn learn_record(&mut self, record: &Verified<DisconnectRecord>) -> Result<Learned, Breach> {
-        let note = record.note();
-        let revision = self.revision(note.revision).ok_or(Breach::OutOfPlace)?;
-        if revision.access(note.org).is_none() {
-            return Err(Breach::Rule);
-        }
-        if self.records.contains_key(&note.org) {
-            return Err(Breach::Rule);
-        }
-        self.records.insert(note.org, record.clone());
-        Ok(Learned::Kept)
     }
 
     /// The peering with everybody else in the channel ended at `at`.
@@ -303,11 +130,12 @@ impl Governance {
             .iter()
             .rev()
             .find(|revision| revision.hash() == hash)
+            .map(Arc::as_ref)
     }
 
     /// The newest revision in force.
     pub fn newest(&self) -> Option<&Revision> {
-        self.revisions.last()
+        self.revisions.last().map(Arc::as_ref)
     }
 
     /// What waits for consents.
@@ -320,7 +148,7 @@ impl Governance {
         let proposed = || {
             self.proposal
                 .as_ref()
-                .map(|proposal| proposal.charter.note().host)
+                .map(|proposal| proposal.charter().note().host)
         };
         self.newest()
             .map(|newest| newest.charter().host)
@@ -378,13 +206,14 @@ impl Governance {
             .iter()
             .rev()
             .find(|revision| revision.is_agreed_by(org))
+            .map(Arc::as_ref)
     }
 
     /// Whether an organisation said yes to a revision, sealed or not.
     pub fn has_agreed(&self, org: OrgId, charter: NoteHash) -> bool {
         let proposal = self.proposal.as_ref();
-        let proposed = proposal.filter(|proposal| proposal.charter.hash() == charter);
-        proposed.is_some_and(|proposal| proposal.consents.contains_key(&org))
+        let proposed = proposal.filter(|proposal| proposal.charter().hash() == charter);
+        proposed.is_some_and(|proposal| proposal.is_agreed_by(org))
             || self
                 .revision(charter)
                 .is_some_and(|revision| revision.is_agreed_by(org))
@@ -445,8 +274,12 @@ impl Governance {
 
     /// Everybody whom the revisions in force and the proposed one name.
     pub fn orgs(&self) -> impl Iterator<Item = OrgId> + '_ {
-        let proposed = self.proposal.iter().map(|proposal| proposal.charter.note());
-        let charters = self.revisions.iter().map(Revision::charter).chain(proposed);
+        let proposed = self
+            .proposal
+            .iter()
+            .map(|proposal| proposal.charter().note());
+        let sealed = self.revisions.iter().map(|revision| revision.charter());
+        let charters = sealed.chain(proposed);
         let orgs: BTreeSet<OrgId> = charters
             .flat_map(|charter| charter.participants.keys().copied())
             .collect();
@@ -467,16 +300,27 @@ impl Governance {
         let Some(index) = self.revisions.iter().position(|rev| rev.hash() == written) else {
             return false;
         };
-        let opened = |later: &Revision| {
+        let opened = |later: &Arc<Revision>| {
             later.charter().newcomers == Newcomers::All
                 && later.is_agreed_by(origin)
+                && !self.withdrew_before(origin, later)
                 && later.may_read(to)
         };
         self.revisions[index].may_read(to) || self.revisions[index + 1..].iter().any(opened)
     }
 
-    /// Whether an entry lies beyond the heads up to which its origin's words count.
-    pub fn is_after_final_heads(&self, entry: EntryRef) -> bool {
+    /// Whether an organisation had left before a revision: what it agreed to before it left is
+    /// no yes any more.
+    fn withdrew_before(&self, org: OrgId, revision: &Revision) -> bool {
+        let withdrawal = self.withdrawals.get(&org);
+        let last = withdrawal.and_then(|note| self.revision(note.note().revision));
+        last.is_some_and(|last| last.charter().number < revision.charter().number)
+    }
+
+    /// Whether an entry that was written under a revision of this number lies beyond the heads up
+    /// to which its origin's words count. What a revision says of heads is about words written
+    /// before it.
+    pub fn is_after_final_heads(&self, entry: EntryRef, number: u64) -> bool {
         let beyond = |heads: &LogHeads| {
             let of_origin = heads.keys().any(|(origin, _)| *origin == entry.origin);
             let head = heads.get(&(entry.origin, entry.incarnation));
@@ -487,28 +331,24 @@ impl Governance {
             || self
                 .revisions
                 .iter()
+                .filter(|revision| revision.charter().number > number)
                 .any(|revision| beyond(&revision.charter().finals))
     }
 
     /// The seal that we, as host, can make now, if everybody whose yes is needed said it.
     pub fn seal_due(&self, now: Timestamp) -> Option<Seal> {
         let proposal = self.proposal.as_ref()?;
-        let charter = proposal.charter.note();
+        let charter = proposal.charter().note();
         let previous = self.newest().map(Revision::charter);
-        let good = |org: &OrgId| {
-            let consent = proposal.consents.get(org);
-            consent.is_some_and(|consent| consent.note().good_until >= now)
-        };
+        let good = |org: &OrgId| proposal.good_consent(*org, now).is_some();
         if charter.host != self.us || !consents_needed(previous, charter).iter().all(good) {
             return None;
         }
-        let in_time = proposal
-            .consents
-            .values()
-            .filter(|consent| consent.note().good_until >= now);
+        let participants = charter.participants.keys();
+        let in_time = participants.filter_map(|org| proposal.good_consent(*org, now));
         Some(Seal {
             channel: charter.channel,
-            charter: proposal.charter.hash(),
+            charter: proposal.charter().hash(),
             predecessor: charter.predecessor,
             host: self.us,
             consents: in_time.map(Verified::hash).collect(),
@@ -535,7 +375,7 @@ impl Governance {
     pub fn notes(&self) -> impl Iterator<Item = (NoteHash, &[u8])> {
         self.notes
             .iter()
-            .map(|(hash, bytes)| (*hash, bytes.as_slice()))
+            .map(|(hash, bytes)| (*hash, bytes.as_ref()))
     }
 
     /// The notes that an organisation may have: all, or, if a revision left it out, those up to
@@ -545,7 +385,7 @@ impl Governance {
         let proposed = self
             .proposal
             .as_ref()
-            .is_some_and(|next| in_text(next.charter.note()));
+            .is_some_and(|next| in_text(next.charter().note()));
         let last_named = self
             .revisions
             .iter()
@@ -571,3 +411,6 @@ impl Governance {
         NoteHash(hash.finalize().into())
     }
 }
+
+#[cfg(test)]
+mod tests;

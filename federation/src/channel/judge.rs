@@ -113,7 +113,7 @@ fn void(governance: &Governance, entry: &Entry, log: &Log) -> Option<Result<(), 
             .participants
             .get(&header.log.origin)
             .ok_or(Void::NotAParticipant)?;
-        if governance.is_after_final_heads(header.reference()) {
+        if governance.is_after_final_heads(header.reference(), charter.number) {
             return Err(Void::AfterFinalHeads);
         }
         if charter.end.is_some_and(|end| header.hlc.wall() >= end) {

@@ -161,7 +161,11 @@ fn governance(
             expected: "a note that its signer signed",
         })?;
         // What was learnt once is learnt again; a second seal is an error both times.
-        governance.learn(&note).ok();
+        let host = match &note {
+            GovernanceNote::Charter(charter) => charter.note().host,
+            _ => setup.keys.org,
+        };
+        governance.learn(&note, host).ok();
     }
     Ok(governance)
 }

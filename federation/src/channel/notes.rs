@@ -1,5 +1,6 @@
 //! Notes that govern the channel: ours, and those that partners bring.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foedus_policy::decide::carrier_allowed;
@@ -30,7 +31,7 @@ impl Channel {
             } => {
                 // What is known already, or stale by now, changes nothing.
                 let note = GovernanceNote::Charter(Verified::clone(charter));
-                self.learn(&note, step).ok();
+                self.learn(&note, self.ours.org, step).ok();
                 self.consent(now, charter.hash(), *good_until, step);
             }
             Govern::Leave => self.leave(now, step),
@@ -42,7 +43,7 @@ impl Channel {
         let Ok(charter) = charter.sign(&self.ours.sign) else {
             return;
         };
-        if self.learn(&GovernanceNote::Charter(charter), step) == Ok(Learned::Kept) {
+        if self.learn(&GovernanceNote::Charter(charter), self.ours.org, step) == Ok(Learned::Kept) {
             self.seal_if_due(now, step);
             self.charter_changed(now, step);
         }
@@ -86,7 +87,10 @@ impl Channel {
         let Ok(consent) = consent.sign(&self.ours.sign) else {
             return;
         };
-        if self.learn(&GovernanceNote::Consent(consent), step).is_ok() {
+        if self
+            .learn(&GovernanceNote::Consent(consent), self.ours.org, step)
+            .is_ok()
+        {
             self.release_waiting(now, step);
             self.charter_changed(now, step);
         }
@@ -112,7 +116,10 @@ impl Channel {
         self.introduce(carrier, notes, step);
         if self.governance.digest() != before {
             self.release_waiting(now, step);
-            self.charter_changed(now, step);
+            // One of them may end the channel for us.
+            if !self.end_if_due(now, step) {
+                self.charter_changed(now, step);
+            }
         }
     }
 
@@ -127,7 +134,7 @@ impl Channel {
     /// A proposed revision needs our yes, which only the organisation's rules give: it hears of
     /// the text, and here it is only kept.
     fn take_note(&mut self, carrier: OrgId, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
-        match self.learn(note, step) {
+        match self.learn(note, carrier, step) {
             Ok(Learned::Nothing | Learned::InForce) | Err(Breach::OutOfPlace) => {}
             Ok(Learned::Kept) => {
                 if let GovernanceNote::Charter(charter) = note {
@@ -138,7 +145,7 @@ impl Channel {
                     step.effect(Effect::Org(Box::new(offered)));
                 }
             }
-            Err(Breach::Rule | Breach::TwoSeals) => {
+            Err(Breach::Rule | Breach::TwoSeals | Breach::Full) => {
                 step.effect(Effect::Reject(carrier, Reject::Note(note.hash())));
             }
         }
@@ -148,11 +155,15 @@ impl Channel {
     pub(super) fn learn(
         &mut self,
         note: &GovernanceNote,
+        teller: OrgId,
         step: &mut Step<'_, Effect>,
     ) -> Result<Learned, Breach> {
+        if self.governance.holds(note.hash()) {
+            return Ok(Learned::Nothing);
+        }
         let had_charter = self.governance.newest().is_some();
         let mut governance = Governance::clone(&self.governance);
-        let learned = governance.learn(note);
+        let learned = governance.learn(note, teller);
         self.write_notes(&governance, step);
         self.governance = Arc::new(governance);
         if learned == Ok(Learned::InForce) {
@@ -171,21 +182,21 @@ impl Channel {
     }
 
     fn write_notes(&mut self, after: &Governance, step: &mut Step<'_, Effect>) {
-        for (hash, _) in self.governance.notes() {
-            if !after.notes().any(|(kept, _)| kept == hash) {
-                step.delete(self.keys.note(hash));
-            }
+        let hashes = |governance: &Governance| -> BTreeSet<NoteHash> {
+            governance.notes().map(|(hash, _)| hash).collect()
+        };
+        let (before, kept) = (hashes(&self.governance), hashes(after));
+        for hash in before.difference(&kept) {
+            step.delete(self.keys.note(*hash));
         }
-        for (hash, bytes) in after.notes() {
-            if !self.governance.notes().any(|(known, _)| known == hash) {
-                let note = StoredNote {
-                    order: self.head.notes,
-                    bytes: bytes.to_vec(),
-                };
-                step.put(self.keys.note(hash), note.to_value());
-                self.head.notes += 1;
-                self.changed.head = true;
-            }
+        for (hash, bytes) in after.notes().filter(|(hash, _)| !before.contains(hash)) {
+            let note = StoredNote {
+                order: self.head.notes,
+                bytes: bytes.to_vec(),
+            };
+            step.put(self.keys.note(hash), note.to_value());
+            self.head.notes += 1;
+            self.changed.head = true;
         }
     }
 
@@ -251,7 +262,10 @@ impl Channel {
             return;
         };
         let bytes = seal.bytes().to_vec();
-        if self.learn(&GovernanceNote::Seal(seal), step).is_ok() {
+        if self
+            .learn(&GovernanceNote::Seal(seal), self.ours.org, step)
+            .is_ok()
+        {
             let salt = self.derived_salt(b"seal");
             let draft = Draft {
                 author: ORG_AUTHOR,

@@ -1,3 +1,4 @@
 //! The channel's machine in a world of several organisations.
 
 mod accept;
+mod ending;

@@ -52,12 +52,18 @@ impl Forger {
         revision: NoteHash,
         hlc: Hlc,
     ) -> Self {
+        let log = LogId {
+            channel,
+            origin,
+            incarnation: IncarnationId([incarnation; 16]),
+        };
+        Self::of(key, log, revision, hlc)
+    }
+
+    /// Any log under any key, opened.
+    pub(crate) fn of(key: SigningKey, log: LogId, revision: NoteHash, hlc: Hlc) -> Self {
         let mut forger = Self {
-            log: LogId {
-                channel,
-                origin,
-                incarnation: IncarnationId([incarnation; 16]),
-            },
+            log,
             revision,
             author: ORG_AUTHOR,
             hlc,

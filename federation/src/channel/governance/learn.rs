@@ -1,0 +1,298 @@
+//! Learning a note: what it changes, and what it may not.
+
+use std::sync::Arc;
+
+use foedus_policy::id::{NoteHash, OrgId};
+
+use super::{Breach, Governance, Learned, Proposal, Revision};
+use crate::bounds::{GOVERNANCE_BYTES_MAX, PROPOSALS_HEARD_MAX};
+use crate::charter::{Charter, Consent, Seal, SealedCharter, Termination, Withdrawal};
+use crate::evidence::GovernanceNote;
+use crate::note::Verified;
+use crate::record::DisconnectRecord;
+
+impl Governance {
+    /// Learns a note whose signature was checked, and that `teller` brought.
+    ///
+    /// Only a charter's own host says which text it stands by; from anybody else, a text that was
+    /// given up for another does not come back.
+    pub fn learn(&mut self, note: &GovernanceNote, teller: OrgId) -> Result<Learned, Breach> {
+        if self.holds(note.hash()) {
+            return Ok(Learned::Nothing);
+        }
+        let learned = match note {
+            GovernanceNote::Charter(charter) => self.learn_charter(charter, teller),
+            GovernanceNote::Consent(consent) => self.learn_consent(consent),
+            GovernanceNote::Seal(seal) => self.learn_seal(seal),
+            GovernanceNote::Withdrawal(withdrawal) => self.learn_withdrawal(withdrawal),
+            GovernanceNote::Termination(termination) => self.learn_termination(termination),
+            GovernanceNote::DisconnectRecord(record) => self.learn_record(record),
+        };
+        // Two seals after one revision are evidence: the second is kept, too.
+        if matches!(learned, Ok(Learned::Kept | Learned::InForce))
+            || learned == Err(Breach::TwoSeals)
+        {
+            self.keep(note.hash(), note.bytes());
+        }
+        learned
+    }
+
+    /// Whether this very note is held.
+    pub fn holds(&self, note: NoteHash) -> bool {
+        self.notes.iter().any(|(hash, _)| *hash == note)
+    }
+
+    fn keep(&mut self, hash: NoteHash, bytes: &[u8]) {
+        if !self.holds(hash) {
+            self.notes.push((hash, bytes.into()));
+        }
+    }
+
+    fn keep_notes_of(&mut self, proposal: &Proposal) {
+        self.keep(proposal.charter().hash(), proposal.charter().bytes());
+        for consent in proposal.consents() {
+            self.keep(consent.hash(), consent.bytes());
+        }
+    }
+
+    fn forget_notes_of(&mut self, proposal: &Proposal) {
+        let charter = proposal.charter().hash();
+        self.notes
+            .retain(|(hash, _)| *hash != charter && !proposal.has(*hash));
+    }
+
+    fn learn_charter(
+        &mut self,
+        charter: &Verified<Charter>,
+        teller: OrgId,
+    ) -> Result<Learned, Breach> {
+        let valid = match self.newest() {
+            None => charter.note().validate_first(),
+            Some(newest) => charter.note().validate_successor(newest.charter()),
+        };
+        valid.map_err(|_| Breach::OutOfPlace)?;
+        let held: usize = self.notes.iter().map(|(_, bytes)| bytes.len()).sum();
+        if held + charter.bytes().len() > GOVERNANCE_BYTES_MAX {
+            return Err(Breach::Full);
+        }
+        let hash = charter.hash();
+        let known = self
+            .heard
+            .iter()
+            .position(|heard| heard.charter().hash() == hash);
+        if teller != charter.note().host {
+            // As host we stand by what we propose ourselves. What others bring back of ours may
+            // have been sealed before our store was put back; only its seal tells.
+            if charter.note().host == self.us {
+                self.hear(Proposal::new(charter.clone()));
+                return Ok(Learned::Nothing);
+            }
+            // Partners that hold different texts would trade them for ever.
+            if known.is_some() || self.heard.len() >= PROPOSALS_HEARD_MAX {
+                return Ok(Learned::Nothing);
+            }
+        }
+        let proposal = match known {
+            Some(index) => self.heard.remove(index),
+            None => Proposal::new(charter.clone()),
+        };
+        if let Some(before) = self.proposal.take() {
+            self.forget_notes_of(&before);
+            self.hear(before);
+        }
+        self.keep_notes_of(&proposal);
+        self.proposal = Some(proposal);
+        Ok(Learned::Kept)
+    }
+
+    /// Remembers a text that nobody stands by, as far as we know; the oldest makes room.
+    fn hear(&mut self, proposal: Proposal) {
+        let hash = proposal.charter().hash();
+        if self
+            .heard
+            .iter()
+            .any(|heard| heard.charter().hash() == hash)
+        {
+            return;
+        }
+        if self.heard.len() >= PROPOSALS_HEARD_MAX {
+            self.heard.remove(0);
+        }
+        self.heard.push(proposal);
+    }
+
+    fn learn_consent(&mut self, consent: &Verified<Consent>) -> Result<Learned, Breach> {
+        let note = consent.note();
+        let sealed = |revision: &Arc<Revision>| revision.hash() == note.charter;
+        if let Some(index) = self.revisions.iter().position(sealed) {
+            return self.learn_late_consent(index, note);
+        }
+        let of_charter = |proposal: &Proposal| proposal.charter().hash() == note.charter;
+        let current = self.proposal.as_ref().is_some_and(of_charter);
+        let proposal = match current {
+            true => self.proposal.as_mut(),
+            false => self.heard.iter_mut().find(|heard| of_charter(heard)),
+        };
+        let proposal = proposal.ok_or(Breach::OutOfPlace)?;
+        check_consent(proposal.charter().note(), note)?;
+        if proposal.has(consent.hash()) {
+            return Ok(Learned::Nothing);
+        }
+        if !proposal.has_room_for(note.org) {
+            return Err(Breach::OutOfPlace);
+        }
+        proposal.add(consent.clone());
+        Ok(match current {
+            true => Learned::Kept,
+            false => Learned::Nothing,
+        })
+    }
+
+    /// A late yes: from here on that organisation writes under this revision, too, and under
+    /// those after it that only take away.
+    fn learn_late_consent(&mut self, index: usize, note: &Consent) -> Result<Learned, Breach> {
+        let revision = &self.revisions[index];
+        check_consent(revision.charter(), note)?;
+        // One that had run out before the seal is no late one: somebody brings it back.
+        if note.good_until < revision.sealed.seal().note().at {
+            return Err(Breach::OutOfPlace);
+        }
+        if revision.is_agreed_by(note.org) {
+            return Err(Breach::OutOfPlace);
+        }
+        Arc::make_mut(&mut self.revisions[index])
+            .agreed
+            .insert(note.org);
+        self.carry_agreement(index);
+        Ok(Learned::InForce)
+    }
+
+    /// Whoever agreed to a revision agreed to those after it that add nothing.
+    fn carry_agreement(&mut self, from: usize) {
+        for index in from + 1..self.revisions.len() {
+            let (before, next) = (self.revisions[index - 1].clone(), &self.revisions[index]);
+            if Charter::compare(before.charter(), next.charter()).is_adding() {
+                return;
+            }
+            let agreed: Vec<OrgId> = before
+                .agreed
+                .iter()
+                .copied()
+                .filter(|org| next.access(*org).is_some() && !next.is_agreed_by(*org))
+                .collect();
+            if !agreed.is_empty() {
+                Arc::make_mut(&mut self.revisions[index])
+                    .agreed
+                    .extend(agreed);
+            }
+        }
+    }
+
+    fn learn_seal(&mut self, seal: &Verified<Seal>) -> Result<Learned, Breach> {
+        let note = seal.note();
+        self.check_rival(seal)?;
+        let of_charter = |proposal: &&Proposal| proposal.charter().hash() == note.charter;
+        let proposal = self
+            .proposal
+            .iter()
+            .chain(&self.heard)
+            .find(of_charter)
+            .cloned()
+            .ok_or(Breach::OutOfPlace)?;
+        let cited = proposal.cited(note);
+        if cited.len() < note.consents.len() {
+            // The rest may come yet.
+            return Err(Breach::OutOfPlace);
+        }
+        let previous = self.newest().map(Revision::charter);
+        let charter = proposal.charter().clone();
+        let sealed = SealedCharter::verify(previous, charter, cited, seal.clone())
+            .map_err(|_| Breach::Rule)?;
+        // Whoever's yes the host did not need, or did not have, agreed all the same: whether it
+        // came before or after the seal must make no difference.
+        let mut agreed = sealed.agreed();
+        let good = proposal.consents().map(Verified::note);
+        agreed.extend(
+            good.filter(|consent| consent.good_until >= note.at)
+                .map(|c| c.org),
+        );
+        if let Some(before) = self.proposal.take() {
+            self.forget_notes_of(&before);
+        }
+        self.keep_notes_of(&proposal);
+        self.heard.clear();
+        self.revisions.push(Arc::new(Revision { sealed, agreed }));
+        if let Some(before) = self.revisions.len().checked_sub(2) {
+            self.carry_agreement(before);
+        }
+        Ok(Learned::InForce)
+    }
+
+    /// Whether the host sealed another revision after the same one. One pair is evidence enough,
+    /// and nobody else's seal is.
+    fn check_rival(&mut self, seal: &Verified<Seal>) -> Result<(), Breach> {
+        let note = seal.note();
+        let rival = self.revisions.iter().find(|revision| {
+            revision.charter().predecessor == note.predecessor && revision.hash() != note.charter
+        });
+        let Some(rival) = rival else { return Ok(()) };
+        if rival.charter().host != note.host || rival.charter().channel != note.channel {
+            return Err(Breach::Rule);
+        }
+        if self.two_seals.is_some() {
+            return Err(Breach::OutOfPlace);
+        }
+        self.two_seals = Some((rival.sealed.seal().clone(), seal.clone()));
+        Err(Breach::TwoSeals)
+    }
+
+    fn learn_withdrawal(&mut self, withdrawal: &Verified<Withdrawal>) -> Result<Learned, Breach> {
+        let note = withdrawal.note();
+        let revision = self.revision(note.revision).ok_or(Breach::OutOfPlace)?;
+        if revision.access(note.org).is_none() {
+            return Err(Breach::Rule);
+        }
+        if self.withdrawals.contains_key(&note.org) {
+            return Err(Breach::OutOfPlace);
+        }
+        self.withdrawals.insert(note.org, withdrawal.clone());
+        Ok(Learned::InForce)
+    }
+
+    fn learn_termination(
+        &mut self,
+        termination: &Verified<Termination>,
+    ) -> Result<Learned, Breach> {
+        let note = termination.note();
+        let revision = self.revision(note.revision).ok_or(Breach::OutOfPlace)?;
+        if revision.charter().host != note.host {
+            return Err(Breach::Rule);
+        }
+        if self.termination.is_some() {
+            return Err(Breach::OutOfPlace);
+        }
+        self.termination = Some(termination.clone());
+        Ok(Learned::InForce)
+    }
+
+    fn learn_record(&mut self, record: &Verified<DisconnectRecord>) -> Result<Learned, Breach> {
+        let note = record.note();
+        let revision = self.revision(note.revision).ok_or(Breach::OutOfPlace)?;
+        if revision.access(note.org).is_none() {
+            return Err(Breach::Rule);
+        }
+        if self.records.contains_key(&note.org) {
+            return Err(Breach::Rule);
+        }
+        self.records.insert(note.org, record.clone());
+        Ok(Learned::Kept)
+    }
+}
+
+/// A yes is to one text, after one predecessor, by one of its participants.
+fn check_consent(charter: &Charter, consent: &Consent) -> Result<(), Breach> {
+    let fits = consent.channel == charter.channel
+        && consent.predecessor == charter.predecessor
+        && charter.participants.contains_key(&consent.org);
+    fits.then_some(()).ok_or(Breach::Rule)
+}

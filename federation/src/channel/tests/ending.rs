@@ -1,0 +1,191 @@
+//! How a channel ends, for whom, and what may still pass.
+
+use foedus_policy::action::Action;
+use foedus_policy::id::{ChannelId, IncarnationId};
+use foedus_policy::state::{EndCause, Sharing};
+
+use crate::bounds::NOTE_LOG_HEADS_MAX;
+use crate::channel::Refused;
+use crate::entry::LogId;
+use crate::examples::{GLOBEX, key, sign_seed};
+use crate::frame::Frame;
+use crate::hlc::Hlc;
+use crate::message::Govern;
+use crate::record;
+use crate::testing::{DAY_MILLIS, END, Forger, World};
+
+fn check_over(world: &mut World, at: usize, channel: ChannelId, cause: record::EndCause) {
+    let us = world.id(at);
+    let governance = world.sides[at].view(channel).governance.clone();
+    let record = governance.record(us).expect("it signed what it held");
+    assert_eq!(record.note().cause, cause);
+    match world.try_post(at, channel, "too late") {
+        Err(Refused::Ended(ended)) => assert_eq!(ended.cause, cause),
+        other => panic!("{other:?}"),
+    }
+    let known = &world.sides[at].snapshot.state.channels()[&channel].sharing;
+    let ended = matches!(known, Sharing::Shared { ended: Some(_), .. });
+    assert!(ended, "the organisation knows: {known:?}");
+}
+
+fn sizes(world: &World, at: usize, channel: ChannelId) -> Vec<(LogId, u64)> {
+    let logs = &world.sides[at].view(channel).logs;
+    let shared = logs.iter().filter(|(_, log)| log.is_shared());
+    shared.map(|(id, log)| (*id, log.size())).collect()
+}
+
+/// After the end no entry comes in from a partner that goes on, and none goes out; notes do.
+fn check_quiet(world: &mut World, channel: ChannelId) {
+    let (before, sent) = (sizes(world, 0, channel), world.sides[0].sent.len());
+    let revision = world.sides[0]
+        .view(channel)
+        .governance
+        .newest()
+        .expect("sealed")
+        .hash();
+    let mut forger = Forger::new(GLOBEX, channel, 0xf1, revision, Hlc::at(world.now.wall));
+    forger.post("after the end");
+    for subscription in 0..5 {
+        let frame = forger.frame(
+            subscription,
+            900 + u64::from(subscription),
+            vec![forger.whole()],
+        );
+        world.send(1, 0, frame);
+    }
+    world.pass(60_000);
+    assert_eq!(sizes(world, 0, channel), before);
+    let sent = &world.sides[0].sent[sent..];
+    let entries = |frame: &Frame| matches!(frame, Frame::Entries(_) | Frame::Ack(_));
+    assert!(!sent.iter().any(|(_, frame)| entries(frame)));
+}
+
+#[test]
+fn by_the_clock() {
+    let (mut world, channel) = World::shared(2);
+    world.post(0, channel, "in time");
+    world.pass(END.0 - world.now.wall.0 - 1);
+    world.post(1, channel, "just in time");
+    world.pass(1);
+    for at in 0..2 {
+        check_over(&mut world, at, channel, record::EndCause::End);
+        let governance = world.sides[at].view(channel).governance.clone();
+        let records: Vec<_> = governance
+            .records()
+            .map(|record| record.note().logs.clone())
+            .collect();
+        assert_eq!(records.len(), 2, "the other's record came, too");
+        assert_eq!(records[0], records[1], "nothing was missing at the end");
+    }
+    check_quiet(&mut world, channel);
+}
+
+#[test]
+fn by_withdrawal_only_for_who_withdrew() {
+    let (mut world, channel) = World::shared(3);
+    world.act(
+        1,
+        Action::EndChannel {
+            channel,
+            cause: EndCause::Withdrawal,
+        },
+    );
+    check_over(&mut world, 1, channel, record::EndCause::Withdrawal);
+    world.post(0, channel, "we go on");
+    assert_eq!(sizes(&world, 0, channel), sizes(&world, 2, channel));
+    let held = sizes(&world, 1, channel);
+    assert!(
+        held.iter().map(|(_, n)| n).sum::<u64>()
+            < sizes(&world, 0, channel).iter().map(|(_, n)| n).sum()
+    );
+}
+
+#[test]
+fn by_termination_for_all() {
+    let (mut world, channel) = World::shared(3);
+    world.act(
+        0,
+        Action::EndChannel {
+            channel,
+            cause: EndCause::Termination,
+        },
+    );
+    for at in 0..3 {
+        check_over(&mut world, at, channel, record::EndCause::Termination);
+    }
+    check_quiet(&mut world, channel);
+}
+
+#[test]
+fn by_disconnection_when_nobody_is_left() {
+    let (mut world, channel) = World::shared(2);
+    let partner = world.id(1);
+    world.act(0, Action::DisconnectPartner { partner });
+    check_over(&mut world, 0, channel, record::EndCause::Disconnect);
+    assert!(!world.is_connected(0, 1));
+}
+
+#[test]
+fn the_record_is_signed_once_and_survives_a_restart() {
+    let (mut world, channel) = World::shared(2);
+    world.pass(31 * DAY_MILLIS);
+    let us = world.id(0);
+    let record = |world: &World| {
+        let governance = &world.sides[0].view(channel).governance;
+        governance.record(us).expect("it ended").bytes().to_vec()
+    };
+    let first = record(&world);
+    world.pass(60_000);
+    world.restart(0);
+    world.connect(0, 1);
+    world.pass(60_000);
+    assert_eq!(record(&world), first);
+    check_quiet(&mut world, channel);
+}
+
+/// A clock that was wrong is no way back: the record says that it ended.
+#[test]
+fn a_clock_that_goes_back_opens_nothing() {
+    let (mut world, channel) = World::shared(2);
+    world.pass(31 * DAY_MILLIS);
+    world.now.wall = world.now.wall.minus_millis(20 * DAY_MILLIS);
+    world.tick();
+    check_over(&mut world, 0, channel, record::EndCause::End);
+    check_quiet(&mut world, channel);
+}
+
+#[test]
+fn nobody_begins_so_many_logs_that_we_can_not_leave() {
+    let (mut world, channel) = World::shared(2);
+    let revision = world.sides[0]
+        .view(channel)
+        .governance
+        .newest()
+        .expect("sealed")
+        .hash();
+    let subscription = world.subscription(0, 1, channel);
+    for n in 0..NOTE_LOG_HEADS_MAX + 10 {
+        let log = LogId {
+            channel,
+            origin: world.id(1),
+            incarnation: IncarnationId(core::array::from_fn(|at| (n >> (8 * (at % 2))) as u8)),
+        };
+        let hlc = Hlc::at(world.now.wall);
+        let whole = Forger::of(key(sign_seed(GLOBEX)), log, revision, hlc);
+        world.send(
+            1,
+            0,
+            whole.frame(subscription, 100 + n as u64, vec![whole.whole()]),
+        );
+    }
+    assert!(world.sides[0].view(channel).logs.len() > NOTE_LOG_HEADS_MAX);
+    world.govern(0, channel, Govern::Leave);
+    let governance = world.sides[0].view(channel).governance.clone();
+    assert!(governance.ended(world.now.wall).is_some());
+    let us = world.id(0);
+    let record = governance.record(us).expect("it is signed");
+    assert!(
+        record.note().logs.keys().any(|(origin, _)| *origin == us),
+        "what goes on is named first"
+    );
+}
