@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+pub mod api;
+
 /// Longest key of the store. A longer one is refused.
 pub const KEY_BYTES_MAX: usize = 512;
 

@@ -1,0 +1,216 @@
+//! `AuditService`: the audit log, newest first.
+
+use std::collections::BTreeMap;
+
+use foedus_federation::batch::Read;
+use foedus_federation::keys;
+use foedus_federation::org::read_audit_entry;
+use foedus_federation::org_store::{StoredAudit, StoredOutcome, read_audit};
+use foedus_federation::steploop::Failure;
+use foedus_policy::id::{ChannelId, MemberId, OrgId};
+use foedus_policy::time::Timestamp;
+use foedus_proto::api::v1;
+
+use super::caller::{Caller, administrator, reader};
+use super::refusal::Refusal;
+use super::{Api, Seen, page, parse, service, show};
+use crate::bounds::api::AUDIT_SCANNED_MAX;
+
+/// Records that are read at a time.
+const CHUNK: usize = 256;
+
+/// What is asked for.
+struct Filter {
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    actor: String,
+    action_prefix: String,
+    partner: String,
+    denied_only: bool,
+}
+
+impl Api {
+    async fn list_audit_records(
+        &self,
+        caller: &Caller,
+        request: v1::ListAuditRecordsRequest,
+    ) -> Result<v1::ListAuditRecordsResponse, Refusal> {
+        reader(&caller.actor)?;
+        let seen = self.seen();
+        administrator(seen.state(), &caller.actor, seen.now)?;
+        let filter = Filter {
+            since: parse::time(request.since)?,
+            until: parse::time(request.until)?,
+            actor: request.actor,
+            action_prefix: request.action_prefix,
+            partner: match request.partner.is_empty() {
+                true => String::new(),
+                false => {
+                    let partner = seen.partner(&request.partner)?;
+                    seen.handle(partner)
+                }
+            },
+            denied_only: request.denied_only,
+        };
+        let mut before = match page::after("audit", &request.page_token)? {
+            None => u64::MAX,
+            Some(place) => place.try_into().map(u64::from_be_bytes).map_err(|_| {
+                Refusal::malformed(
+                    "PAGE_TOKEN_INVALID",
+                    "the page token is not one that this list gave",
+                    "begin again without a token",
+                )
+            })?,
+        };
+        let mut page = page::Page::new("audit", request.page_size);
+        let mut scanned = 0;
+        'reading: loop {
+            let rows = self.read(&[records_before(before)]).await?;
+            let rows = rows.into_iter().next().unwrap_or_default();
+            let last_chunk = rows.len() < CHUNK;
+            for (key, value) in rows {
+                if page.is_full() {
+                    break 'reading;
+                }
+                let record = read_audit_entry(&key, &value)?;
+                before = record.number;
+                scanned += 1;
+                // Entries about the log itself are no acts.
+                let Some(event) = record.event else { continue };
+                let stored = read_audit(&event).map_err(|error| {
+                    tracing::error!(%error, number = record.number, "a record of the audit log can't be read");
+                    Refusal::from(Failure::Damaged)
+                })?;
+                if filter.since.is_some_and(|since| stored.at < since) {
+                    break 'reading;
+                }
+                let message = seen.audit_message(record.number, stored);
+                if filter.meets(&message) {
+                    page.push(record.number.to_be_bytes().to_vec(), message);
+                }
+            }
+            if last_chunk {
+                break;
+            }
+            if scanned >= AUDIT_SCANNED_MAX {
+                page.next = page::seal("audit", &before.to_be_bytes());
+                break;
+            }
+        }
+        Ok(v1::ListAuditRecordsResponse {
+            records: page.items,
+            next_page_token: page.next,
+        })
+    }
+}
+
+fn records_before(before: u64) -> Read {
+    Read::Scan {
+        start: keys::audit_run(0),
+        end: keys::audit_run(before),
+        limit: CHUNK,
+        reverse: true,
+    }
+}
+
+impl Filter {
+    fn meets(&self, record: &v1::AuditRecord) -> bool {
+        let at = record.at.map_or(0, |at| {
+            u64::try_from(at.seconds).unwrap_or(0) * 1000
+                + u64::try_from(at.nanos).unwrap_or(0) / 1_000_000
+        });
+        self.until.is_none_or(|until| at < until.0)
+            && (self.actor.is_empty()
+                || record.actor == self.actor
+                || is_name(&record.actor, &self.actor))
+            && record.action.starts_with(&self.action_prefix)
+            && (self.partner.is_empty() || record.partner == self.partner)
+            && (!self.denied_only || record.outcome() == v1::AuditOutcome::Denied)
+    }
+}
+
+/// Whether `actor` is the address that begins with this name.
+fn is_name(actor: &str, name: &str) -> bool {
+    actor
+        .split_once('@')
+        .is_some_and(|(local, _)| local == name)
+}
+
+impl Seen {
+    fn audit_message(&self, number: u64, stored: StoredAudit) -> v1::AuditRecord {
+        let StoredAudit {
+            at,
+            actor,
+            verb,
+            object,
+            outcome,
+            details,
+        } = stored;
+        let (outcome, rule) = match outcome {
+            StoredOutcome::Done => (v1::AuditOutcome::Done, String::new()),
+            StoredOutcome::Denied { reason } => (v1::AuditOutcome::Denied, reason),
+        };
+        let mut details: BTreeMap<String, String> = details.into_iter().collect();
+        let counted = match verb.as_str() {
+            "audit.denials" => details.remove("count"),
+            _ => None,
+        };
+        let named = std::iter::once(&object).chain(details.values());
+        let partner = named.filter_map(|text| text.parse::<OrgId>().ok()).next();
+        let subject = self.audit_subject(&object);
+        for value in details.values_mut() {
+            *value = self.audit_subject(value);
+        }
+        v1::AuditRecord {
+            sequence: number.saturating_sub(1),
+            at: show::time(at),
+            actor: self.audit_actor(&actor),
+            action: verb,
+            subject,
+            outcome: outcome.into(),
+            rule,
+            partner: partner.map_or_else(String::new, |org| self.handle(org)),
+            details,
+            count: counted.and_then(|count| count.parse().ok()).unwrap_or(1),
+        }
+    }
+
+    /// Who it was, by the name used here: `mem_…`, `operator 1000`, `operator 1000 as mem_…`, `org_…`, `system`.
+    fn audit_actor(&self, actor: &str) -> String {
+        if actor == "system" {
+            return "clock".to_owned();
+        }
+        if let Some(rest) = actor.strip_prefix("operator ") {
+            return match rest.split_once(" as ") {
+                None => format!("socket:{rest}"),
+                Some((_, member)) => self.audit_subject(member),
+            };
+        }
+        self.audit_subject(actor)
+    }
+
+    /// What an identifier stands for here; any other text as it is.
+    fn audit_subject(&self, text: &str) -> String {
+        if let Ok(member) = text.parse::<MemberId>() {
+            return self.address(member);
+        }
+        if let Ok(channel) = text.parse::<ChannelId>()
+            && let Some(known) = self.state().channels().get(&channel)
+        {
+            return known.name.to_string();
+        }
+        if let Ok(org) = text.parse::<OrgId>() {
+            let handle = self.handle(org);
+            return if handle.is_empty() {
+                text.to_owned()
+            } else {
+                handle
+            };
+        }
+        text.to_owned()
+    }
+}
+
+service!(v1::audit_service_server::AuditService {
+    list_audit_records: ListAuditRecordsRequest => ListAuditRecordsResponse,
+});

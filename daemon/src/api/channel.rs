@@ -1,0 +1,300 @@
+//! `ChannelService`.
+
+use foedus_policy::action::{Action, Actor, Outcome};
+use foedus_policy::id::ChannelId;
+use foedus_policy::state::Sharing;
+use foedus_proto::api::v1;
+
+use super::caller::{Caller, channel_reader, reader};
+use super::member::unexpected;
+use super::partner::handle_of;
+use super::refusal::Refusal;
+use super::{Api, Seen, page, parse, service};
+
+impl Api {
+    async fn create_channel(
+        &self,
+        caller: &Caller,
+        request: v1::CreateChannelRequest,
+    ) -> Result<v1::CreateChannelResponse, Refusal> {
+        let act = async {
+            let private = match request.visibility() {
+                v1::Visibility::Unspecified | v1::Visibility::Public => false,
+                v1::Visibility::Private => true,
+                v1::Visibility::Direct => {
+                    return Err(Refusal::not_yet("direct channels", "open a private one"));
+                }
+            };
+            let action = Action::CreateChannel {
+                name: request.name.clone(),
+                topic: request.topic.clone(),
+                private,
+            };
+            let outcome = self.runtime().act(caller.actor, action).await?;
+            let Outcome::ChannelCreated { channel, .. } = outcome else {
+                return Err(unexpected());
+            };
+            Ok(v1::CreateChannelResponse {
+                channel: Some(self.channel_now(caller, channel).await),
+            })
+        };
+        let key = &request.idempotency_key;
+        self.once(
+            caller,
+            "channel.create",
+            key,
+            &request,
+            |answer| answer,
+            act,
+        )
+        .await
+    }
+
+    /// A channel as it is now, after something was done with it.
+    async fn channel_now(&self, caller: &Caller, channel: ChannelId) -> v1::Channel {
+        let view = self.view(channel).await.ok();
+        let links = self.runtime().links();
+        self.seen()
+            .channel_message(channel, view.as_deref(), &links, &caller.actor)
+    }
+
+    async fn share_channel(
+        &self,
+        caller: &Caller,
+        request: v1::ShareChannelRequest,
+    ) -> Result<v1::ShareChannelResponse, Refusal> {
+        let act = async {
+            let action = share_action(&self.seen(), &caller.actor, &request)?;
+            let outcome = self.runtime().act(caller.actor, action).await?;
+            let Outcome::Requested { number } = outcome else {
+                return Err(unexpected());
+            };
+            Ok(v1::ShareChannelResponse {
+                request: Some(self.seen().request_message(number)),
+            })
+        };
+        let key = &request.idempotency_key;
+        self.once(caller, "channel.share", key, &request, |answer| answer, act)
+            .await
+    }
+
+    async fn list_channels(
+        &self,
+        caller: &Caller,
+        request: v1::ListChannelsRequest,
+    ) -> Result<v1::ListChannelsResponse, Refusal> {
+        reader(&caller.actor)?;
+        let seen = self.seen();
+        let with = match request.partner.is_empty() {
+            true => None,
+            false => Some(seen.partner(&request.partner)?),
+        };
+        let mut all: Vec<(&str, ChannelId, bool)> = seen
+            .state()
+            .channels()
+            .iter()
+            .filter(|(_, channel)| request.include_ended || !channel.is_ended(seen.now))
+            .filter(|(_, channel)| match (with, &channel.sharing) {
+                (None, _) => true,
+                (Some(with), Sharing::Shared { participants, .. }) => {
+                    participants.contains_key(&with)
+                }
+                (Some(_), _) => false,
+            })
+            .filter(|(id, _)| seen.can_find(&caller.actor, **id))
+            .map(|(id, channel)| (channel.name.as_str(), *id, channel.is_shared()))
+            .collect();
+        let after = page::after("channels", &request.page_token)?;
+        all.retain(|(name, _, _)| {
+            after
+                .as_ref()
+                .is_none_or(|after| name.as_bytes() > after.as_slice())
+        });
+        all.sort_unstable();
+        let links = self.runtime().links();
+        let mut page = page::Page::new("channels", request.page_size);
+        for (name, id, shared) in all {
+            if page.is_full() {
+                break;
+            }
+            // What the state does not say has a shared channel only; the others need not be loaded.
+            let view = match shared {
+                true => self.view(id).await.ok(),
+                false => None,
+            };
+            let channel = seen.channel_message(id, view.as_deref(), &links, &caller.actor);
+            page.push(name.as_bytes().to_vec(), channel);
+        }
+        Ok(v1::ListChannelsResponse {
+            channels: page.items,
+            next_page_token: page.next,
+        })
+    }
+
+    async fn get_channel(
+        &self,
+        caller: &Caller,
+        request: v1::GetChannelRequest,
+    ) -> Result<v1::GetChannelResponse, Refusal> {
+        reader(&caller.actor)?;
+        let channel = self.seen().channel(&caller.actor, &request.channel)?;
+        let view = self.view(channel).await?;
+        let links = self.runtime().links();
+        let seen = self.seen();
+        Ok(v1::GetChannelResponse {
+            channel: Some(seen.channel_message(channel, Some(&view), &links, &caller.actor)),
+        })
+    }
+
+    async fn rename_channel(
+        &self,
+        caller: &Caller,
+        request: v1::RenameChannelRequest,
+    ) -> Result<v1::RenameChannelResponse, Refusal> {
+        let channel = self.seen().channel(&caller.actor, &request.channel)?;
+        let name = request.name;
+        let action = Action::RenameChannel { channel, name };
+        self.runtime().act(caller.actor, action).await?;
+        Ok(v1::RenameChannelResponse {
+            channel: Some(self.channel_now(caller, channel).await),
+        })
+    }
+
+    async fn join_channel(
+        &self,
+        caller: &Caller,
+        request: v1::JoinChannelRequest,
+    ) -> Result<v1::JoinChannelResponse, Refusal> {
+        super::repeat::check_key(&request.idempotency_key)?;
+        let channel = self.seen().channel(&caller.actor, &request.channel)?;
+        self.runtime()
+            .act(caller.actor, Action::JoinChannel { channel })
+            .await?;
+        Ok(v1::JoinChannelResponse {
+            channel: Some(self.channel_now(caller, channel).await),
+        })
+    }
+
+    async fn leave_channel(
+        &self,
+        caller: &Caller,
+        request: v1::LeaveChannelRequest,
+    ) -> Result<v1::LeaveChannelResponse, Refusal> {
+        let act = async {
+            let channel = self.seen().channel(&caller.actor, &request.channel)?;
+            self.runtime()
+                .act(caller.actor, Action::LeaveChannel { channel })
+                .await?;
+            Ok(v1::LeaveChannelResponse {
+                channel: Some(self.channel_now(caller, channel).await),
+            })
+        };
+        let key = &request.idempotency_key;
+        self.once(caller, "channel.leave", key, &request, |answer| answer, act)
+            .await
+    }
+
+    async fn add_channel_member(
+        &self,
+        caller: &Caller,
+        request: v1::AddChannelMemberRequest,
+    ) -> Result<v1::AddChannelMemberResponse, Refusal> {
+        super::repeat::check_key(&request.idempotency_key)?;
+        let seen = self.seen();
+        let channel = seen.channel(&caller.actor, &request.channel)?;
+        let member = seen.member(&request.member)?;
+        let action = Action::AddChannelMember { channel, member };
+        self.runtime().act(caller.actor, action).await?;
+        Ok(v1::AddChannelMemberResponse {
+            channel: Some(self.channel_now(caller, channel).await),
+        })
+    }
+
+    async fn list_channel_members(
+        &self,
+        caller: &Caller,
+        request: v1::ListChannelMembersRequest,
+    ) -> Result<v1::ListChannelMembersResponse, Refusal> {
+        let seen = self.seen();
+        let channel = seen.channel(&caller.actor, &request.channel)?;
+        channel_reader(seen.state(), &caller.actor, channel, seen.now)?;
+        let view = self.view(channel).await?;
+        let all = view
+            .authors
+            .iter()
+            .filter(|(_, author)| author.joined)
+            .map(|((org, author), known)| {
+                let mut place = vec![u8::from(*org != view.us)];
+                place.extend_from_slice(org.as_bytes());
+                place.extend_from_slice(known.address.as_bytes());
+                place.push(0);
+                place.extend_from_slice(author.as_bytes());
+                (place, (*org, *author, known.hlc))
+            })
+            .collect();
+        let (members, next_page_token) = page::list(
+            "channel members",
+            request.page_size,
+            &request.page_token,
+            all,
+            |(org, author, joined)| v1::ChannelMember {
+                author: Some(seen.author(&view, org, author)),
+                joined_at: super::show::time(joined.wall()),
+            },
+        )?;
+        Ok(v1::ListChannelMembersResponse {
+            members,
+            next_page_token,
+        })
+    }
+}
+
+fn share_action(
+    seen: &Seen,
+    actor: &Actor,
+    request: &v1::ShareChannelRequest,
+) -> Result<Action, Refusal> {
+    if !matches!(request.access(), v1::Access::Unspecified | v1::Access::Full) {
+        return Err(Refusal::not_yet("other access than full", "leave it out"));
+    }
+    if request.at_end() == v1::AtEnd::Erase {
+        return Err(Refusal::not_yet(
+            "erasing of a channel's history at its end",
+            "leave it out",
+        ));
+    }
+    if request.newcomers() == v1::Newcomers::FromJoin {
+        return Err(Refusal::not_yet(
+            "a choice of what newcomers may read",
+            "leave it out",
+        ));
+    }
+    if request.project.is_empty() {
+        return Err(Refusal::malformed(
+            "PROJECT_NEEDED",
+            "a channel is shared for a project",
+            "name one with `--project`; it begins when there is none of that name",
+        ));
+    }
+    Ok(Action::ShareChannel {
+        channel: seen.channel(actor, &request.channel)?,
+        partner: handle_of(seen, &request.partner)?,
+        project: request.project.clone(),
+        ends: parse::time(request.ends_at)?,
+        capabilities: parse::capabilities(&request.capabilities)?,
+        history: request.with_history,
+        purpose: request.purpose.clone(),
+    })
+}
+
+service!(v1::channel_service_server::ChannelService {
+    create_channel: CreateChannelRequest => CreateChannelResponse,
+    share_channel: ShareChannelRequest => ShareChannelResponse,
+    list_channels: ListChannelsRequest => ListChannelsResponse,
+    get_channel: GetChannelRequest => GetChannelResponse,
+    rename_channel: RenameChannelRequest => RenameChannelResponse,
+    join_channel: JoinChannelRequest => JoinChannelResponse,
+    leave_channel: LeaveChannelRequest => LeaveChannelResponse,
+    add_channel_member: AddChannelMemberRequest => AddChannelMemberResponse,
+    list_channel_members: ListChannelMembersRequest => ListChannelMembersResponse,
+});

@@ -1,0 +1,281 @@
+//! `OrganisationService`: the identity, and how the daemon is.
+
+use std::path::Path;
+
+use foedus_federation::org::OrgSnapshot;
+use foedus_policy::action::Actor;
+use foedus_policy::reason::Reason;
+use foedus_policy::state::{InvitationState, PartnerState, Sharing};
+use foedus_proto::api::v1;
+
+use super::caller::{Caller, administrator, reader};
+use super::refusal::Refusal;
+use super::show::{self, held};
+use super::{Api, Seen, service};
+use crate::bounds::api::{CLOCK_SKEW_MILLIS_MAX, LINK_DOWN_MILLIS_MAX};
+use crate::runtime::{Initialise, InitialiseError, LinkState};
+
+/// The first administrator, if nobody says who it is: an organisation has one from its first day.
+const ADMINISTRATOR_DEFAULT: &str = "admin";
+
+impl Api {
+    async fn init(
+        &self,
+        caller: &Caller,
+        request: v1::InitRequest,
+    ) -> Result<v1::InitResponse, Refusal> {
+        let act = self.initialise(caller, request.clone());
+        let key = request.idempotency_key.clone();
+        self.once(caller, "init", &key, &request, |answer| answer, act)
+            .await
+    }
+
+    async fn initialise(
+        &self,
+        caller: &Caller,
+        request: v1::InitRequest,
+    ) -> Result<v1::InitResponse, Refusal> {
+        let v1::InitRequest {
+            handle,
+            endpoints,
+            administrator,
+            idempotency_key: _,
+        } = request;
+        check_endpoints(&endpoints)?;
+        let administrator = match administrator.is_empty() {
+            true => ADMINISTRATOR_DEFAULT.to_owned(),
+            false => administrator,
+        };
+        let initialise = Initialise {
+            actor: caller.actor,
+            display_name: handle.clone(),
+            handle,
+            administrator,
+            addresses: endpoints,
+        };
+        self.runtime()
+            .initialise(initialise)
+            .await
+            .map_err(|error| match error {
+                InitialiseError::Refused(refused) => refused.into(),
+                InitialiseError::Keys(_) | InitialiseError::Link(_) => {
+                    tracing::error!(%error, "the organisation could not be made");
+                    Refusal::internal("KEYS_FAILED", error.to_string())
+                }
+            })?;
+        Ok(v1::InitResponse {
+            identity: Some(self.identity(&self.seen())?),
+        })
+    }
+
+    fn identity(&self, seen: &Seen) -> Result<v1::Identity, Refusal> {
+        let chain = seen.org.org().and_then(|us| seen.org.identity(us));
+        let chain = chain.ok_or(Reason::NotInitialised)?;
+        Ok(seen.identity_message(&chain, self.runtime().addresses()))
+    }
+
+    async fn get_identity(
+        &self,
+        caller: &Caller,
+        _request: v1::GetIdentityRequest,
+    ) -> Result<v1::GetIdentityResponse, Refusal> {
+        reader(&caller.actor)?;
+        Ok(v1::GetIdentityResponse {
+            identity: Some(self.identity(&self.seen())?),
+        })
+    }
+
+    async fn get_status(
+        &self,
+        caller: &Caller,
+        _request: v1::GetStatusRequest,
+    ) -> Result<v1::GetStatusResponse, Refusal> {
+        reader(&caller.actor)?;
+        let seen = self.seen();
+        let runtime = self.runtime();
+        let mut status = v1::GetStatusResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: show::time(runtime.started()),
+            ..v1::GetStatusResponse::default()
+        };
+        if seen.org.org().is_none() {
+            return Ok(status);
+        }
+        let facts = &self.inner.facts;
+        status.initialised = true;
+        status.identity = Some(self.identity(&seen)?);
+        status.counts = Some(self.counts(&seen, &caller.actor).await);
+        status.problems = self.problems(&seen, &caller.actor);
+        status.store_engine = facts.store_engine.clone();
+        let data = facts.data.clone();
+        let sizes = tokio::task::spawn_blocking(move || (bytes_in(&data), bytes_free(&data))).await;
+        (status.store_bytes, status.disk_free_bytes) = sizes.unwrap_or_default();
+        status.link_listen_addresses = facts.link_listen_addresses.clone();
+        status.api_listen_addresses = self.inner.api_listen.iter().cloned().collect();
+        status.clock_skew_ms = self.clock_skew();
+        status.now = show::time(seen.now);
+        status.run_id = runtime.run().to_string();
+        Ok(status)
+    }
+
+    async fn counts(&self, seen: &Seen, actor: &Actor) -> v1::Counts {
+        let OrgSnapshot { state, .. } = seen.org.as_ref();
+        let links = self.runtime().links();
+        let shared: Vec<_> = state
+            .channels()
+            .iter()
+            .filter(|(_, channel)| channel.is_shared() && !channel.is_ended(seen.now))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut held_entries = 0;
+        for channel in &shared {
+            if let Ok(view) = self.view(*channel).await {
+                held_entries += held(&view).0;
+            }
+        }
+        let local =
+            |sharing: &Sharing| matches!(sharing, Sharing::Local | Sharing::Offering { .. });
+        let waiting = state
+            .requests()
+            .values()
+            .filter(|request| request.is_waiting() && !request.is_due(seen.now));
+        let open = state.invitations().values().filter(|invitation| {
+            invitation.state == InvitationState::Open && invitation.expires > seen.now
+        });
+        let partners = state.partners().values();
+        let up = links.values().filter(|link| link.state == LinkState::Up);
+        // Who is no administrator is told no more than it could list.
+        let all = administrator(state, actor, seen.now).is_ok();
+        v1::Counts {
+            members: state
+                .members()
+                .values()
+                .filter(|member| member.active)
+                .count() as u64,
+            local_channels: state
+                .channels()
+                .values()
+                .filter(|channel| local(&channel.sharing))
+                .count() as u64,
+            shared_channels: shared.len() as u64,
+            partners: partners
+                .filter(|partner| partner.state != PartnerState::Disconnected)
+                .count() as u64,
+            links_up: up.count() as u64,
+            requests_waiting: if all { waiting.count() as u64 } else { 0 },
+            invitations_open: if all { open.count() as u64 } else { 0 },
+            held_entries,
+            projects: state
+                .projects()
+                .values()
+                .filter(|project| !super::project::has_ended(project, seen.now))
+                .count() as u64,
+        }
+    }
+
+    /// What an administrator should look at.
+    fn problems(&self, seen: &Seen, actor: &Actor) -> Vec<v1::Problem> {
+        if administrator(seen.state(), actor, seen.now).is_err() {
+            return Vec::new();
+        }
+        let mut problems = Vec::new();
+        for (org, link) in self.runtime().links() {
+            let down = link.state != LinkState::Up
+                && seen.now.millis_since(link.since) >= LINK_DOWN_MILLIS_MAX;
+            if down {
+                let why = link
+                    .last_problem
+                    .map_or_else(String::new, |why| format!(": {why}"));
+                problems.push(v1::Problem {
+                    reason: "LINK_DOWN".to_owned(),
+                    text: format!("the link is down{why}"),
+                    fix: "nothing, if the partner is known to be away; it is tried again by itself"
+                        .to_owned(),
+                    subject: seen.handle(org),
+                });
+            }
+        }
+        let skew = self.clock_skew();
+        if skew.abs() >= CLOCK_SKEW_MILLIS_MAX {
+            problems.push(v1::Problem {
+                reason: "CLOCK_SKEW".to_owned(),
+                text: format!("the partners' clocks differ from ours by {skew} ms"),
+                fix: "set this machine's clock, with NTP for example".to_owned(),
+                subject: String::new(),
+            });
+        }
+        let waits = |state| matches!(state, PartnerState::Replied);
+        for partner in seen
+            .state()
+            .partners()
+            .values()
+            .filter(|partner| waits(partner.state))
+        {
+            problems.push(v1::Problem {
+                reason: "PARTNER_WAITS".to_owned(),
+                text: "it answered an invitation and waits to be confirmed".to_owned(),
+                fix: format!("foedus partner show {}", partner.handle),
+                subject: partner.handle.to_string(),
+            });
+        }
+        problems
+    }
+
+    /// The median of what the partners' clocks are ahead of ours.
+    fn clock_skew(&self) -> i64 {
+        let links = self.runtime().links();
+        let mut skews: Vec<i64> = links
+            .values()
+            .filter(|link| link.state == LinkState::Up)
+            .filter_map(|link| link.clock_skew_millis)
+            .collect();
+        skews.sort_unstable();
+        skews.get(skews.len() / 2).copied().unwrap_or(0)
+    }
+}
+
+fn check_endpoints(endpoints: &[String]) -> Result<(), Refusal> {
+    use foedus_federation::bounds::ENDPOINT_ADDRESSES_MAX;
+    use foedus_federation::record::EndpointAddress;
+    if endpoints.len() > ENDPOINT_ADDRESSES_MAX {
+        return Err(Refusal::malformed(
+            "ENDPOINTS_TOO_MANY",
+            format!("an organisation names at most {ENDPOINT_ADDRESSES_MAX} endpoints"),
+            "leave some out",
+        ));
+    }
+    for endpoint in endpoints {
+        let parsed: Result<EndpointAddress, _> = endpoint.parse();
+        parsed.map_err(|invalid| {
+            Refusal::malformed(
+                "ENDPOINT_INVALID",
+                format!("`{endpoint}` is no endpoint"),
+                invalid.to_string(),
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// Bytes of the files in a folder and those below it; 0 if it can't be read.
+fn bytes_in(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(found) if found.is_dir() => bytes_in(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    };
+    entries.filter_map(Result::ok).map(size).sum()
+}
+
+fn bytes_free(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+service!(v1::organisation_service_server::OrganisationService {
+    init: InitRequest => InitResponse,
+    get_status: GetStatusRequest => GetStatusResponse,
+    get_identity: GetIdentityRequest => GetIdentityResponse,
+});

@@ -1,0 +1,404 @@
+//! `PartnerService`.
+
+use foedus_policy::action::Action;
+use foedus_policy::id::OrgId;
+use foedus_policy::reason::Reason;
+use foedus_policy::state::{PartnerState, RequestKind};
+use foedus_proto::api::v1;
+use tonic::Code;
+
+use super::caller::{Caller, administrator, reader};
+use super::refusal::Refusal;
+use super::{Api, Seen, page, service};
+use crate::runtime::{AcceptInvitationError, Accepted, Delivery, PasteReplyError};
+
+impl Api {
+    async fn accept_invitation(
+        &self,
+        caller: &Caller,
+        request: v1::AcceptInvitationRequest,
+    ) -> Result<v1::AcceptInvitationResponse, Refusal> {
+        let act = async {
+            let text = request.invitation_text.trim();
+            let accepted = self.runtime().accept_invitation(caller.actor, text).await?;
+            Ok(self.accepted(accepted))
+        };
+        let key = &request.idempotency_key;
+        self.once(
+            caller,
+            "partner.accept",
+            key,
+            &request,
+            |answer| answer,
+            act,
+        )
+        .await
+    }
+
+    fn accepted(&self, accepted: Accepted) -> v1::AcceptInvitationResponse {
+        let mut request = self.seen().request_message(accepted.request);
+        let (delivered, reply_text, problem) = match accepted.delivery {
+            Delivery::Delivered => (true, String::new(), String::new()),
+            Delivery::Undelivered {
+                reply_text,
+                problem,
+            } => (false, reply_text, crate::runtime::chain(&problem)),
+        };
+        request.reply_text = reply_text.clone();
+        v1::AcceptInvitationResponse {
+            request: Some(request),
+            delivered,
+            reply_text,
+            problem,
+        }
+    }
+
+    async fn confirm_partner(
+        &self,
+        caller: &Caller,
+        request: v1::ConfirmPartnerRequest,
+    ) -> Result<v1::ConfirmPartnerResponse, Refusal> {
+        let act = self.confirm(caller, request.clone());
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "partner.confirm",
+            &key,
+            &request,
+            |answer| answer,
+            act,
+        )
+        .await
+    }
+
+    async fn confirm(
+        &self,
+        caller: &Caller,
+        request: v1::ConfirmPartnerRequest,
+    ) -> Result<v1::ConfirmPartnerResponse, Refusal> {
+        let v1::ConfirmPartnerRequest {
+            reply_text,
+            partner,
+            words,
+            idempotency_key: _,
+        } = request;
+        let partner = match reply_text.is_empty() {
+            true => self.seen().partner(&partner)?,
+            false => {
+                // The reply proves its sender; who may let a partner in is asked here.
+                let seen = self.seen();
+                administrator(seen.state(), &caller.actor, seen.now)?;
+                self.runtime().paste_reply(reply_text.trim()).await?
+            }
+        };
+        let seen = self.seen();
+        let number = seen.request_of(partner);
+        let pasted_only = !reply_text.is_empty() && words.is_empty();
+        if !pasted_only {
+            let state = seen
+                .state()
+                .partners()
+                .get(&partner)
+                .map(|known| known.state);
+            match (state, number) {
+                // We took up their invitation: what waits is a request of ours.
+                (Some(PartnerState::Accepted), Some(number)) => {
+                    self.approve(caller, number, words, String::new()).await?;
+                }
+                _ => {
+                    let words = Some(words).filter(|words| !words.is_empty());
+                    let action = Action::ConfirmPartner { partner, words };
+                    self.runtime().act(caller.actor, action).await?;
+                }
+            }
+        }
+        Ok(v1::ConfirmPartnerResponse {
+            request: Some(self.seen().confirmed_message(partner)),
+        })
+    }
+
+    async fn list_partners(
+        &self,
+        caller: &Caller,
+        request: v1::ListPartnersRequest,
+    ) -> Result<v1::ListPartnersResponse, Refusal> {
+        reader(&caller.actor)?;
+        let (seen, links) = (self.seen(), self.runtime().links());
+        let all = seen
+            .state()
+            .partners()
+            .iter()
+            .filter(|(_, partner)| {
+                request.include_disconnected || partner.state != PartnerState::Disconnected
+            })
+            .map(|(org, partner)| {
+                let mut place = partner.handle.as_str().as_bytes().to_vec();
+                place.push(0);
+                place.extend_from_slice(org.as_bytes());
+                (place, *org)
+            })
+            .collect();
+        let may_see_words = administrator(seen.state(), &caller.actor, seen.now).is_ok();
+        let (partners, next_page_token) = page::list(
+            "partners",
+            request.page_size,
+            &request.page_token,
+            all,
+            |org| without_words(seen.partner_message(org, &links), may_see_words),
+        )?;
+        let rules = match request.page_token.is_empty() && may_see_words {
+            true => seen.partner_rules(),
+            false => Vec::new(),
+        };
+        Ok(v1::ListPartnersResponse {
+            partners,
+            next_page_token,
+            rules,
+        })
+    }
+
+    async fn get_partner(
+        &self,
+        caller: &Caller,
+        request: v1::GetPartnerRequest,
+    ) -> Result<v1::GetPartnerResponse, Refusal> {
+        reader(&caller.actor)?;
+        let seen = self.seen();
+        let partner = seen.partner(&request.partner)?;
+        let may_see_words = administrator(seen.state(), &caller.actor, seen.now).is_ok();
+        let message = seen.partner_message(partner, &self.runtime().links());
+        Ok(v1::GetPartnerResponse {
+            partner: Some(without_words(message, may_see_words)),
+        })
+    }
+
+    async fn allow_partner(
+        &self,
+        caller: &Caller,
+        request: v1::AllowPartnerRequest,
+    ) -> Result<v1::AllowPartnerResponse, Refusal> {
+        let v1::AllowPartnerRequest { pattern, remove } = request;
+        let action = match remove {
+            true => Action::ForgetPattern { pattern },
+            false => Action::AllowPartner { pattern },
+        };
+        self.runtime().act(caller.actor, action).await?;
+        Ok(v1::AllowPartnerResponse {
+            rules: self.seen().partner_rules(),
+        })
+    }
+
+    async fn deny_partner(
+        &self,
+        caller: &Caller,
+        request: v1::DenyPartnerRequest,
+    ) -> Result<v1::DenyPartnerResponse, Refusal> {
+        let v1::DenyPartnerRequest { pattern, remove } = request;
+        let action = match remove {
+            true => Action::ForgetPattern { pattern },
+            false => Action::DenyPartner { pattern },
+        };
+        self.runtime().act(caller.actor, action).await?;
+        Ok(v1::DenyPartnerResponse {
+            rules: self.seen().partner_rules(),
+        })
+    }
+
+    async fn suspend_partner(
+        &self,
+        caller: &Caller,
+        request: v1::SuspendPartnerRequest,
+    ) -> Result<v1::SuspendPartnerResponse, Refusal> {
+        if request.go_on {
+            return Err(Refusal::not_yet(
+                "writing on in channels with a suspended partner",
+                "leave it out: new entries are then held back",
+            ));
+        }
+        let seen = self.seen();
+        let partner = seen.partner(&request.partner)?;
+        let affected_channels = seen.affected(partner, true);
+        let action = Action::SuspendPartner { partner };
+        self.do_or_preview(caller, action, request.preview).await?;
+        Ok(v1::SuspendPartnerResponse {
+            partner: Some(self.partner_now(partner)),
+            affected_channels,
+        })
+    }
+
+    async fn resume_partner(
+        &self,
+        caller: &Caller,
+        request: v1::ResumePartnerRequest,
+    ) -> Result<v1::ResumePartnerResponse, Refusal> {
+        let partner = self.seen().partner(&request.partner)?;
+        let action = Action::ResumePartner { partner };
+        self.runtime().act(caller.actor, action).await?;
+        Ok(v1::ResumePartnerResponse {
+            partner: Some(self.partner_now(partner)),
+        })
+    }
+
+    async fn disconnect_partner(
+        &self,
+        caller: &Caller,
+        request: v1::DisconnectPartnerRequest,
+    ) -> Result<v1::DisconnectPartnerResponse, Refusal> {
+        let act = async {
+            let seen = self.seen();
+            let partner = seen.partner(&request.partner)?;
+            let affected_channels = seen.affected(partner, false);
+            let action = Action::DisconnectPartner { partner };
+            self.do_or_preview(caller, action, request.preview).await?;
+            Ok(v1::DisconnectPartnerResponse {
+                partner: Some(self.partner_now(partner)),
+                affected_channels,
+            })
+        };
+        let key = &request.idempotency_key;
+        self.once(
+            caller,
+            "partner.disconnect",
+            key,
+            &request,
+            |answer| answer,
+            act,
+        )
+        .await
+    }
+
+    /// Does an act, or says only whether it would be permitted.
+    async fn do_or_preview(
+        &self,
+        caller: &Caller,
+        action: Action,
+        preview: bool,
+    ) -> Result<(), Refusal> {
+        if preview {
+            let seen = self.seen();
+            let decision =
+                foedus_policy::decide::decide(seen.state(), &caller.actor, &action, seen.now);
+            return Ok(decision.into_result().map(drop)?);
+        }
+        self.runtime().act(caller.actor, action).await?;
+        Ok(())
+    }
+
+    fn partner_now(&self, partner: OrgId) -> v1::Partner {
+        self.seen()
+            .partner_message(partner, &self.runtime().links())
+    }
+}
+
+impl Seen {
+    /// The request that a partner came with; one made up where none is kept any more.
+    fn confirmed_message(&self, partner: OrgId) -> v1::Request {
+        let Some(number) = self.request_of(partner) else {
+            return v1::Request {
+                kind: v1::RequestKind::Peer.into(),
+                state: v1::RequestState::Approved.into(),
+                partner_handle: self.handle(partner),
+                partner_organisation_id: partner.to_string(),
+                pairing_side: v1::PairingSide::Inviter.into(),
+                words: self.words_of(Some(partner)),
+                ..v1::Request::default()
+            };
+        };
+        let mut message = self.request_message(number);
+        let known = self.state().requests().get(&number);
+        if known.is_some_and(|known| matches!(known.kind, RequestKind::Share { .. })) {
+            message.pairing_side = v1::PairingSide::Inviter.into();
+        }
+        message
+    }
+}
+
+/// The words are for those who compare them.
+fn without_words(partner: v1::Partner, may_see: bool) -> v1::Partner {
+    match may_see {
+        true => partner,
+        false => v1::Partner {
+            words: Vec::new(),
+            ..partner
+        },
+    }
+}
+
+impl From<AcceptInvitationError> for Refusal {
+    fn from(error: AcceptInvitationError) -> Self {
+        use AcceptInvitationError as E;
+        let text = crate::runtime::chain(&error);
+        match error {
+            E::Invitation(_) => Self::malformed(
+                "INVITATION_INVALID",
+                text,
+                "copy it whole: it begins with `foedus-invitation-v1.`",
+            ),
+            E::Refused(refused) => refused.into(),
+            E::Unreachable(_) => Self::new(
+                Code::FailedPrecondition,
+                "INVITER_UNREACHABLE",
+                text,
+                "ask the inviter whether its daemon runs and can be reached, then try again",
+            ),
+            E::OtherInviter => Self::new(
+                Code::FailedPrecondition,
+                "INVITER_DIFFERS",
+                text,
+                "ask the inviter for another invitation, by a way that you trust",
+            ),
+            E::RefusedByInviter => Self::new(
+                Code::FailedPrecondition,
+                "INVITER_REFUSED",
+                text,
+                "ask the inviter for another invitation",
+            ),
+            E::Reply(_) => Self::internal("REPLY_FAILED", text),
+        }
+    }
+}
+
+impl From<PasteReplyError> for Refusal {
+    fn from(error: PasteReplyError) -> Self {
+        let text = crate::runtime::chain(&error);
+        match error {
+            PasteReplyError::Reply(_) => Self::malformed(
+                "REPLY_INVALID",
+                text,
+                "copy it whole: it begins with `foedus-reply-v1.`",
+            ),
+            PasteReplyError::Refused(refused) => refused.into(),
+        }
+    }
+}
+
+/// A handle that a request names: of the partner that an identifier stands for, or as it is.
+pub(super) fn handle_of(seen: &Seen, text: &str) -> Result<String, Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::malformed(
+            "FIELD_NEEDED",
+            "the request names no partner",
+            "name the partner, or the handle of the organisation to invite",
+        ));
+    }
+    match text.starts_with("org_") {
+        true => {
+            let partner = seen.partner(text)?;
+            let known = seen.state().partners().get(&partner);
+            Ok(known.ok_or(Reason::PartnerUnknown)?.handle.to_string())
+        }
+        false => Ok(text.to_owned()),
+    }
+}
+
+service!(v1::partner_service_server::PartnerService {
+    accept_invitation: AcceptInvitationRequest => AcceptInvitationResponse,
+    confirm_partner: ConfirmPartnerRequest => ConfirmPartnerResponse,
+    list_partners: ListPartnersRequest => ListPartnersResponse,
+    get_partner: GetPartnerRequest => GetPartnerResponse,
+    allow_partner: AllowPartnerRequest => AllowPartnerResponse,
+    deny_partner: DenyPartnerRequest => DenyPartnerResponse,
+    suspend_partner: SuspendPartnerRequest => SuspendPartnerResponse,
+    resume_partner: ResumePartnerRequest => ResumePartnerResponse,
+    disconnect_partner: DisconnectPartnerRequest => DisconnectPartnerResponse,
+});

@@ -1,0 +1,260 @@
+//! `ProjectService`: projects, and what is left of their channels when they end.
+
+use std::collections::BTreeSet;
+
+use foedus_federation::channel::ChannelView;
+use foedus_federation::note::Verified;
+use foedus_federation::note::value::{LogHead, LogHeads};
+use foedus_federation::record::DisconnectRecord;
+use foedus_policy::action::{Action, Actor};
+use foedus_policy::id::{ChannelId, OrgId, ProjectId};
+use foedus_policy::state::{Channel, Project};
+use foedus_policy::time::Timestamp;
+use foedus_proto::api::v1;
+
+use super::caller::{Caller, reader};
+use super::refusal::Refusal;
+use super::show::{cause, maybe_time, time};
+use super::{Api, Seen, page, service};
+
+/// Whether a project is over: it was ended, or its time is up by the clock.
+pub(super) fn has_ended(project: &Project, now: Timestamp) -> bool {
+    project.ended.is_some() || project.ends.is_some_and(|ends| now >= ends)
+}
+
+impl Api {
+    async fn create_project(
+        &self,
+        caller: &Caller,
+        _request: v1::CreateProjectRequest,
+    ) -> Result<v1::CreateProjectResponse, Refusal> {
+        reader(&caller.actor)?;
+        Err(Refusal::not_yet(
+            "projects without a channel",
+            "share a channel with `--project NAME`: the project begins when that is approved",
+        ))
+    }
+
+    async fn list_projects(
+        &self,
+        caller: &Caller,
+        request: v1::ListProjectsRequest,
+    ) -> Result<v1::ListProjectsResponse, Refusal> {
+        reader(&caller.actor)?;
+        let seen = self.seen();
+        let all = seen
+            .state()
+            .projects()
+            .iter()
+            .filter(|(_, project)| request.include_ended || !has_ended(project, seen.now))
+            .map(|(id, project)| (project.name.as_str().as_bytes().to_vec(), *id))
+            .collect();
+        let (projects, next_page_token) = page::list(
+            "projects",
+            request.page_size,
+            &request.page_token,
+            all,
+            |id| seen.project_message(&caller.actor, id),
+        )?;
+        Ok(v1::ListProjectsResponse {
+            projects,
+            next_page_token,
+        })
+    }
+
+    async fn get_project(
+        &self,
+        caller: &Caller,
+        request: v1::GetProjectRequest,
+    ) -> Result<v1::GetProjectResponse, Refusal> {
+        reader(&caller.actor)?;
+        let seen = self.seen();
+        let project = seen.project(&request.project)?;
+        let mut channel_ends = Vec::new();
+        for (id, channel) in seen.channels_of(&caller.actor, project) {
+            if channel.is_shared() {
+                let view = self.view(id).await?;
+                channel_ends.push(seen.channel_end(id, channel, &view));
+            }
+        }
+        Ok(v1::GetProjectResponse {
+            project: Some(seen.project_message(&caller.actor, project)),
+            channel_ends,
+        })
+    }
+
+    async fn end_project(
+        &self,
+        caller: &Caller,
+        request: v1::EndProjectRequest,
+    ) -> Result<v1::EndProjectResponse, Refusal> {
+        let act = async {
+            let project = self.seen().project(&request.project)?;
+            self.runtime()
+                .act(caller.actor, Action::EndProject { project })
+                .await?;
+            Ok(v1::EndProjectResponse {
+                project: Some(self.seen().project_message(&caller.actor, project)),
+            })
+        };
+        let key = &request.idempotency_key;
+        self.once(caller, "project.end", key, &request, |answer| answer, act)
+            .await
+    }
+}
+
+impl Seen {
+    /// The channels of a project that the caller may find, by name.
+    fn channels_of(&self, actor: &Actor, project: ProjectId) -> Vec<(ChannelId, &Channel)> {
+        let mut channels: Vec<(ChannelId, &Channel)> = self
+            .state()
+            .channels()
+            .iter()
+            .filter(|(id, channel)| channel.project == Some(project) && self.can_find(actor, **id))
+            .map(|(id, channel)| (*id, channel))
+            .collect();
+        channels.sort_by(|(_, left), (_, right)| left.name.cmp(&right.name));
+        channels
+    }
+
+    fn project_message(&self, actor: &Actor, id: ProjectId) -> v1::Project {
+        let Some(project) = self.state().projects().get(&id) else {
+            return v1::Project::default();
+        };
+        let channels = self.channels_of(actor, id);
+        let mut partners: Vec<String> = project
+            .partners
+            .iter()
+            .map(|org| self.handle(*org))
+            .collect();
+        partners.sort_unstable();
+        v1::Project {
+            project_id: id.to_string(),
+            name: project.name.to_string(),
+            state: match has_ended(project, self.now) {
+                true => v1::ProjectState::Ended.into(),
+                false => v1::ProjectState::Active.into(),
+            },
+            ends_at: maybe_time(project.ended.or(project.ends)),
+            created_at: None,
+            channels: channels
+                .iter()
+                .map(|(_, channel)| channel.name.to_string())
+                .collect(),
+            partners,
+        }
+    }
+
+    /// The records of a channel's end, and what comparing them says.
+    fn channel_end(&self, id: ChannelId, channel: &Channel, view: &ChannelView) -> v1::ChannelEnd {
+        let governance = &view.governance;
+        let ended = governance.ended(self.now).is_some() || channel.is_ended(self.now);
+        let ours = governance.record(view.us);
+        let mut missing: Vec<String> = governance
+            .newest()
+            .into_iter()
+            .flat_map(|newest| newest.charter().participants.keys())
+            .filter(|org| governance.record(**org).is_none())
+            .map(|org| self.handle(*org))
+            .collect();
+        missing.sort_unstable();
+        let mut differences = Vec::new();
+        if let Some(ours) = ours {
+            for theirs in governance
+                .records()
+                .filter(|record| record.note().org != view.us)
+            {
+                self.differences(&ours.note().logs, theirs.note(), &mut differences);
+            }
+        }
+        let reconciliation = match (ended, missing.is_empty(), differences.is_empty()) {
+            (false, _, _) => v1::Reconciliation::Unspecified,
+            (true, false, _) => v1::Reconciliation::Waiting,
+            (true, true, true) => v1::Reconciliation::Equal,
+            (true, true, false) => v1::Reconciliation::Different,
+        };
+        let mut records: Vec<&Verified<DisconnectRecord>> = governance.records().collect();
+        records.sort_by_key(|record| (record.note().org != view.us, record.note().org));
+        v1::ChannelEnd {
+            channel_id: id.to_string(),
+            channel_name: channel.name.to_string(),
+            ended,
+            records: records
+                .into_iter()
+                .map(|record| self.record_message(record, view.us))
+                .collect(),
+            records_missing: match ended {
+                true => missing,
+                false => Vec::new(),
+            },
+            reconciliation: reconciliation.into(),
+            differences,
+        }
+    }
+
+    fn record_message(
+        &self,
+        record: &Verified<DisconnectRecord>,
+        us: OrgId,
+    ) -> v1::DisconnectRecord {
+        let note = record.note();
+        let log = |((origin, incarnation), head): (&(OrgId, _), &LogHead)| {
+            let incarnation: &foedus_policy::id::IncarnationId = incarnation;
+            v1::LogState {
+                origin_organisation_id: origin.to_string(),
+                origin_handle: self.handle(*origin),
+                incarnation_id: incarnation.to_string(),
+                size: head.size,
+                root: data_encoding::HEXLOWER.encode(&head.root),
+            }
+        };
+        v1::DisconnectRecord {
+            organisation_id: note.org.to_string(),
+            handle: self.handle(note.org),
+            ours: note.org == us,
+            cause: cause(note.cause).to_owned(),
+            at: time(note.at),
+            logs: note.logs.iter().map(log).collect(),
+            note: String::from_utf8_lossy(record.bytes()).into_owned(),
+        }
+    }
+
+    /// The logs of which we hold another size or root than somebody else.
+    fn differences(
+        &self,
+        ours: &LogHeads,
+        theirs: &DisconnectRecord,
+        differences: &mut Vec<v1::LogDifference>,
+    ) {
+        let logs: BTreeSet<_> = ours.keys().chain(theirs.logs.keys()).copied().collect();
+        for log in logs {
+            let (our, their) = (ours.get(&log), theirs.logs.get(&log));
+            // A log without an entry is as good as none.
+            let size = |head: Option<&LogHead>| head.map_or(0, |head| head.size);
+            let root = |head: Option<&LogHead>| head.map(|head| head.root);
+            let same_size = size(our) == size(their);
+            let forked = same_size && size(our) > 0 && root(our) != root(their);
+            if same_size && !forked {
+                continue;
+            }
+            let (origin, incarnation) = log;
+            differences.push(v1::LogDifference {
+                origin_organisation_id: origin.to_string(),
+                origin_handle: self.handle(origin),
+                incarnation_id: incarnation.to_string(),
+                our_size: size(our),
+                their_organisation_id: theirs.org.to_string(),
+                their_handle: self.handle(theirs.org),
+                their_size: size(their),
+                forked,
+            });
+        }
+    }
+}
+
+service!(v1::project_service_server::ProjectService {
+    create_project: CreateProjectRequest => CreateProjectResponse,
+    list_projects: ListProjectsRequest => ListProjectsResponse,
+    get_project: GetProjectRequest => GetProjectResponse,
+    end_project: EndProjectRequest => EndProjectResponse,
+});

@@ -1,0 +1,172 @@
+//! Idempotency keys of administrative calls: the same call with the same key gives the first answer again.
+//!
+//! Kept in memory, bounded, for 24 hours; posts are remembered by their channel, durably. What a restart
+//! forgets is mostly protected by names that may exist once only.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use foedus_policy::action::Actor;
+use foedus_policy::time::Timestamp;
+use prost::Message;
+use sha2::{Digest as _, Sha256};
+use tonic::Code;
+
+use super::Api;
+use super::caller::Caller;
+use super::refusal::Refusal;
+use crate::bounds::api::{IDEMPOTENCY_KEY_BYTES_MAX, REPEATS_MAX, REPEATS_MILLIS};
+
+/// What was answered.
+#[derive(Debug)]
+struct Given {
+    request: [u8; 32],
+    answer: Vec<u8>,
+}
+
+type Slot = Arc<tokio::sync::Mutex<Option<Given>>>;
+
+/// The calls that are remembered.
+#[derive(Debug, Default)]
+pub struct Repeats(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    slots: BTreeMap<[u8; 32], (u64, Slot)>,
+    /// By the order in which they came.
+    ages: BTreeMap<u64, (Timestamp, [u8; 32])>,
+    next: u64,
+}
+
+impl Repeats {
+    fn slot(&self, key: [u8; 32], now: Timestamp) -> Slot {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((age, (at, oldest))) = kept.ages.first_key_value().map(|(a, b)| (*a, *b)) {
+            let over = kept.ages.len() >= REPEATS_MAX || now.millis_since(at) >= REPEATS_MILLIS;
+            if !over {
+                break;
+            }
+            kept.ages.remove(&age);
+            kept.slots.remove(&oldest);
+        }
+        if let Some((_, slot)) = kept.slots.get(&key) {
+            return slot.clone();
+        }
+        let age = kept.next;
+        kept.next += 1;
+        let slot = Slot::default();
+        kept.ages.insert(age, (now, key));
+        kept.slots.insert(key, (age, slot.clone()));
+        slot
+    }
+}
+
+impl Api {
+    /// Does what is asked, unless the same was asked with the same key before: then the first answer is given
+    /// again, as `kept` makes it. A refusal is not remembered.
+    pub(super) async fn once<Q: Message, A: Message + Default + Clone>(
+        &self,
+        caller: &Caller,
+        call: &'static str,
+        key: &str,
+        request: &Q,
+        kept: impl FnOnce(A) -> A,
+        act: impl Future<Output = Result<A, Refusal>>,
+    ) -> Result<A, Refusal> {
+        check_key(key)?;
+        if key.is_empty() {
+            return act.await;
+        }
+        let asked: [u8; 32] = Sha256::new()
+            .chain_update(call)
+            .chain_update([0])
+            .chain_update(request.encode_to_vec())
+            .finalize()
+            .into();
+        let id = Sha256::new()
+            .chain_update(source(&caller.actor))
+            .chain_update(key);
+        let slot = self
+            .inner
+            .repeats
+            .slot(id.finalize().into(), self.runtime().now().wall);
+        // A repetition that comes while the first is under way waits for it.
+        let mut given = slot.lock().await;
+        if let Some(given) = given.as_ref() {
+            if given.request != asked {
+                return Err(Refusal::new(
+                    Code::AlreadyExists,
+                    "IDEMPOTENCY_KEY_REUSED",
+                    "this idempotency key was used for another request",
+                    "use a new one",
+                ));
+            }
+            return A::decode(given.answer.as_slice())
+                .map_err(|_| Refusal::internal("ANSWER_LOST", "the first answer can't be read"));
+        }
+        let answer = act.await?;
+        *given = Some(Given {
+            request: asked,
+            answer: kept(answer.clone()).encode_to_vec(),
+        });
+        Ok(answer)
+    }
+}
+
+/// Refuses a key that is too long.
+pub fn check_key(key: &str) -> Result<(), Refusal> {
+    if key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+        return Err(Refusal::malformed(
+            "IDEMPOTENCY_KEY_TOO_LONG",
+            format!(
+                "an idempotency key has at most {IDEMPOTENCY_KEY_BYTES_MAX} bytes, found {}",
+                key.len()
+            ),
+            "use a shorter one",
+        ));
+    }
+    Ok(())
+}
+
+/// Keys of different callers are different keys.
+fn source(actor: &Actor) -> Vec<u8> {
+    match actor {
+        Actor::Operator {
+            uid,
+            as_member: None,
+        } => [b"uid".as_slice(), &uid.to_be_bytes()].concat(),
+        Actor::Operator {
+            as_member: Some(member),
+            ..
+        }
+        | Actor::Member { member, .. } => [b"mem".as_slice(), member.as_bytes()].concat(),
+        Actor::Partner(org) => org.as_bytes().to_vec(),
+        Actor::System => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_goes_first_and_a_day_is_the_end() {
+        let repeats = Repeats::default();
+        let key = |number: usize| {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&number.to_be_bytes());
+            key
+        };
+        let first = repeats.slot(key(0), Timestamp(0));
+        assert!(Arc::ptr_eq(&first, &repeats.slot(key(0), Timestamp(1))));
+        for number in 1..=REPEATS_MAX {
+            repeats.slot(key(number), Timestamp(1));
+        }
+        assert!(!Arc::ptr_eq(&first, &repeats.slot(key(0), Timestamp(1))));
+        let kept = repeats.slot(key(5), Timestamp(1));
+        let later = Timestamp(1 + REPEATS_MILLIS);
+        assert!(!Arc::ptr_eq(&kept, &repeats.slot(key(5), later)));
+        let kept = repeats.0.lock().expect("not poisoned");
+        assert_eq!((kept.slots.len(), kept.ages.len()), (1, 1));
+    }
+}

@@ -1,0 +1,181 @@
+//! `RequestService`.
+
+use foedus_policy::action::{Action, Outcome};
+use foedus_policy::id::RequestNumber;
+use foedus_policy::reason::Reason;
+use foedus_policy::state::{Person, Request, RequestKind};
+use foedus_proto::api::v1;
+
+use super::caller::{Caller, administrator, member_of, reader};
+use super::refusal::Refusal;
+use super::{Api, Seen, page, parse, service, show};
+use crate::runtime::invitation_text;
+
+impl Seen {
+    /// Requests are for administrators, and for whoever made them.
+    fn may_see(&self, caller: &Caller, request: &Request) -> bool {
+        let own =
+            member_of(&caller.actor).is_some_and(|member| request.by == Person::Member(member));
+        own || administrator(self.state(), &caller.actor, self.now).is_ok()
+    }
+}
+
+impl Api {
+    async fn list_requests(
+        &self,
+        caller: &Caller,
+        request: v1::ListRequestsRequest,
+    ) -> Result<v1::ListRequestsResponse, Refusal> {
+        reader(&caller.actor)?;
+        let seen = self.seen();
+        let state = request.state();
+        let meant = |known: &Request| {
+            state == v1::RequestState::Unspecified || seen.state_of(known) == state
+        };
+        let all = seen
+            .state()
+            .requests()
+            .iter()
+            .filter(|(_, known)| meant(known) && seen.may_see(caller, known))
+            .map(|(number, _)| (page::reversed(number.0.into()), *number))
+            .collect();
+        let (requests, next_page_token) = page::list(
+            "requests",
+            request.page_size,
+            &request.page_token,
+            all,
+            |number| seen.request_message(number),
+        )?;
+        Ok(v1::ListRequestsResponse {
+            requests,
+            next_page_token,
+        })
+    }
+
+    async fn get_request(
+        &self,
+        caller: &Caller,
+        request: v1::GetRequestRequest,
+    ) -> Result<v1::GetRequestResponse, Refusal> {
+        reader(&caller.actor)?;
+        let seen = self.seen();
+        let number = RequestNumber(request.number);
+        let known = seen.state().requests().get(&number);
+        known
+            .filter(|known| seen.may_see(caller, known))
+            .ok_or(Reason::RequestUnknown)?;
+        Ok(v1::GetRequestResponse {
+            request: Some(seen.request_message(number)),
+        })
+    }
+
+    async fn approve_request(
+        &self,
+        caller: &Caller,
+        request: v1::ApproveRequestRequest,
+    ) -> Result<v1::ApproveRequestResponse, Refusal> {
+        let act = self.approve(
+            caller,
+            RequestNumber(request.number),
+            request.words.clone(),
+            request.channel_name.clone(),
+        );
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "request.approve",
+            &key,
+            &request,
+            |answer| answer,
+            act,
+        )
+        .await
+    }
+
+    /// Says yes to a request. Without a name the channel that comes with it gets one.
+    pub(super) async fn approve(
+        &self,
+        caller: &Caller,
+        number: RequestNumber,
+        words: String,
+        channel_name: String,
+    ) -> Result<v1::ApproveRequestResponse, Refusal> {
+        let channel_name = match channel_name.is_empty() {
+            true => self.seen().name_for(number),
+            false => Some(channel_name),
+        };
+        let action = Action::ApproveRequest {
+            number,
+            words: Some(words).filter(|words| !words.is_empty()),
+            channel_name,
+            private: false,
+        };
+        let outcome = self.runtime().act(caller.actor, action).await?;
+        let seen = self.seen();
+        let mut response = v1::ApproveRequestResponse {
+            request: Some(seen.request_message(number)),
+            ..v1::ApproveRequestResponse::default()
+        };
+        if let Outcome::Invited { invitation, .. } = outcome {
+            response.invitation_text = invitation_text(&seen.org, invitation).unwrap_or_default();
+            let known = seen.state().invitations().get(&invitation);
+            response.invitation_expires_at = known.and_then(|known| show::time(known.expires));
+        }
+        Ok(response)
+    }
+
+    async fn decline_request(
+        &self,
+        caller: &Caller,
+        request: v1::DeclineRequestRequest,
+    ) -> Result<v1::DeclineRequestResponse, Refusal> {
+        let number = RequestNumber(request.number);
+        let act = async {
+            let action = Action::DeclineRequest {
+                number,
+                reason: request.reason.clone(),
+            };
+            self.runtime().act(caller.actor, action).await?;
+            Ok(v1::DeclineRequestResponse {
+                request: Some(self.seen().request_message(number)),
+            })
+        };
+        let key = &request.idempotency_key;
+        self.once(
+            caller,
+            "request.decline",
+            key,
+            &request,
+            |answer| answer,
+            act,
+        )
+        .await
+    }
+}
+
+impl Seen {
+    /// A free name for the channel that comes with a request, if one comes and has none yet.
+    fn name_for(&self, number: RequestNumber) -> Option<String> {
+        let (host, offer) = match &self.state().requests().get(&number)?.kind {
+            RequestKind::Share { .. } => return None,
+            RequestKind::Peer { partner, offer, .. } => (*partner, offer.as_ref()?),
+            RequestKind::Join { host, offer, .. } => (*host, offer),
+        };
+        if self.state().channels().contains_key(&offer.channel) {
+            return None;
+        }
+        let handle = self.handle(host);
+        Some(parse::channel_name(
+            &self.org,
+            &handle,
+            offer.project.as_str(),
+        ))
+    }
+}
+
+service!(v1::request_service_server::RequestService {
+    list_requests: ListRequestsRequest => ListRequestsResponse,
+    get_request: GetRequestRequest => GetRequestResponse,
+    approve_request: ApproveRequestRequest => ApproveRequestResponse,
+    decline_request: DeclineRequestRequest => DeclineRequestResponse,
+});

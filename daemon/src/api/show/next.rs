@@ -1,0 +1,118 @@
+//! What has to happen next with a request, and who has to do it: one sentence that is shown verbatim.
+
+use foedus_policy::id::RequestNumber;
+use foedus_policy::state::{
+    InvitationState, PartnerState, Request, RequestKind, RequestState, Sharing,
+};
+
+use super::super::Seen;
+
+impl Seen {
+    /// The sentence; empty when nothing has to happen.
+    pub(super) fn next_step(&self, number: RequestNumber, request: &Request) -> String {
+        match (&request.state, &request.kind) {
+            (RequestState::Waiting, _) if request.is_due(self.now) => {
+                "nobody decided in time; ask anew if it is still wanted".to_owned()
+            }
+            (RequestState::Waiting, RequestKind::Share { partner, .. }) => format!(
+                "an administrator here approves it with `foedus request approve {number}`; then \
+                 {partner} is asked, and nothing is shared before its administrator agrees"
+            ),
+            (RequestState::Waiting, RequestKind::Peer { partner, offer, .. }) => {
+                let name = offer.as_ref().map_or("", |_| " --channel NAME");
+                let handle = self.handle(*partner);
+                format!(
+                    "an administrator here compares the six words with {handle}'s administrator by telephone \
+                     and approves with `foedus request approve {number} --words \"...\"{name}`; \
+                     {handle} confirms on its side by the same words"
+                )
+            }
+            (RequestState::Waiting, RequestKind::Join { host, .. }) => format!(
+                "an administrator here looks at the terms that {} offers and approves them with \
+                 `foedus request approve {number} --channel NAME`",
+                self.handle(*host)
+            ),
+            (RequestState::Approved { .. }, kind) => self.after_approval(number, kind),
+            (
+                RequestState::Declined { .. } | RequestState::Withdrawn | RequestState::Expired,
+                _,
+            ) => String::new(),
+        }
+    }
+
+    fn after_approval(&self, number: RequestNumber, kind: &RequestKind) -> String {
+        match kind {
+            RequestKind::Share { partner, offer, .. } => {
+                let sharing = self.state().channels().get(&offer.channel);
+                match sharing.map(|channel| &channel.sharing) {
+                    Some(Sharing::Offering {
+                        partner: Some(_), ..
+                    }) => format!(
+                        "an administrator of {partner} agrees to the charter; until then nothing is shared"
+                    ),
+                    Some(Sharing::Offering { .. }) => {
+                        self.after_invitation(number, partner.as_str())
+                    }
+                    _ => String::new(),
+                }
+            }
+            RequestKind::Peer { partner, offer, .. } => {
+                let handle = self.handle(*partner);
+                let known = self.state().partners().get(partner);
+                let confirmed = self.org.their_peerings.contains_key(partner);
+                let sealed = offer.as_ref().is_none_or(|offer| {
+                    let channel = self.state().channels().get(&offer.channel);
+                    channel.is_some_and(foedus_policy::state::Channel::is_shared)
+                });
+                match known.map(|known| known.state) {
+                    Some(PartnerState::Active) if !confirmed => format!(
+                        "{handle}'s administrator confirms by the six words with `foedus partner confirm`; \
+                         then the link opens by itself"
+                    ),
+                    Some(PartnerState::Active) if !sealed => {
+                        format!("nothing to do: {handle} seals the charter, and the channel opens")
+                    }
+                    _ => String::new(),
+                }
+            }
+            RequestKind::Join { host, offer, .. } => {
+                let channel = self.state().channels().get(&offer.channel);
+                match channel.map(|channel| &channel.sharing) {
+                    Some(Sharing::Joining { .. }) => format!(
+                        "nothing to do: {} seals the charter, and the channel opens",
+                        self.handle(*host)
+                    ),
+                    _ => String::new(),
+                }
+            }
+        }
+    }
+
+    /// The partner is invited: whether it answered, and what then.
+    fn after_invitation(&self, number: RequestNumber, handle: &str) -> String {
+        let mut invitations = self.state().invitations().values();
+        let invitation = invitations.find(|invitation| invitation.request == Some(number));
+        match invitation.map(|invitation| invitation.state) {
+            Some(InvitationState::Open) => format!(
+                "send the invitation to the administrator of {handle}, who types `foedus partner accept`"
+            ),
+            Some(InvitationState::Used { by }) => {
+                let waits = self
+                    .state()
+                    .partners()
+                    .get(&by)
+                    .is_some_and(|partner| partner.state == PartnerState::Replied);
+                match waits {
+                    true => format!(
+                        "{handle} answered the invitation; an administrator here compares the six words with its \
+                         administrator by telephone and types `foedus partner confirm {handle} --words \"...\"`"
+                    ),
+                    false => String::new(),
+                }
+            }
+            Some(InvitationState::Revoked) => "the invitation was revoked; ask anew".to_owned(),
+            Some(InvitationState::Expired) => "the invitation has expired; ask anew".to_owned(),
+            None => String::new(),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Requests, as callers are shown them.
+
+use foedus_policy::bounds::REQUEST_MILLIS;
+use foedus_policy::id::{OrgId, RequestNumber};
+use foedus_policy::state::{
+    InvitationId, InvitationState, Offer, PartnerState, Person, Request, RequestKind, RequestState,
+    Sharing,
+};
+use foedus_policy::time::Timestamp;
+use foedus_proto::api::v1;
+
+use super::super::Seen;
+use super::{maybe_time, time};
+
+/// Who decided, and when.
+pub(super) fn decided(request: &Request) -> Option<(Person, Timestamp)> {
+    match &request.state {
+        RequestState::Approved { by, at } | RequestState::Declined { by, at, .. } => {
+            Some((*by, *at))
+        }
+        RequestState::Waiting | RequestState::Withdrawn | RequestState::Expired => None,
+    }
+}
+
+impl Seen {
+    pub(in crate::api) fn request_message(&self, number: RequestNumber) -> v1::Request {
+        let Some(request) = self.state().requests().get(&number) else {
+            return v1::Request::default();
+        };
+        let (kind, side) = self.kind_of(request);
+        let (handle, partner) = self.partner_of(number, &request.kind);
+        let offer = offer_of(&request.kind);
+        let channel = offer.map(|offer| offer.channel);
+        let local = channel.and_then(|channel| self.state().channels().get(&channel));
+        let decided = decided(request);
+        let (reason, purpose) = (declined_because(request), purpose_of(&request.kind));
+        let invitation = self.invitation_of(number, &request.kind);
+        let waits = request.is_waiting();
+        v1::Request {
+            number: number.0,
+            name: number.to_string(),
+            kind: kind.into(),
+            state: self.state_of(request).into(),
+            requester: self.person(request.by),
+            partner_handle: handle,
+            partner_organisation_id: partner.map_or_else(String::new, |org| org.to_string()),
+            channel_id: channel.map_or_else(String::new, |channel| channel.to_string()),
+            channel_name: local.map_or_else(String::new, |local| local.name.to_string()),
+            project: offer.map_or_else(String::new, |offer| offer.project.to_string()),
+            ends_at: offer.and_then(|offer| maybe_time(offer.ends)),
+            capabilities: offer.map_or_else(Vec::new, capability_names),
+            access: match offer {
+                Some(_) => v1::Access::Full.into(),
+                None => v1::Access::Unspecified.into(),
+            },
+            purpose,
+            words: self.words_of(partner),
+            pairing_side: side.into(),
+            created_at: time(request.at),
+            decided_at: decided.and_then(|(_, at)| time(at)),
+            decided_by: decided.map_or_else(String::new, |(by, _)| self.person(by)),
+            decline_reason: reason,
+            next_step: self.next_step(number, request),
+            invitation_id: invitation.map_or_else(String::new, |id| id.to_string()),
+            reply_text: String::new(),
+            expires_at: match waits {
+                true => time(request.at.plus_millis(REQUEST_MILLIS)),
+                false => None,
+            },
+        }
+    }
+
+    fn kind_of(&self, request: &Request) -> (v1::RequestKind, v1::PairingSide) {
+        match &request.kind {
+            RequestKind::Share { .. } => (v1::RequestKind::Share, v1::PairingSide::Unspecified),
+            RequestKind::Peer { .. } => (v1::RequestKind::Peer, v1::PairingSide::Invitee),
+            RequestKind::Join { offer, .. } => {
+                let channel = self.state().channels().get(&offer.channel);
+                let revises = request.is_waiting()
+                    && channel.is_some_and(foedus_policy::state::Channel::is_shared);
+                let kind = match revises {
+                    true => v1::RequestKind::Revise,
+                    false => v1::RequestKind::Join,
+                };
+                (kind, v1::PairingSide::Unspecified)
+            }
+        }
+    }
+
+    /// What became of it, the other side's part included.
+    pub(in crate::api) fn state_of(&self, request: &Request) -> v1::RequestState {
+        match &request.state {
+            RequestState::Waiting if request.is_due(self.now) => v1::RequestState::Expired,
+            RequestState::Waiting => v1::RequestState::Waiting,
+            RequestState::Declined { .. } => v1::RequestState::Declined,
+            RequestState::Withdrawn => v1::RequestState::Withdrawn,
+            RequestState::Expired => v1::RequestState::Expired,
+            RequestState::Approved { .. } => match self.is_done(&request.kind) {
+                true => v1::RequestState::Done,
+                false => v1::RequestState::Approved,
+            },
+        }
+    }
+
+    fn is_done(&self, kind: &RequestKind) -> bool {
+        match kind {
+            RequestKind::Peer {
+                partner,
+                offer: None,
+                ..
+            } => self.org.their_peerings.contains_key(partner),
+            _ => {
+                let channel = kind.channel();
+                let channel = channel.and_then(|channel| self.state().channels().get(&channel));
+                channel.is_some_and(foedus_policy::state::Channel::is_shared)
+            }
+        }
+    }
+
+    /// The other organisation's handle, and which it is, once somebody answered.
+    fn partner_of(&self, number: RequestNumber, kind: &RequestKind) -> (String, Option<OrgId>) {
+        match kind {
+            RequestKind::Share { partner, offer, .. } => {
+                let channel = self.state().channels().get(&offer.channel);
+                let offered_to = match channel.map(|channel| &channel.sharing) {
+                    Some(Sharing::Offering { partner, .. }) => *partner,
+                    _ => None,
+                };
+                let answered = self.invitation_of(number, kind).and_then(|id| {
+                    match self.state().invitations().get(&id)?.state {
+                        InvitationState::Used { by } => Some(by),
+                        _ => None,
+                    }
+                });
+                let named = || self.state().partner_named(partner);
+                (partner.to_string(), offered_to.or(answered).or_else(named))
+            }
+            RequestKind::Peer { partner, .. } => (self.handle(*partner), Some(*partner)),
+            RequestKind::Join { host, .. } => (self.handle(*host), Some(*host)),
+        }
+    }
+
+    fn invitation_of(&self, number: RequestNumber, kind: &RequestKind) -> Option<InvitationId> {
+        if let RequestKind::Peer { invitation, .. } = kind {
+            return Some(*invitation);
+        }
+        let invitations = self.state().invitations().iter();
+        let mut of_request = invitations.filter(|(_, known)| known.request == Some(number));
+        of_request.next().map(|(id, _)| *id)
+    }
+
+    /// The six words, while somebody here has to compare them.
+    pub(in crate::api) fn words_of(&self, partner: Option<OrgId>) -> Vec<String> {
+        let known = partner.and_then(|org| self.state().partners().get(&org));
+        let waits = |state| matches!(state, PartnerState::Replied | PartnerState::Accepted);
+        known
+            .filter(|known| waits(known.state))
+            .map_or_else(Vec::new, |known| known.words.to_vec())
+    }
+
+    /// The request that a partner comes with.
+    pub(in crate::api) fn request_of(&self, partner: OrgId) -> Option<RequestNumber> {
+        let known = self.state().partners().get(&partner)?;
+        let of_ours = self.state().invitations().get(&known.invitation);
+        if let Some(number) = of_ours.and_then(|invitation| invitation.request) {
+            return Some(number);
+        }
+        let peer = |request: &Request| matches!(&request.kind, RequestKind::Peer { partner: with, .. } if *with == partner);
+        let requests = self.state().requests().iter().rev();
+        let mut of_partner = requests.filter(|(_, request)| peer(request));
+        of_partner.next().map(|(number, _)| *number)
+    }
+}
+
+fn offer_of(kind: &RequestKind) -> Option<&Offer> {
+    match kind {
+        RequestKind::Share { offer, .. } | RequestKind::Join { offer, .. } => Some(offer),
+        RequestKind::Peer { offer, .. } => offer.as_ref(),
+    }
+}
+
+fn capability_names(offer: &Offer) -> Vec<String> {
+    offer
+        .capabilities
+        .iter()
+        .map(|word| word.to_string())
+        .collect()
+}
+
+fn declined_because(request: &Request) -> String {
+    match &request.state {
+        RequestState::Declined { reason, .. } => reason.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn purpose_of(kind: &RequestKind) -> String {
+    match kind {
+        RequestKind::Share { purpose, .. } => purpose.to_string(),
+        RequestKind::Peer { .. } | RequestKind::Join { .. } => String::new(),
+    }
+}

@@ -1,0 +1,320 @@
+//! Asking to share, approving, and the invitation that comes out of it.
+
+use super::*;
+
+fn share(partner: &str) -> v1::ShareChannelRequest {
+    v1::ShareChannelRequest {
+        channel: "launch".to_owned(),
+        partner: partner.to_owned(),
+        project: "Launch".to_owned(),
+        purpose: "to launch together".to_owned(),
+        idempotency_key: "s".to_owned(),
+        ..v1::ShareChannelRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn an_approved_request_gives_an_invitation() {
+    let daemon = Daemon::acme().await;
+    let (operator, bob) = (daemon.client(None).await, daemon.client(Some("bob")).await);
+    let asked = bob
+        .channels()
+        .share_channel(share("globex.example"))
+        .await
+        .expect("asked");
+    let asked = asked.into_inner().request.expect("which");
+    assert_eq!(
+        (asked.name.as_str(), asked.state()),
+        ("REQ-0001", v1::RequestState::Waiting)
+    );
+    assert_eq!(asked.requester, "bob@acme.example");
+    assert_eq!(
+        asked.capabilities,
+        ["edit", "post", "react", "retract", "thread"]
+    );
+    assert!(
+        asked.next_step.contains("foedus request approve REQ-0001"),
+        "{}",
+        asked.next_step
+    );
+    assert!(asked.expires_at.is_some());
+    let repeated = bob
+        .channels()
+        .share_channel(share("globex.example"))
+        .await
+        .expect("repeated");
+    assert_eq!(repeated.into_inner().request.as_ref(), Some(&asked));
+    let approve = v1::ApproveRequestRequest {
+        number: 1,
+        idempotency_key: "a".to_owned(),
+        ..v1::ApproveRequestRequest::default()
+    };
+    assert_eq!(
+        reason(bob.requests().approve_request(approve.clone()).await),
+        "NOT_ADMINISTRATOR"
+    );
+    let approved = operator
+        .requests()
+        .approve_request(approve.clone())
+        .await
+        .expect("approved")
+        .into_inner();
+    assert!(
+        approved
+            .invitation_text
+            .starts_with("foedus-invitation-v1.")
+    );
+    assert!(approved.invitation_expires_at.is_some());
+    let request = approved.request.clone().expect("which");
+    assert_eq!(request.state(), v1::RequestState::Approved);
+    assert!(
+        request.next_step.contains("foedus partner accept"),
+        "{}",
+        request.next_step
+    );
+    let again = operator
+        .requests()
+        .approve_request(approve)
+        .await
+        .expect("repeated")
+        .into_inner();
+    assert_eq!(again, approved);
+    let seen = bob
+        .requests()
+        .get_request(v1::GetRequestRequest { number: 1 })
+        .await;
+    assert_eq!(
+        seen.expect("his own").into_inner().request,
+        Some(request.clone())
+    );
+    let listed = operator
+        .invitations()
+        .list_invitations(v1::ListInvitationsRequest::default())
+        .await;
+    let listed = listed.expect("listed").into_inner().invitations;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].invitation_id, request.invitation_id);
+    assert_eq!(
+        (listed[0].request.as_str(), listed[0].channel_name.as_str()),
+        ("REQ-0001", "launch")
+    );
+    assert_eq!(listed[0].expected_handle, "globex.example");
+    // Who invites takes up no invitation of its own.
+    let accept = v1::AcceptInvitationRequest {
+        invitation_text: approved.invitation_text,
+        ..v1::AcceptInvitationRequest::default()
+    };
+    let refusal = operator.partners().accept_invitation(accept).await;
+    assert_eq!(reason(refusal), "INVITER_UNREACHABLE");
+    let revoke = v1::RevokeInvitationRequest {
+        invitation_id: request.invitation_id,
+    };
+    let revoked = operator
+        .invitations()
+        .revoke_invitation(revoke.clone())
+        .await
+        .expect("revoked");
+    let revoked = revoked.into_inner().invitation.expect("which");
+    assert_eq!(revoked.state(), v1::InvitationState::Revoked);
+    assert_eq!(
+        reason(operator.invitations().revoke_invitation(revoke).await),
+        "INVITATION_REVOKED"
+    );
+}
+
+#[tokio::test]
+async fn terms_that_this_release_can_not_keep_are_refused() {
+    let daemon = Daemon::acme().await;
+    let bob = daemon.client(Some("bob")).await;
+    let cases = [
+        (
+            v1::ShareChannelRequest {
+                access: v1::Access::ReadOnly.into(),
+                ..share("globex.example")
+            },
+            "NOT_IN_THIS_RELEASE",
+        ),
+        (
+            v1::ShareChannelRequest {
+                at_end: v1::AtEnd::Erase.into(),
+                ..share("globex.example")
+            },
+            "NOT_IN_THIS_RELEASE",
+        ),
+        (
+            v1::ShareChannelRequest {
+                newcomers: v1::Newcomers::FromJoin.into(),
+                ..share("globex.example")
+            },
+            "NOT_IN_THIS_RELEASE",
+        ),
+        (
+            v1::ShareChannelRequest {
+                project: String::new(),
+                ..share("globex.example")
+            },
+            "PROJECT_NEEDED",
+        ),
+        (
+            v1::ShareChannelRequest {
+                capabilities: vec!["fly".to_owned()],
+                ..share("globex.example")
+            },
+            "CAPABILITY_UNKNOWN",
+        ),
+        (share(""), "FIELD_NEEDED"),
+        (share("org_x"), "ID_INVALID"),
+        (share("acme.example"), "HANDLE_TAKEN"),
+        (share("Not A Handle"), "HANDLE_INVALID"),
+    ];
+    for (request, expected) in cases {
+        assert_eq!(
+            reason(bob.channels().share_channel(request).await),
+            expected
+        );
+    }
+    let past = v1::ShareChannelRequest {
+        ends_at: Some(prost_types::Timestamp {
+            seconds: 1,
+            nanos: 0,
+        }),
+        ..share("globex.example")
+    };
+    assert_eq!(
+        reason(bob.channels().share_channel(past).await),
+        "END_IN_PAST"
+    );
+    let requests = bob
+        .requests()
+        .list_requests(v1::ListRequestsRequest::default())
+        .await;
+    assert!(requests.expect("listed").into_inner().requests.is_empty());
+}
+
+#[tokio::test]
+async fn a_declined_request_says_why() {
+    let daemon = Daemon::acme().await;
+    let (operator, bob) = (daemon.client(None).await, daemon.client(Some("bob")).await);
+    bob.channels()
+        .share_channel(share("globex.example"))
+        .await
+        .expect("asked");
+    let decline = v1::DeclineRequestRequest {
+        number: 1,
+        reason: "ask again in January".to_owned(),
+        ..v1::DeclineRequestRequest::default()
+    };
+    let declined = operator
+        .requests()
+        .decline_request(decline.clone())
+        .await
+        .expect("declined");
+    let declined = declined.into_inner().request.expect("which");
+    assert_eq!(declined.state(), v1::RequestState::Declined);
+    assert_eq!(declined.decline_reason, "ask again in January");
+    assert!(declined.next_step.is_empty() && declined.decided_by.starts_with("socket:"));
+    assert_eq!(
+        reason(operator.requests().decline_request(decline).await),
+        "REQUEST_NOT_WAITING"
+    );
+    let waiting = v1::ListRequestsRequest {
+        state: v1::RequestState::Waiting.into(),
+        ..v1::ListRequestsRequest::default()
+    };
+    let waiting = operator
+        .requests()
+        .list_requests(waiting)
+        .await
+        .expect("listed")
+        .into_inner();
+    assert!(waiting.requests.is_empty());
+}
+
+#[tokio::test]
+async fn rules_about_partners_are_kept_and_shown() {
+    let daemon = Daemon::acme().await;
+    let operator = daemon.client(None).await;
+    let allow = v1::AllowPartnerRequest {
+        pattern: "*.example".to_owned(),
+        remove: false,
+    };
+    let rules = operator
+        .partners()
+        .allow_partner(allow)
+        .await
+        .expect("allowed")
+        .into_inner()
+        .rules;
+    assert_eq!(rules.len(), 1);
+    let deny = |pattern: &str, remove| v1::DenyPartnerRequest {
+        pattern: pattern.to_owned(),
+        remove,
+    };
+    operator
+        .partners()
+        .deny_partner(deny("globex.example", false))
+        .await
+        .expect("denied");
+    let bob = daemon.client(Some("bob")).await;
+    assert_eq!(
+        reason(bob.channels().share_channel(share("globex.example")).await),
+        "PARTNER_DENIED"
+    );
+    assert_eq!(
+        reason(operator.partners().deny_partner(deny("??", false)).await),
+        "PATTERN_INVALID"
+    );
+    let rules = operator
+        .partners()
+        .deny_partner(deny("globex.example", true))
+        .await;
+    assert_eq!(rules.expect("taken off").into_inner().rules.len(), 1);
+    let suspend = v1::SuspendPartnerRequest {
+        partner: "globex.example".to_owned(),
+        go_on: true,
+        ..v1::SuspendPartnerRequest::default()
+    };
+    assert_eq!(
+        reason(operator.partners().suspend_partner(suspend).await),
+        "NOT_IN_THIS_RELEASE"
+    );
+}
+
+#[tokio::test]
+async fn a_channel_is_shown_with_what_waits_for_it() {
+    let daemon = Daemon::acme().await;
+    let bob = daemon.client(Some("bob")).await;
+    bob.channels()
+        .share_channel(share("globex.example"))
+        .await
+        .expect("asked");
+    let get = v1::GetChannelRequest {
+        channel: "launch".to_owned(),
+    };
+    let channel = bob
+        .channels()
+        .get_channel(get)
+        .await
+        .expect("there")
+        .into_inner()
+        .channel
+        .expect("which");
+    assert_eq!(channel.requests_waiting, ["REQ-0001"]);
+    assert!(channel.joined && !channel.shared && channel.member_count == 2);
+    assert_eq!(channel.state(), v1::ChannelState::Open);
+    let rename = v1::RenameChannelRequest {
+        channel: channel.channel_id,
+        name: "lift-off".to_owned(),
+    };
+    let renamed = bob
+        .channels()
+        .rename_channel(rename)
+        .await
+        .expect("renamed")
+        .into_inner();
+    assert_eq!(renamed.channel.expect("which").name, "lift-off");
+    assert_eq!(
+        reason(bob.messages().post(posting("launch", "x")).await),
+        "CHANNEL_UNKNOWN"
+    );
+}

@@ -1,0 +1,105 @@
+//! The limits of the API.
+
+use std::time::Duration;
+
+/// Most bytes of one message that a caller sends. A larger one is refused.
+pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
+
+/// Most bytes of one message that the daemon sends. Pages and lists are cut well below it.
+pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes at which a page or a list of a stream ends, unless it is a single item.
+pub const PAGE_BYTES_MAX: usize = 192 * 1024;
+
+/// Items of a page, if the caller does not say.
+pub const PAGE_ITEMS_DEFAULT: usize = 100;
+
+/// Items of a page at most.
+pub const PAGE_ITEMS_MAX: usize = 200;
+
+/// A page token or a cursor. The largest is the cursor of a stream over as many channels as one may have.
+pub const TOKEN_TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// An idempotency key.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 64;
+
+/// Administrative calls that are remembered by their idempotency key; the oldest goes first.
+pub const REPEATS_MAX: usize = 4096;
+
+/// How long they are remembered.
+pub const REPEATS_MILLIS: u64 = 24 * 60 * 60 * 1000;
+
+/// The message of a status; a longer one is cut. Far below what hangs a stream (tonic #1834).
+pub const STATUS_TEXT_BYTES_MAX: usize = 1024;
+
+/// All headers of one call.
+pub const HEADER_LIST_BYTES_MAX: u32 = 16 * 1024;
+
+/// Calls at a time on one connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 100;
+
+/// HTTP/2 window of one stream.
+pub const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// HTTP/2 window of a connection: four times a stream's, so that one stalled stream leaves room for others.
+pub const CONNECTION_WINDOW_BYTES: u32 = 4 * STREAM_WINDOW_BYTES;
+
+/// Bytes that HTTP/2 buffers for one stream before it stops taking more.
+pub const SEND_BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// Connections on the administration socket. One more is closed at once.
+pub const SOCKET_CONNECTIONS_MAX: usize = 128;
+
+/// Connections over TCP. One more is closed at once.
+pub const TCP_CONNECTIONS_MAX: usize = 1024;
+
+/// Connections over TCP from one source address (from one /64 in IPv6), this machine excepted.
+pub const TCP_CONNECTIONS_PER_SOURCE_MAX: usize = 64;
+
+/// From a connection's arrival to the end of the TLS handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an accept loop sleeps when the system has no descriptor or memory for it.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two pings of a connection, also while it is idle.
+pub const PING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// From a ping to the end of the connection, if no answer comes.
+pub const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long connections may go on when the daemon stops.
+pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+/// A call that streams nothing is given up after this, whatever its deadline.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Lists of `PostMany` that are under way at a time: they share commits.
+pub const POST_LISTS_UNDER_WAY_MAX: usize = 16;
+
+/// Channels that one stream follows. Whoever is in more names one.
+pub const SUBSCRIPTION_CHANNELS_MAX: usize = 512;
+
+/// Items of one list of a stream.
+pub const SUBSCRIPTION_ITEMS_MAX: usize = 256;
+
+/// How often a stream looks whether its caller may still read, when nothing else happens.
+pub const SUBSCRIPTION_TICK: Duration = Duration::from_millis(500);
+
+/// After so long without a list a stream sends an empty one.
+pub const SUBSCRIPTION_SILENCE: Duration = Duration::from_secs(30);
+
+/// Records of the audit log that one call looks through.
+pub const AUDIT_SCANNED_MAX: usize = 2048;
+
+/// How long a token holds, if nothing is said.
+pub const TOKEN_MILLIS_DEFAULT: u64 = 90 * 24 * 60 * 60 * 1000;
+
+/// How far a signed time may differ from the arrival before both are shown.
+pub const TIME_IN_DOUBT_MILLIS: u64 = 5 * 60 * 1000;
+
+/// How far the partners' clocks may differ from ours before it is a problem.
+pub const CLOCK_SKEW_MILLIS_MAX: i64 = 2 * 60 * 1000;
+
+/// How long a link may be down before it is a problem.
+pub const LINK_DOWN_MILLIS_MAX: u64 = 60 * 1000;
