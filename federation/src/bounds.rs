@@ -281,3 +281,7 @@ pub const PROPOSALS_HEARD_MAX: usize = 8;
 /// Bytes of all notes about one channel, beyond which no further charter is taken. What ends a
 /// channel is taken all the same: there is one of a kind of each participant.
 pub const GOVERNANCE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A partner that says again and again that it holds other notes about a channel than we do is
+/// sent all of ours at most this often; between that, only what is new.
+pub const NOTES_AGAIN_MILLIS_MIN: u64 = 5_000;

@@ -310,7 +310,7 @@ impl Machine for Channel {
             } => {
                 self.on_partner_up(now, *partner, *subscription, step);
             }
-            Input::PartnerDown(partner) => self.on_partner_down(*partner, step),
+            Input::PartnerDown(partner) => self.on_partner_down(now, *partner, step),
             Input::Subscribed { partner, subscribe } => {
                 self.on_subscribed(now, *partner, subscribe, step);
             }

@@ -14,7 +14,9 @@ use foedus_policy::id::{ChannelId, OrgId, RunId};
 use foedus_policy::state::Sharing;
 use foedus_policy::time::Now;
 
-use crate::bounds::{CREDIT_BYTES_MAX, CREDIT_FRAMES_MAX, HELLO_MILLIS_MAX, SILENT_ARRIVALS_MAX};
+use crate::bounds::{
+    CREDIT_BYTES_MAX, CREDIT_FRAMES_MAX, HELLO_MILLIS_MAX, PAGE_BYTES_MAX, SILENT_ARRIVALS_MAX,
+};
 use crate::channel::{self, ChannelView, FeedStart};
 use crate::entry::LogId;
 use crate::evidence::{CheckedFrame, CheckedHello, CheckedNotes, GovernanceNote};
@@ -103,6 +105,8 @@ struct Session {
     turns: VecDeque<ChannelId>,
     unacknowledged: BTreeMap<u64, Unacknowledged>,
     unacknowledged_bytes: usize,
+    /// Bytes that were sent for subscriptions which the partner then gave up, since the last tick.
+    given_up_bytes: usize,
     frames: u64,
 }
 
@@ -191,6 +195,13 @@ impl Link {
         self.pump(now, out);
     }
 
+    /// The session is over with the decision to close: nothing more is taken or sent, however
+    /// long the connection takes to go.
+    fn close(&mut self, goodbye: Goodbye, out: &mut Vec<Effect>) {
+        out.push(Effect::Close(goodbye));
+        self.on_closed(out);
+    }
+
     fn on_opened(&mut self, now: Now) {
         self.session = Some(Session {
             opened_steady_millis: now.steady_millis,
@@ -200,6 +211,7 @@ impl Link {
             turns: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
             unacknowledged_bytes: 0,
+            given_up_bytes: 0,
             frames: 0,
         });
     }
@@ -211,13 +223,15 @@ impl Link {
         match (frame, session.greeted) {
             (CheckedFrame::Hello(hello), false) => self.on_hello(now, *hello, out),
             // The first frame, and only the first, is the hello.
-            (CheckedFrame::Hello(_), true) => out.push(Effect::Close(Goodbye::Protocol)),
-            (CheckedFrame::Goodbye(_), _) => out.push(Effect::Close(Goodbye::Restart)),
-            (_, false) => out.push(Effect::Close(Goodbye::Protocol)),
+            (CheckedFrame::Hello(_), true) => self.close(Goodbye::Protocol, out),
+            (CheckedFrame::Goodbye(_), _) => self.close(Goodbye::Restart, out),
+            (_, false) => self.close(Goodbye::Protocol, out),
             (CheckedFrame::Notes(notes), true) => self.on_notes(notes, out),
             (CheckedFrame::Subscribe(subscribe), true) => {
-                // Remembered, so that the channel hears when the session is over.
-                session.subscriptions.entry(subscribe.channel).or_default();
+                if self.org.state.channels().contains_key(&subscribe.channel) {
+                    // Remembered, so that the channel hears when the session is over.
+                    session.subscriptions.entry(subscribe.channel).or_default();
+                }
                 let input = channel::Input::Subscribed {
                     partner: self.partner,
                     subscribe: *subscribe,
@@ -247,11 +261,11 @@ impl Link {
         if hello.partner() != self.partner
             || carrier_allowed(&self.org.state, self.partner).is_err()
         {
-            out.push(Effect::Close(Goodbye::Refused));
+            self.close(Goodbye::Refused, out);
             return;
         }
         if !(hello.version_min()..=hello.version_max()).contains(&VERSION) {
-            out.push(Effect::Close(Goodbye::Version));
+            self.close(Goodbye::Version, out);
             return;
         }
         let session = self.session.as_mut().expect("a frame belongs to a session");
@@ -382,7 +396,8 @@ impl Link {
             failed: false,
         };
         session.feeds.insert(channel, feed);
-        // What was sent for an earlier subscription will never be acknowledged.
+        // What was sent for an earlier subscription will never be acknowledged. It is not
+        // forgotten at once: who subscribes again and again gets no more than who acknowledges.
         let stale: Vec<u64> = session
             .unacknowledged
             .iter()
@@ -392,6 +407,7 @@ impl Link {
         for number in stale {
             if let Some(sent) = session.unacknowledged.remove(&number) {
                 session.unacknowledged_bytes -= sent.bytes;
+                session.given_up_bytes += sent.bytes;
             }
         }
         if !session.turns.contains(&channel) {
@@ -405,10 +421,15 @@ impl Link {
             return;
         };
         let reading = session.feeds.values().filter(|feed| feed.reading).count();
-        let mut room = CREDIT_FRAMES_MAX
+        let frames_left = CREDIT_FRAMES_MAX
             .saturating_sub(session.unacknowledged.len())
             .saturating_sub(reading);
-        while room > 0 && session.unacknowledged_bytes < CREDIT_BYTES_MAX {
+        // A page that is being read counts as full.
+        let used = session.unacknowledged_bytes + session.given_up_bytes;
+        let pages_left =
+            (CREDIT_BYTES_MAX.saturating_sub(used) / PAGE_BYTES_MAX).saturating_sub(reading);
+        let mut room = frames_left.min(pages_left);
+        while room > 0 {
             let Some(channel) = session.turns.pop_front() else {
                 break;
             };
@@ -540,7 +561,7 @@ impl Link {
             return;
         }
         if carrier_allowed(&self.org.state, self.partner).is_err() {
-            out.push(Effect::Close(Goodbye::Refused));
+            self.close(Goodbye::Refused, out);
         } else {
             self.attach_common(out);
         }
@@ -554,9 +575,10 @@ impl Link {
             .steady_millis
             .saturating_sub(session.opened_steady_millis);
         if !session.greeted && waited > HELLO_MILLIS_MAX {
-            out.push(Effect::Close(Goodbye::Protocol));
+            self.close(Goodbye::Protocol, out);
             return;
         }
+        session.given_up_bytes = 0;
         for (channel, feed) in &mut session.feeds {
             if std::mem::take(&mut feed.failed) && !session.turns.contains(channel) {
                 session.turns.push_back(*channel);
@@ -574,3 +596,6 @@ impl Link {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,6 +133,16 @@ impl<E> Step<'_, E> {
         rows.first().map(|(_, value)| value)
     }
 
+    /// As [`Self::get`], but nothing for a key that the input did not name: for reads whose keys
+    /// depend on the clock, which moves on between naming and handling.
+    pub fn try_get(&self, key: &[u8]) -> Option<&Value> {
+        if let Some(written) = self.writes.get(key) {
+            return written.as_ref();
+        }
+        let rows = self.fetched.get(&Read::Get(key.to_vec()))?;
+        rows.first().map(|(_, value)| value)
+    }
+
     /// What a prefetched scan returned, without the writes of this step.
     ///
     /// # Panics

@@ -24,10 +24,9 @@ enum Taken {
     Held,
     /// It can't be taken, and never will be: the rest of the frame does not wait for it.
     Dropped,
-    /// Something before it is missing; nothing of this frame may be acknowledged.
+    /// Something before it, or what it takes to judge it, is missing: nothing of this frame may be
+    /// acknowledged, and it is asked for again a little later.
     Missing,
-    /// What it takes to judge it is not here yet; it is asked for again a little later.
-    TooEarly,
 }
 
 #[derive(Default)]
@@ -63,7 +62,8 @@ impl Channel {
         let Some(session) = self.sessions.get(&carrier) else {
             return;
         };
-        if session.subscription != entries.subscription() || session.stalled {
+        let answers = session.subscription > 0 && session.subscription == entries.subscription();
+        if !answers || session.stalled {
             return;
         }
         let relayed = session.relayed.clone();
@@ -86,21 +86,13 @@ impl Channel {
                 Taken::Missing => {
                     // What was taken before stays; without an acknowledgement the partner's
                     // credit for this frame stays used until it is asked anew.
-                    self.forget_position(carrier, step);
-                    self.stall(carrier);
-                    step.effect(Effect::Attach(carrier));
-                    return;
-                }
-                Taken::TooEarly => {
-                    self.forget_position(carrier, step);
-                    self.stall(carrier);
+                    self.stall(carrier, step);
                     return;
                 }
             }
         }
         if entries.has_unknown_origin() {
-            self.forget_position(carrier, step);
-            self.stall(carrier);
+            self.stall(carrier, step);
             return;
         }
         if let Some(cursor) = entries.cursor() {
@@ -140,8 +132,9 @@ impl Channel {
 
     /// Its store is another than the one that gave us the position: we say what we hold.
     pub(super) fn on_cursor_unknown(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
-        self.forget_position(partner, step);
-        step.effect(Effect::Attach(partner));
+        if self.sessions.contains_key(&partner) {
+            self.stall(partner, step);
+        }
     }
 
     fn forget_position(&mut self, carrier: OrgId, step: &mut Step<'_, Effect>) {
@@ -150,8 +143,10 @@ impl Channel {
         }
     }
 
-    /// Ignores what the partner still sends for this subscription.
-    fn stall(&mut self, carrier: OrgId) {
+    /// Ignores what the partner still sends for this subscription, and subscribes anew with the
+    /// next tick: nothing that it sends makes us ask more often than that.
+    fn stall(&mut self, carrier: OrgId, step: &mut Step<'_, Effect>) {
+        self.forget_position(carrier, step);
         if let Some(session) = self.sessions.get_mut(&carrier) {
             session.stalled = true;
             session.retry = true;
@@ -183,7 +178,7 @@ impl Channel {
             return Taken::Dropped;
         }
         if self.notes_missing_for(checked.new_entries(log.size())) {
-            return Taken::TooEarly;
+            return Taken::Missing;
         }
         if let Some(fork) = self.other_root(&log, part) {
             self.freeze(carrier, id, &fork, step);

@@ -42,6 +42,7 @@ impl Channel {
         self.release_waiting(now, step);
         self.forget_answers(now, step);
         self.retry_sessions(step);
+        self.send_owed_notes(now, step);
         if now
             .steady_millis
             .saturating_sub(self.reminded_steady_millis)

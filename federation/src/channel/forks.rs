@@ -214,8 +214,10 @@ impl Channel {
     /// the two can be compared entry by entry.
     fn doubt(&mut self, stated_by: OrgId, id: LogId, step: &mut Step<'_, Effect>) {
         step.effect(Effect::Reject(stated_by, Reject::NotReconciled(id)));
-        if self.sessions.contains_key(&stated_by) && self.doubted.insert((stated_by, id)) {
-            step.effect(Effect::Attach(stated_by));
+        if let Some(session) = self.sessions.get_mut(&stated_by)
+            && self.doubted.insert((stated_by, id))
+        {
+            session.retry = true;
         }
     }
 

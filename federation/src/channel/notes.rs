@@ -108,6 +108,7 @@ impl Channel {
             step.effect(Effect::Reject(carrier, Reject::NotACarrier));
             return;
         }
+        self.on_spoken(carrier);
         let before = self.governance.digest();
         for note in notes.notes() {
             self.take_note(carrier, note, step);

@@ -304,7 +304,9 @@ impl Channel {
         let today = day(now.wall);
         for day in [today, today.saturating_sub(1)] {
             let key = self.keys.answered(day, &hash);
-            let Some(value) = step.get(&key) else {
+            // Midnight may have passed since the reads were named; what nobody has named yet,
+            // nobody has answered.
+            let Some(value) = step.try_get(&key) else {
                 continue;
             };
             let answered = Answered::from_value(&key, value)

@@ -2,12 +2,17 @@
 //!
 //! Nothing here is stored. A session that is forgotten begins anew, from what is stored.
 
-use foedus_policy::id::OrgId;
+use std::collections::{BTreeMap, BTreeSet};
+
+use foedus_policy::decide::carrier_allowed;
+use foedus_policy::id::{IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Now;
 use sha2::{Digest, Sha256};
 
 use super::{Channel, Effect, FeedStart};
-use crate::bounds::{HELD_LOGS_MAX, NOTES_IDENTITIES_SENT_MAX, NOTES_SENT_MAX};
+use crate::bounds::{
+    HELD_LOGS_MAX, NOTES_AGAIN_MILLIS_MIN, NOTES_IDENTITIES_SENT_MAX, NOTES_SENT_MAX,
+};
 use crate::entry::LogId;
 use crate::frame::{Cursor, Frame, LogSize, Notes, Subscribe};
 use crate::steploop::Step;
@@ -27,6 +32,17 @@ pub(super) struct Session {
     pub stalled: bool,
     /// Subscribe again with the next tick.
     pub retry: bool,
+    /// Notes that the partner was sent since it was last sent all of them.
+    told: BTreeSet<NoteHash>,
+    /// Whose identities it was sent since then.
+    introduced: BTreeSet<OrgId>,
+    /// When it was last sent all of them.
+    told_all_steady_millis: Option<u64>,
+    /// It asked for all of them again, too soon after that.
+    owed_notes: bool,
+    /// It said something about this channel. Before, it may keep nothing of what it is sent: the
+    /// channel may be no more to it than an offer.
+    spoke: bool,
 }
 
 impl Channel {
@@ -43,19 +59,31 @@ impl Channel {
         session.stalled = false;
         session.retry = false;
         self.subscribe(now, partner, step);
-        self.share_out_relays(partner, step);
+        self.share_out_relays(now, partner, step);
     }
 
-    pub(super) fn on_partner_down(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
+    pub(super) fn on_partner_down(
+        &mut self,
+        now: Now,
+        partner: OrgId,
+        step: &mut Step<'_, Effect>,
+    ) {
         self.sessions.remove(&partner);
         self.recovering.remove(&partner);
-        self.share_out_relays(partner, step);
+        self.share_out_relays(now, partner, step);
     }
 
     /// Others may have to bring what `changed` brought, or need not any more.
-    fn share_out_relays(&mut self, changed: OrgId, step: &mut Step<'_, Effect>) {
+    fn share_out_relays(&mut self, now: Now, changed: OrgId, step: &mut Step<'_, Effect>) {
+        // Nobody is asked for anything else: what was asked for would never be what it should be.
+        if !self.governance.is_open(now.wall) {
+            return;
+        }
         for (partner, session) in &self.sessions {
-            if *partner != changed && session.relayed != self.relayed_by(*partner) {
+            if *partner != changed
+                && self.governance.names(*partner)
+                && session.relayed != self.relayed_by(*partner)
+            {
                 step.effect(Effect::Attach(*partner));
             }
         }
@@ -65,10 +93,15 @@ impl Channel {
     /// one that is asked; and our own, if it holds words of ours that we lost.
     fn relayed_by(&self, partner: OrgId) -> Vec<OrgId> {
         let host = self.governance.host();
+        // Somebody who may bring them: not one that left, or has only been proposed.
+        let may_carry = |org: &OrgId| {
+            self.governance.takes_part(*org) && carrier_allowed(&self.org.state, *org).is_ok()
+        };
         let chosen = self
             .sessions
             .keys()
             .copied()
+            .filter(may_carry)
             .min_by_key(|org| (Some(*org) != host, *org));
         let mut relayed = Vec::new();
         if chosen == Some(partner) {
@@ -162,8 +195,9 @@ impl Channel {
         let session = self.sessions.entry(partner).or_default();
         session.asked = Some(subscribe.clone());
         session.feeding = false;
+        session.spoke = true;
         if subscribe.notes != self.governance.digest() {
-            self.send_notes(partner, step);
+            self.send_all_notes(now, partner, step);
         }
         self.feed(now, partner, step);
     }
@@ -176,7 +210,7 @@ impl Channel {
         let Some(asked) = session.asked.clone().filter(|_| !session.feeding) else {
             return;
         };
-        let carrier = foedus_policy::decide::carrier_allowed(&self.org.state, partner);
+        let carrier = carrier_allowed(&self.org.state, partner);
         if carrier.is_err()
             || !self.governance.is_open(now.wall)
             || !self.governance.takes_part(partner)
@@ -220,10 +254,12 @@ impl Channel {
         origins.extend(asked.relayed.iter().copied().filter(|org| {
             *org != self.ours.org && (self.governance.names(*org) || *org == partner)
         }));
-        let held = |id: &LogId| {
-            let of = |row: &&LogSize| row.origin == id.origin && row.incarnation == id.incarnation;
-            asked.held.iter().find(of).map_or(0, |row| row.size)
-        };
+        let rows: BTreeMap<(OrgId, IncarnationId), u64> = asked
+            .held
+            .iter()
+            .map(|row| ((row.origin, row.incarnation), row.size))
+            .collect();
+        let held = |id: &LogId| rows.get(&(id.origin, id.incarnation)).copied().unwrap_or(0);
         let missing = match asked.cursor {
             Some(_) => Vec::new(),
             None => self
@@ -258,20 +294,74 @@ impl Channel {
             .is_some_and(|end| cursor.arrival <= end.arrival)
     }
 
-    /// Sends everything that governs the channel, and who the organisations in it are, in as
-    /// many frames as it takes.
-    pub(super) fn send_notes(&self, partner: OrgId, step: &mut Step<'_, Effect>) {
-        let identities: Vec<Vec<Vec<u8>>> = self
-            .governance
-            .orgs()
-            .filter(|org| *org != partner)
-            .filter_map(|org| self.identity_bytes(org))
+    /// The partner keeps notes about this channel from now on.
+    pub(super) fn on_spoken(&mut self, partner: OrgId) {
+        if let Some(session) = self.sessions.get_mut(&partner)
+            && !session.spoke
+        {
+            session.spoke = true;
+            session.told.clear();
+            session.introduced.clear();
+        }
+    }
+
+    /// Sends a partner that says to hold other notes than we do all of ours: a few bytes of its
+    /// must not make us send them as often as it likes.
+    fn send_all_notes(&mut self, now: Now, partner: OrgId, step: &mut Step<'_, Effect>) {
+        let Some(session) = self.sessions.get_mut(&partner) else {
+            return;
+        };
+        let too_soon = session
+            .told_all_steady_millis
+            .is_some_and(|last| now.steady_millis.saturating_sub(last) < NOTES_AGAIN_MILLIS_MIN);
+        session.owed_notes = too_soon;
+        if !too_soon {
+            session.told_all_steady_millis = Some(now.steady_millis);
+            session.told.clear();
+            session.introduced.clear();
+        }
+        self.send_notes(partner, step);
+    }
+
+    /// Sends what was asked for too often, once it is time.
+    pub(super) fn send_owed_notes(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        let owed = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.owed_notes);
+        let owed: Vec<OrgId> = owed.map(|(partner, _)| *partner).collect();
+        for partner in owed {
+            self.send_all_notes(now, partner, step);
+        }
+    }
+
+    /// Sends what governs the channel, and who the organisations in it are, as far as the partner
+    /// was not sent it before, in as many frames as it takes.
+    pub(super) fn send_notes(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
+        let Some(mut session) = self.sessions.remove(&partner) else {
+            return;
+        };
+        if !session.spoke {
+            session.told.clear();
+            session.introduced.clear();
+        }
+        let named = self.governance.orgs().filter(|org| *org != partner);
+        let identities: Vec<Vec<Vec<u8>>> = named
+            .filter_map(|org| {
+                let notes = self.identity_bytes(org)?;
+                session.introduced.insert(org).then_some(notes)
+            })
             .collect();
+        // A text that was given up for another may come back.
+        let held: BTreeSet<NoteHash> = self.governance.notes().map(|(hash, _)| hash).collect();
+        session.told.retain(|hash| held.contains(hash));
         let notes: Vec<Vec<u8>> = self
             .governance
             .notes_for(partner)
+            .filter(|(hash, _)| session.told.insert(*hash))
             .map(|(_, bytes)| bytes.to_vec())
             .collect();
+        self.sessions.insert(partner, session);
         let channel = self.keys.0;
         let mut frames = Vec::new();
         for chains in identities.chunks(NOTES_IDENTITIES_SENT_MAX) {

@@ -109,6 +109,15 @@ fn a_gap_moves_no_position() {
     world.send(1, 0, empty);
     let taken = crate::keys::ChannelKeys(channel).taken(world.id(1));
     assert_eq!(world.sides[0].store.get(&taken), None);
+    let asks = |world: &World| {
+        let frames = world.held[&(0, 1)].iter();
+        frames
+            .filter(|frame| matches!(frame, Frame::Subscribe(_)))
+            .count()
+    };
+    assert_eq!(asks(&world), 0, "not as often as the partner likes");
+    world.pass(1_000);
+    assert_eq!(asks(&world), 1);
     let frames = world.held.remove(&(0, 1)).expect("they are held");
     let acks = frames.iter().filter(|frame| matches!(frame, Frame::Ack(_)));
     assert_eq!(acks.count(), 0);

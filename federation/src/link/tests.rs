@@ -1,0 +1,267 @@
+//! One session with one partner: credit, turns, its beginning and its end.
+
+use foedus_policy::action::Action;
+use foedus_policy::id::ChannelId;
+
+use super::*;
+use crate::bounds::NOTES_AGAIN_MILLIS_MIN;
+use crate::channel::Log;
+use crate::channel::{Text, Verb};
+use crate::examples::GLOBEX;
+use crate::frame::{Notes, Subscribe};
+use crate::hlc::Hlc;
+use crate::testing::{Forger, World};
+
+fn big(count: usize) -> Verb {
+    let text = Text {
+        text: "x".repeat(16 * 1024),
+        reply_to: None,
+    };
+    Verb::Post(vec![text; count])
+}
+
+fn entries(world: &World, from: usize) -> Vec<(ChannelId, usize)> {
+    let frames = world.sides[from].sent.iter();
+    frames
+        .filter_map(|(_, frame)| match frame {
+            Frame::Entries(entries) => {
+                let parts = entries.parts.iter().flat_map(|part| &part.entries);
+                let bytes = parts.map(|entry| {
+                    entry.header.len() + entry.body.as_ref().map_or(0, |body| body.bytes.len() + 32)
+                });
+                Some((entries.channel, bytes.sum()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Several channels with much to say, and a partner that acknowledges nothing.
+fn unacknowledged() -> (World, Vec<ChannelId>) {
+    let (mut world, first) = World::shared(2);
+    let mut channels = vec![first];
+    for name in ["b", "c", "d"] {
+        let channel = world.share(0, 1, name);
+        world.join(0, channel);
+        channels.push(channel);
+    }
+    world.hold(1, 0);
+    world.sides[0].sent.clear();
+    for _ in 0..4 {
+        for channel in &channels {
+            world.ask(0, *channel, big(15)).expect("it is stored");
+        }
+    }
+    (world, channels)
+}
+
+#[test]
+fn no_more_is_sent_than_credit_allows() {
+    let (mut world, channels) = unacknowledged();
+    let sent = entries(&world, 0);
+    let bytes: usize = sent.iter().map(|(_, bytes)| bytes).sum();
+    assert!(bytes <= CREDIT_BYTES_MAX, "{bytes}");
+    assert!(bytes > CREDIT_BYTES_MAX - 2 * PAGE_BYTES_MAX, "{bytes}");
+    assert!(sent.len() <= CREDIT_FRAMES_MAX);
+    for channel in &channels {
+        assert!(
+            sent.iter().any(|(of, _)| of == channel),
+            "no channel starves"
+        );
+    }
+    world.deliver(1, 0);
+    for channel in channels {
+        let held = |at: usize| {
+            world.sides[at]
+                .view(channel)
+                .logs
+                .values()
+                .map(Log::size)
+                .max()
+        };
+        assert_eq!(held(0), held(1), "acknowledgements let all of it through");
+    }
+}
+
+/// Subscribing again and again is no way around acknowledging.
+#[test]
+fn who_subscribes_again_gets_no_more_than_who_acknowledges() {
+    let (mut world, channels) = unacknowledged();
+    let before: usize = entries(&world, 0).iter().map(|(_, bytes)| bytes).sum();
+    for subscription in 100..200 {
+        let subscribe = Subscribe {
+            channel: channels[0],
+            subscription,
+            cursor: None,
+            held: Vec::new(),
+            relayed: Vec::new(),
+            notes: foedus_policy::id::NoteHash([1; 32]),
+        };
+        world.held.remove(&(1, 0));
+        world.send(1, 0, Frame::Subscribe(subscribe));
+        world.hold(1, 0);
+    }
+    let after: usize = entries(&world, 0).iter().map(|(_, bytes)| bytes).sum();
+    assert!(after - before <= CREDIT_BYTES_MAX, "{}", after - before);
+}
+
+/// A few bytes that say to hold other notes are answered with all of them, but not each time.
+#[test]
+fn notes_are_not_sent_as_often_as_a_partner_likes() {
+    let (mut world, channel) = World::shared(2);
+    world.sides[0].sent.clear();
+    let ask = |world: &mut World, subscription| {
+        let subscribe = Subscribe {
+            channel,
+            subscription,
+            cursor: None,
+            held: Vec::new(),
+            relayed: Vec::new(),
+            notes: foedus_policy::id::NoteHash([1; 32]),
+        };
+        world.send(1, 0, Frame::Subscribe(subscribe));
+    };
+    let sent = |world: &World| {
+        let frames = world.sides[0].sent.iter();
+        frames
+            .filter(|(_, frame)| matches!(frame, Frame::Notes(_)))
+            .count()
+    };
+    for subscription in 100..200 {
+        ask(&mut world, subscription);
+    }
+    let first = sent(&world);
+    assert!((1..=2).contains(&first), "{first}");
+    world.pass(NOTES_AGAIN_MILLIS_MIN);
+    assert!(
+        sent(&world) > first,
+        "what was asked for comes, a little later"
+    );
+}
+
+#[test]
+fn nothing_passes_before_the_hello_and_none_is_said_twice() {
+    let (mut world, channel) = World::shared(2);
+    let (one, other) = (world.id(0), world.id(1));
+    world.disconnect(0, 1);
+    world.settle();
+    let notes = Frame::Notes(Notes {
+        channel,
+        identities: Vec::new(),
+        notes: Vec::new(),
+    });
+    let now = world.now;
+    let link = world.sides[0]
+        .links
+        .get_mut(&other)
+        .expect("they are partners");
+    let mut out = Vec::new();
+    link.handle(now, Input::Opened, &mut out);
+    let checked = CheckedFrame::check(notes, &world.sides[0].snapshot).expect("well-formed");
+    let link = world.sides[0]
+        .links
+        .get_mut(&other)
+        .expect("they are partners");
+    link.handle(now, Input::Frame(Box::new(checked)), &mut out);
+    assert!(matches!(out[..], [Effect::Close(Goodbye::Protocol)]));
+    assert!(!link.is_up());
+
+    world.connect(0, 1);
+    let hello = hello(&world.sides[1].snapshot, one, RunId([9; 16]), now).expect("partners");
+    world.send(1, 0, Frame::Hello(Box::new(hello)));
+    assert_eq!(world.sides[0].closed, [(other, Goodbye::Protocol)]);
+    assert!(!world.is_connected(0, 1));
+}
+
+#[test]
+fn a_hello_that_does_not_come_ends_the_session() {
+    let (mut world, _) = World::shared(2);
+    let partner = world.id(1);
+    world.disconnect(0, 1);
+    world.push_link(0, partner, Input::Opened);
+    world.settle();
+    world.pass(HELLO_MILLIS_MAX);
+    assert!(world.sides[0].closed.is_empty());
+    world.pass(1);
+    assert_eq!(world.sides[0].closed, [(partner, Goodbye::Protocol)]);
+}
+
+/// The same input that brings the suspension ends the session: what the partner sends before the
+/// connection is gone reaches nobody, and it is sent nothing more.
+#[test]
+fn suspension_closes_at_once() {
+    let (mut world, channel) = World::shared(2);
+    let partner = world.id(1);
+    world.act(0, Action::SuspendPartner { partner });
+    assert_eq!(world.sides[0].closed, [(partner, Goodbye::Refused)]);
+    let now = world.now;
+    let revision = world.sides[0]
+        .view(channel)
+        .governance
+        .newest()
+        .expect("sealed")
+        .hash();
+    let forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(now.wall));
+    let frame = forger.frame(1, 100, vec![forger.whole()]);
+    let checked = CheckedFrame::check(frame, &world.sides[0].snapshot).expect("well-formed");
+    let view = world.sides[0].views[&channel].clone();
+    let link = world.sides[0].links.get_mut(&partner).expect("it is kept");
+    let mut out = Vec::new();
+    link.handle(now, Input::Frame(Box::new(checked)), &mut out);
+    link.handle(now, Input::View(view), &mut out);
+    link.handle(now, Input::Send(Frame::Goodbye(Goodbye::Restart)), &mut out);
+    assert!(out.is_empty(), "{out:?}");
+}
+
+/// About a channel that is not ours nothing is said or kept, however often it is named.
+#[test]
+fn unknown_channels_leave_no_trace() {
+    let (mut world, _) = World::shared(2);
+    let partner = world.id(1);
+    world.sides[0].sent.clear();
+    let before = world.sides[0].store.clone();
+    for n in 0..100 {
+        let channel = ChannelId([n; 32]);
+        let revision = foedus_policy::id::NoteHash([n; 32]);
+        let forger = Forger::new(GLOBEX, channel, 1, revision, Hlc::at(world.now.wall));
+        let frames = [
+            Frame::Subscribe(Subscribe {
+                channel,
+                subscription: 1,
+                cursor: None,
+                held: Vec::new(),
+                relayed: Vec::new(),
+                notes: revision,
+            }),
+            Frame::UnknownCursor(channel),
+            forger.frame(1, 1, vec![forger.whole()]),
+            Frame::Ack(Ack {
+                channel,
+                number: u64::MAX,
+                void: 0,
+                withheld: 0,
+            }),
+            Frame::Notes(Notes {
+                channel,
+                identities: Vec::new(),
+                notes: Vec::new(),
+            }),
+        ];
+        for frame in frames {
+            world.send(1, 0, frame);
+        }
+    }
+    assert!(world.sides[0].sent.is_empty());
+    assert!(world.sides[0].store == before);
+    assert!(world.sides[0].closed.is_empty());
+    assert_eq!(
+        world.sides[0].channels.len(),
+        1,
+        "no machine is made for it"
+    );
+    let session = world.sides[0].links[&partner]
+        .session
+        .as_ref()
+        .expect("it is up");
+    assert_eq!(session.subscriptions.len(), 1);
+}
