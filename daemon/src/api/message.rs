@@ -1,6 +1,7 @@
 //! `MessageService`: writing. Reading is in `history` and `subscribe`.
 
 use std::pin::Pin;
+use std::time::Instant;
 
 use foedus_federation::bounds::{POST_TEXTS_MAX, TEXT_BYTES_MAX};
 use foedus_federation::channel::{Posted, Request, Text, Verb};
@@ -188,7 +189,17 @@ impl Api {
             Some((Ok((list, channel.clone())), (lists, channel)))
         });
         // What is under way is still answered.
-        let lists = lists.take_until(stopping.cancelled_owned());
+        let deadline = caller.deadline;
+        let end = async move {
+            match deadline {
+                Some(deadline) => tokio::select! {
+                    () = stopping.cancelled() => {}
+                    () = tokio::time::sleep_until(deadline.into()) => {}
+                },
+                None => stopping.cancelled().await,
+            }
+        };
+        let lists = lists.take_until(Box::pin(end));
         let answers = lists.map(move |list| {
             let (api, caller) = (self.clone(), caller.clone());
             async move {
@@ -214,8 +225,12 @@ impl Api {
             }
         });
         let last_word = stream::iter([()]).filter_map(move |()| {
-            let stops = stopped.is_cancelled();
-            std::future::ready(stops.then(|| Err(Refusal::stopping().into())))
+            let late = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            let refusal = match stopped.is_cancelled() {
+                true => Some(Refusal::stopping()),
+                false => late.then(Refusal::deadline),
+            };
+            std::future::ready(refusal.map(|refusal| Err(refusal.into())))
         });
         Box::pin(answers.buffered(POST_LISTS_UNDER_WAY_MAX).chain(last_word))
     }

@@ -258,3 +258,89 @@ service!(v1::project_service_server::ProjectService {
     get_project: GetProjectRequest => GetProjectResponse,
     end_project: EndProjectRequest => EndProjectResponse,
 });
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use foedus_federation::org::OrgSnapshot;
+    use foedus_federation::record::EndCause;
+    use foedus_policy::id::{IncarnationId, NoteHash};
+
+    use super::*;
+
+    /// Logs by organisation, incarnation, size and root.
+    fn heads(logs: &[(u8, u8, u64, u8)]) -> LogHeads {
+        logs.iter()
+            .map(|(org, incarnation, size, root)| {
+                let log = (OrgId([*org; 32]), IncarnationId([*incarnation; 16]));
+                let root = [*root; 32];
+                (log, LogHead { size: *size, root })
+            })
+            .collect()
+    }
+
+    /// The differences, as (origin, ours, theirs, forked).
+    fn compared(
+        ours: &[(u8, u8, u64, u8)],
+        theirs: &[(u8, u8, u64, u8)],
+    ) -> Vec<(u8, u64, u64, bool)> {
+        let seen = Seen {
+            org: Arc::new(OrgSnapshot::default()),
+            now: Timestamp(0),
+        };
+        let theirs = DisconnectRecord {
+            channel: ChannelId([9; 32]),
+            org: OrgId([2; 32]),
+            revision: NoteHash([1; 32]),
+            cause: EndCause::End,
+            at: Timestamp(0),
+            logs: heads(theirs),
+        };
+        let mut differences = Vec::new();
+        seen.differences(&heads(ours), &theirs, &mut differences);
+        let origin = |text: &str| text.parse::<OrgId>().expect("an id").0[0];
+        differences
+            .iter()
+            .map(|one| {
+                (
+                    origin(&one.origin_organisation_id),
+                    one.our_size,
+                    one.their_size,
+                    one.forked,
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_two_records_differ_in_is_named_log_by_log() {
+        let equal = [(1, 1, 7, 1), (2, 1, 5, 2)];
+        assert_eq!(compared(&equal, &equal), []);
+        let cases = [
+            (
+                [(1, 1, 9, 1), (2, 1, 5, 2)],
+                [(1, 1, 7, 8), (2, 1, 5, 2)],
+                vec![(1, 9, 7, false)],
+            ),
+            (
+                [(1, 1, 7, 1), (2, 1, 5, 2)],
+                [(1, 1, 7, 1), (2, 1, 5, 3)],
+                vec![(2, 5, 5, true)],
+            ),
+            (
+                [(1, 1, 7, 1), (2, 1, 5, 2)],
+                [(1, 1, 7, 1), (2, 2, 5, 2)],
+                vec![(2, 5, 0, false), (2, 0, 5, false)],
+            ),
+        ];
+        for (ours, theirs, expected) in cases {
+            assert_eq!(compared(&ours, &theirs), expected);
+        }
+        assert_eq!(
+            compared(&[(1, 1, 0, 0)], &[]),
+            [],
+            "a log without an entry is as good as none"
+        );
+    }
+}
