@@ -21,7 +21,7 @@ pub struct InitArguments {
     /// Where partners may reach the daemon; leave it out when it can only dial out
     #[arg(long = "endpoint", value_name = "HOST:PORT")]
     endpoints: Vec<String>,
-    /// Name of a first member, made administrator
+    /// Name of the first member, made administrator; `admin` unless given
     #[arg(long, value_name = "NAME")]
     administrator: Option<String>,
 }
