@@ -314,7 +314,7 @@ impl Machine for Channel {
             Input::Subscribed { partner, subscribe } => {
                 self.on_subscribed(now, *partner, subscribe, step);
             }
-            Input::CursorUnknown(partner) => self.on_cursor_unknown(*partner, step),
+            Input::CursorUnknown(partner) => self.on_cursor_unknown(now, *partner, step),
             Input::Notes { carrier, notes } => self.on_notes(now, *carrier, notes, step),
             Input::Entries { carrier, entries } => self.on_entries(now, *carrier, entries, step),
             Input::Examine(examine) => self.on_examine(examine, step),

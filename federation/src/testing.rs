@@ -32,8 +32,10 @@ use crate::steploop::{Answer, Ask, Rows, StepLoop};
 mod acts;
 mod forge;
 mod run;
+mod table;
 
 pub(crate) use forge::Forger;
+pub(crate) use table::{newest, remove};
 
 /// Who asks as administrator.
 pub(crate) const OPERATOR: Actor = Actor::Operator {

@@ -67,10 +67,7 @@ impl Channel {
             return;
         }
         let relayed = session.relayed.clone();
-        let allowed = carrier_allowed(&self.org.state, carrier).is_ok()
-            && self.governance.takes_part(carrier)
-            && self.governance.is_open(now.wall);
-        if !allowed {
+        if !self.may_carry(now, carrier) {
             step.effect(Effect::Reject(carrier, Reject::NotACarrier));
             return;
         }
@@ -131,10 +128,22 @@ impl Channel {
     }
 
     /// Its store is another than the one that gave us the position: we say what we hold.
-    pub(super) fn on_cursor_unknown(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
-        if self.sessions.contains_key(&partner) {
+    pub(super) fn on_cursor_unknown(
+        &mut self,
+        now: Now,
+        partner: OrgId,
+        step: &mut Step<'_, Effect>,
+    ) {
+        if self.sessions.contains_key(&partner) && self.may_carry(now, partner) {
             self.stall(partner, step);
         }
+    }
+
+    /// Whether entries of this channel may come from a partner.
+    fn may_carry(&self, now: Now, partner: OrgId) -> bool {
+        carrier_allowed(&self.org.state, partner).is_ok()
+            && self.governance.takes_part(partner)
+            && self.governance.is_open(now.wall)
     }
 
     fn forget_position(&mut self, carrier: OrgId, step: &mut Step<'_, Effect>) {
@@ -174,7 +183,10 @@ impl Channel {
         if log.is_frozen() || is_open_here || log.key != part.key() {
             return Taken::Dropped;
         }
-        if self.governance.access_of(id.origin).is_none() {
+        // Words of somebody who takes part no more count up to the heads that were named then;
+        // what lies beyond is void, and need not be kept.
+        let takes_part = self.governance.takes_part(id.origin);
+        if !takes_part && checked.first() >= self.governance.final_size(id.origin, id.incarnation) {
             return Taken::Dropped;
         }
         if self.notes_missing_for(checked.new_entries(log.size())) {

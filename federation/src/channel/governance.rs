@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use foedus_policy::id::{EntryRef, NoteHash, OrgId};
+use foedus_policy::id::{EntryRef, IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::Access;
 use sha2::{Digest, Sha256};
@@ -284,6 +284,24 @@ impl Governance {
             .flat_map(|charter| charter.participants.keys().copied())
             .collect();
         orgs.into_iter()
+    }
+
+    /// Everybody whom a revision names that is or was in force.
+    pub fn orgs_in_force(&self) -> BTreeSet<OrgId> {
+        let charters = self.revisions.iter().map(|revision| revision.charter());
+        charters
+            .flat_map(|charter| charter.participants.keys().copied())
+            .collect()
+    }
+
+    /// Up to where a log counts whose origin takes part no more; 0 if nothing was said of it.
+    pub fn final_size(&self, origin: OrgId, incarnation: IncarnationId) -> u64 {
+        let named = |heads: &LogHeads| heads.get(&(origin, incarnation)).map(|head| head.size);
+        let withdrawal = self.withdrawals.get(&origin);
+        let of_withdrawal = withdrawal.and_then(|note| named(&note.note().heads));
+        let revisions = self.revisions.iter();
+        let of_revisions = revisions.filter_map(|revision| named(&revision.charter().finals));
+        of_revisions.chain(of_withdrawal).min().unwrap_or(0)
     }
 
     /// Whether the body of an entry that `origin` wrote under revision `written` may be handed to

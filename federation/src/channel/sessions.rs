@@ -105,10 +105,13 @@ impl Channel {
             .min_by_key(|org| (Some(*org) != host, *org));
         let mut relayed = Vec::new();
         if chosen == Some(partner) {
-            let others = self.governance.participants();
-            relayed.extend(others.filter(|org| {
-                *org != self.ours.org && *org != partner && !self.sessions.contains_key(org)
-            }));
+            // Those who take part no more, too: what they wrote before may not all be here.
+            let serves =
+                |org: &OrgId| self.sessions.contains_key(org) && self.governance.takes_part(*org);
+            let others = self.governance.orgs_in_force().into_iter();
+            relayed.extend(
+                others.filter(|org| *org != self.ours.org && *org != partner && !serves(org)),
+            );
         }
         if self.recovering.contains(&partner) {
             relayed.push(self.ours.org);

@@ -108,6 +108,20 @@ impl Forger {
         });
     }
 
+    /// Appends a message whose header was changed, byte by byte.
+    pub(crate) fn append_raw(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
+        self.post("raw");
+        let mut raw = self.entries.pop().expect("just appended").raw;
+        self.frontiers.pop();
+        let mut nodes = Nodes::new();
+        for (sequence, entry) in (0..).zip(&self.entries) {
+            nodes.add_leaf(sequence, entry.leaf);
+        }
+        self.nodes = nodes;
+        change(&mut raw.header);
+        self.push(Entry::read(raw).expect("it is laid out as a header"));
+    }
+
     pub(crate) fn push(&mut self, entry: Entry) {
         let mut frontier = self.frontier().clone();
         frontier.append(entry.leaf);

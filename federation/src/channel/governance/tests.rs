@@ -1,6 +1,5 @@
 //! What governs a channel, note by note.
 
-use foedus_policy::id::IncarnationId;
 use foedus_policy::vocabulary::Capability;
 
 use super::*;

@@ -1,0 +1,197 @@
+//! Whom is asked for what, and what is done when a store knows less than its partners.
+
+use foedus_policy::id::ChannelId;
+
+use crate::channel::Reject;
+use crate::frame::{Cursor, Frame, Subscribe};
+use crate::keys::ChannelKeys;
+use crate::stored::{Record, Taken};
+use crate::testing::{World, newest, remove};
+
+fn asked(world: &World, at: usize, of: usize) -> Subscribe {
+    let partner = world.id(of);
+    let frames = world.sides[at].sent.iter().rev();
+    let mut asked = frames.filter_map(|(to, frame)| match frame {
+        Frame::Subscribe(subscribe) if *to == partner => Some(subscribe.clone()),
+        _ => None,
+    });
+    asked.next().expect("it subscribed")
+}
+
+fn sizes(world: &World, at: usize, channel: ChannelId) -> Vec<(u64, [u8; 32])> {
+    let logs = &world.sides[at].view(channel).logs;
+    let shared = logs.iter().filter(|(_, log)| log.is_shared());
+    shared
+        .map(|(_, log)| (log.size(), log.frontier.root()))
+        .collect()
+}
+
+fn check_same(world: &World, channel: ChannelId) {
+    for at in 1..world.sides.len() {
+        assert_eq!(
+            sizes(world, 0, channel),
+            sizes(world, at, channel),
+            "0 and {at}"
+        );
+    }
+}
+
+#[test]
+fn one_holder_is_asked_for_whom_there_is_no_link_with() {
+    let (mut world, _) = World::shared(4);
+    for other in 1..4 {
+        let nobody: Vec<_> = Vec::new();
+        assert_eq!(asked(&world, 0, other).relayed, nobody);
+    }
+    world.disconnect(3, 0);
+    world.settle();
+    // Org ids decide between those who are left; the host, if it is there, comes first.
+    let of_third = |world: &World| -> Vec<usize> {
+        (1..3)
+            .filter(|other| asked(world, 0, *other).relayed.contains(&world.id(3)))
+            .collect()
+    };
+    assert_eq!(of_third(&world).len(), 1);
+    assert!(
+        asked(&world, 3, 1).relayed.contains(&world.id(0))
+            != asked(&world, 3, 2).relayed.contains(&world.id(0))
+    );
+    world.connect(3, 0);
+    assert!(of_third(&world).is_empty());
+}
+
+#[test]
+fn words_come_by_whoever_holds_them() {
+    let (mut world, channel) = World::shared(3);
+    world.disconnect(0, 1);
+    world.settle();
+    world.post(1, channel, "by way of Initech");
+    world.post(0, channel, "the same way back");
+    check_same(&world, channel);
+}
+
+/// Who was left out by a revision, or was only proposed, is not chosen to relay.
+#[test]
+fn who_takes_no_part_is_not_asked() {
+    let (mut world, channel) = World::shared(4);
+    for removed in [1, 2] {
+        remove(&mut world, channel, removed);
+    }
+    world.disconnect(0, 3);
+    world.settle();
+    world.tick();
+    let third = world.id(3);
+    for removed in [1, 2] {
+        world.sides[0].sent.clear();
+        world.tick();
+        let to = world.id(removed);
+        let asked = world.sides[0].sent.iter().any(|(org, frame)| {
+            *org == to && matches!(frame, Frame::Subscribe(s) if s.relayed.contains(&third))
+        });
+        assert!(!asked);
+    }
+    assert!(
+        world.sides[0]
+            .rejects
+            .iter()
+            .all(|(_, reject)| *reject != Reject::NotACarrier)
+    );
+}
+
+/// What somebody wrote before it was left out still comes, from whoever holds it.
+#[test]
+fn words_from_before_a_removal_arrive_after_it() {
+    let (mut world, channel) = World::shared(3);
+    // Initech has no link with Globex, and the host's is cut before it hears.
+    world.disconnect(1, 2);
+    world.settle();
+    world.hold(0, 2);
+    world.post(1, channel, "before I go");
+    remove(&mut world, channel, 1);
+    world.deliver(0, 2);
+    world.disconnect(0, 2);
+    world.settle();
+    world.connect(0, 2);
+    world.pass(5_000);
+    assert_eq!(sizes(&world, 0, channel), sizes(&world, 2, channel));
+    assert!(
+        !newest(&world, channel)
+            .expect("sealed")
+            .participants
+            .contains_key(&world.id(1))
+    );
+}
+
+/// A cursor that another run of another store gave means nothing: what is held is said instead.
+#[test]
+fn a_cursor_that_means_nothing_is_answered_and_forgotten() {
+    let (mut world, channel) = World::shared(2);
+    world.post(0, channel, "one");
+    let us = world.id(0);
+    let key = ChannelKeys(channel).taken(us);
+    let of_another = Taken {
+        run: [0xee; 16],
+        arrival: 7,
+        relayed: crate::channel::sessions::relayed_digest(&[]),
+    };
+    world.disconnect(0, 1);
+    world.settle();
+    world.sides[1].store.insert(key, of_another.to_value());
+    world.restart(1);
+    world.post(0, channel, "two");
+    world.connect(0, 1);
+    let unknown = |frame: &Frame| matches!(frame, Frame::UnknownCursor(_));
+    assert!(world.sides[0].sent.iter().any(|(_, frame)| unknown(frame)));
+    world.pass(1_000);
+    check_same(&world, channel);
+}
+
+/// Cursors of several runs of one store stay good.
+#[test]
+fn positions_survive_restarts_of_who_gave_them() {
+    let (mut world, channel) = World::shared(2);
+    for run in 0..5 {
+        world.post(0, channel, "hello");
+        world.restart_as(0, 100 + run);
+        world.sides[0].sent.clear();
+        world.connect(0, 1);
+        world.post(1, channel, "and back");
+        let unknown = |frame: &Frame| matches!(frame, Frame::UnknownCursor(_));
+        assert!(
+            !world.sides[0].sent.iter().any(|(_, frame)| unknown(frame)),
+            "run {run}"
+        );
+    }
+    check_same(&world, channel);
+    assert!(matches!(asked(&world, 1, 0).cursor, Some(Cursor { .. })));
+}
+
+/// An old copy of the store was put back: a partner holds words of ours that we lost, and gives
+/// them back; we write on in another log.
+#[test]
+fn own_words_come_back_after_an_old_store_was_put_back() {
+    let (mut world, channel) = World::shared(2);
+    world.post(0, channel, "kept");
+    let old = world.sides[0].store.clone();
+    let lost = world.post(0, channel, "lost").first;
+    world.sides[0].store = old;
+    world.restart(0);
+    let again = world.post(0, channel, "after").first;
+    assert_ne!(
+        again.incarnation, lost.incarnation,
+        "nothing is written twice"
+    );
+    world.connect(0, 1);
+    for _ in 0..3 {
+        world.pass(1_000);
+    }
+    check_same(&world, channel);
+    let log = crate::entry::LogId {
+        channel,
+        origin: lost.origin,
+        incarnation: lost.incarnation,
+    };
+    let held = &world.sides[0].view(channel).logs[&log];
+    assert!(held.size() > lost.sequence);
+    assert!(!held.is_frozen());
+}
