@@ -10,9 +10,10 @@ mod people;
 mod requests;
 
 use crate::action::{Action, Actor};
-use crate::id::AuthorId;
+use crate::id::{AuthorId, NoteHash, OrgId};
+use crate::offer::OfferFate;
 use crate::reason::Reason;
-use crate::state::State;
+use crate::state::{Offer, State};
 use crate::time::Timestamp;
 
 use caller::Caller;
@@ -180,6 +181,17 @@ fn check(
         Action::Read { channel } => asked.read(*channel),
     }
     .map(|()| None)
+}
+
+/// Whether an administrator said yes to exactly what `charter`, a revision by `host`, comes to.
+pub fn offer_approved(
+    state: &State,
+    host: OrgId,
+    charter: NoteHash,
+    offer: &Offer,
+    beyond_offer: bool,
+) -> bool {
+    OfferFate::of(state, host, charter, offer, beyond_offer) == OfferFate::ApprovedAlready
 }
 
 /// What every rule looks at.

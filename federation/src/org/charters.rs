@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foedus_policy::action::{Action, Actor};
+use foedus_policy::decide::offer_approved;
 use foedus_policy::id::{ChannelId, NoteHash, OrgId};
 use foedus_policy::name::Label;
 use foedus_policy::state::{EndCause, Offer, Sharing};
@@ -52,29 +53,18 @@ impl Org {
         if text.host != host || !text.participants.contains_key(&us) {
             return;
         }
-        let Some(project) = text
-            .project
-            .as_ref()
-            .and_then(|text| Label::parse(text.as_str()).ok())
-        else {
+        let Some((offer, beyond_offer)) = terms_of(text, us) else {
             step.effect(Effect::Refused(
                 host,
                 foedus_policy::reason::Reason::NameInvalid,
             ));
             return;
         };
-        let offer = Offer {
-            channel: text.channel,
-            project,
-            ends: text.end,
-            capabilities: text.capabilities,
-        };
-        let plain = first_charter(&offer, host, text.nonce, us);
         let action = Action::OfferReceived {
             host,
             charter: charter.hash(),
             offer,
-            beyond_offer: plain.as_ref() != Some(text),
+            beyond_offer,
         };
         // Kept before it is decided: an earlier yes is acted upon at once.
         self.keep_offer(charter, step);
@@ -119,18 +109,23 @@ impl Org {
                 } => {
                     self.offer_channel(*channel, *partner, step);
                 }
-                Sharing::Joining { .. } => {
-                    let offers = self.snapshot.offers.keys().filter(|(of, _)| of == channel);
-                    for (channel, charter) in offers {
-                        self.consent(now, *channel, *charter, step);
-                    }
-                }
                 Sharing::Shared {
                     ended: Some(ended), ..
                 } if ended.cause != EndCause::End => {
                     step.effect(Effect::Govern(*channel, Govern::Leave));
                 }
                 _ => {}
+            }
+        }
+        let Some(us) = self.state().org() else { return };
+        for ((channel, hash), charter) in &self.snapshot.offers {
+            let text = charter.note();
+            // Asked anew: what is kept may also be an offer that nobody has said yes to.
+            let approved = terms_of(text, us).is_some_and(|(offer, beyond_offer)| {
+                offer_approved(self.state(), text.host, *hash, &offer, beyond_offer)
+            });
+            if approved {
+                self.consent(now, *channel, *hash, step);
             }
         }
     }
@@ -177,6 +172,21 @@ impl Org {
 
 fn offer_id((channel, charter): &(ChannelId, NoteHash)) -> Vec<u8> {
     [channel.as_bytes().as_slice(), charter.as_bytes()].concat()
+}
+
+/// What a charter comes to as an offer to us, and whether it says more than an offer can; `None` if its project
+/// could not be named here.
+fn terms_of(text: &Charter, us: OrgId) -> Option<(Offer, bool)> {
+    let project = text.project.as_ref()?;
+    let offer = Offer {
+        channel: text.channel,
+        project: Label::parse(project.as_str()).ok()?,
+        ends: text.end,
+        capabilities: text.capabilities,
+    };
+    let plain = first_charter(&offer, text.host, text.nonce, us);
+    let beyond_offer = plain.as_ref() != Some(text);
+    Some((offer, beyond_offer))
 }
 
 /// The charter that an offer comes to, between its host and one other: whoever agreed to the

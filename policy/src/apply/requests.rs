@@ -12,7 +12,7 @@ use crate::state::{
     RequestKind, RequestState, Sharing,
 };
 use crate::time::Timestamp;
-use crate::vocabulary::Capabilities;
+use crate::vocabulary::{Capabilities, Capability};
 
 const FOUND: &str = "the gate found it";
 
@@ -92,7 +92,8 @@ impl Act<'_> {
                 channel,
                 project,
                 ends,
-                capabilities: terms.capabilities,
+                // Custom events are named one by one in a charter; an offer names none.
+                capabilities: terms.capabilities.without(Capability::Custom),
             },
             history: terms.history,
             purpose: Sentence::parse(&terms.purpose).expect("the gate parsed it"),
