@@ -108,3 +108,53 @@ pub const CHANNEL_IDLE: Duration = Duration::from_secs(10 * 60);
 
 /// All of pairing with one address of an inviter.
 pub const PAIRING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The least and the most that an engine's cache may be configured to.
+pub const STORE_CACHE_BYTES_MIN: u64 = 1024 * 1024;
+/// See [`STORE_CACHE_BYTES_MIN`].
+pub const STORE_CACHE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
+
+/// Addresses at which the configuration says that we can be reached.
+pub const ENDPOINT_ADDRESSES_MAX: usize = foedus_federation::bounds::ENDPOINT_ADDRESSES_MAX;
+
+/// Unproved connections from one source, if the configuration says nothing.
+pub const CONNECTIONS_PER_SOURCE_DEFAULT: usize =
+    foedus_federation::bounds::transport::CONNECTIONS_PER_SOURCE_MAX;
+/// The most that it may say.
+pub const CONNECTIONS_PER_SOURCE_MAX: usize = 256;
+
+/// How long a stop may take, if the configuration says nothing.
+pub const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(10);
+/// The most that it may say.
+pub const DRAIN_GRACE_SECONDS_MAX: u64 = 600;
+
+/// Connections that ask for metrics at one time. One more is closed at once.
+pub const METRICS_CONNECTIONS_MAX: usize = 16;
+/// How long such a connection lives.
+pub const METRICS_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an accept loop sleeps when the system has no connection for it.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections of one partner that wait for its task. One more closes.
+pub const ACCEPTED_PER_PARTNER_MAX: usize = 4;
+
+/// Pairing connections at one time. One more closes.
+pub const PAIRING_CONNECTIONS_MAX: usize = 32;
+
+/// Replies to invitations that are looked at within a minute, whoever sends them. The rest is put off.
+pub const PAIRING_REPLIES_PER_MINUTE_MAX: u32 = 60;
+
+/// Frames of one link that are checked or wait for it. Further ones stay in the transport.
+pub const CHECKS_PER_LINK_MAX: usize = 4;
+
+/// A frame with at most this many entries is checked where it arrives: another thread would cost more.
+pub const CHECKED_INLINE_ENTRIES_MAX: usize = 16;
+
+/// Frames that wait to be sent over one link. Beyond it the link is closed and begins anew.
+pub const LINK_OUTBOX_FRAMES_MAX: usize = 2048;
+
+/// Between two ticks of a link.
+pub const LINK_TICK: Duration = Duration::from_secs(1);
+
+/// A connection that is younger may have been dialled from both sides at one time.
+pub const LINK_FRESH: Duration = Duration::from_secs(15);

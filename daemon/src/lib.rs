@@ -2,7 +2,11 @@
 
 pub mod api;
 pub mod bounds;
+pub mod config;
 pub mod identity_files;
+pub mod lifecycle;
+pub mod links;
+pub mod logging;
 pub mod metrics;
 pub mod random;
 pub mod runtime;

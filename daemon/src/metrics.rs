@@ -2,6 +2,8 @@
 //!
 //! Labels are few and bounded: partners by id, rules by name. No names of people or channels.
 
+pub mod server;
+
 use std::time::Duration;
 
 use foedus_federation::batch::CommitOutcome;

@@ -164,6 +164,7 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
         channels,
         links,
         tasks,
+        stopping: CancellationToken::new(),
         stop,
         failed,
         next_reply: std::sync::atomic::AtomicU64::new(0),

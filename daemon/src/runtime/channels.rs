@@ -191,6 +191,20 @@ impl Channels {
         }))
     }
 
+    /// Waits for room in a channel's queue.
+    pub(super) async fn room(
+        &self,
+        channel: ChannelId,
+    ) -> Option<mpsc::OwnedPermit<ChannelMessage>> {
+        loop {
+            let known = self.ensure(channel).ok()?;
+            match known.inputs.reserve_owned().await {
+                Ok(room) => return Some(room),
+                Err(_) => known.gone.cancelled().await,
+            }
+        }
+    }
+
     /// What the organisation says to a channel. Dropped if there is no room: it says it again.
     pub(super) fn govern(&self, channel: ChannelId, govern: Govern) {
         if !matches!(

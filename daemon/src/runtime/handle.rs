@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use foedus_federation::batch::Read;
 use foedus_federation::channel::{self, ChannelView, Posted, ReplyTo};
 use foedus_federation::identity::{Identity, IdentityChain, org_id};
 use foedus_federation::note::NoteType as _;
 use foedus_federation::org::{self, OrgSnapshot, OurKeys};
-use foedus_federation::steploop::Failure;
+use foedus_federation::steploop::{Failure, Rows};
 use foedus_federation::transport::Pins;
 use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
 use foedus_policy::action::{Action, Actor, Outcome};
@@ -23,7 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::channels::{ChannelMessage, Channels};
+use super::channels::{ChannelMessage, Channels, NoChannel};
 use super::links::{LinkStatus, Links};
 use super::org::OrgMessage;
 use super::scope::Ground;
@@ -31,7 +32,7 @@ use super::{Clock, Ours};
 use crate::identity_files::{IdentityFiles, KeyFileError};
 use crate::metrics::Metrics;
 use crate::random;
-use crate::store::Engine;
+use crate::store::{Engine, StoreError};
 
 /// The runtime, from outside. Clones share it.
 #[derive(Debug, Clone)]
@@ -54,6 +55,7 @@ pub(super) struct Inner {
     pub(super) channels: Channels,
     pub(super) links: Links,
     pub(super) tasks: TaskTracker,
+    pub(super) stopping: CancellationToken,
     pub(super) stop: CancellationToken,
     pub(super) failed: CancellationToken,
     pub(super) next_reply: AtomicU64,
@@ -173,7 +175,7 @@ impl Runtime {
     /// Cancelled when the daemon begins to stop: streams end, nothing new is taken.
     #[must_use]
     pub fn stopping(&self) -> CancellationToken {
-        self.inner.stop.clone()
+        self.inner.stopping.clone()
     }
 
     /// Cancelled when the store has failed for good: the daemon has to end.
@@ -347,14 +349,80 @@ impl Runtime {
         let _stopping = self.inner.org_queue.send(message).await.is_err();
     }
 
+    pub(crate) fn link_registry(&self) -> &Links {
+        &self.inner.links
+    }
+
+    pub(crate) fn ours_watch(&self) -> watch::Receiver<Option<Arc<Ours>>> {
+        self.inner.ours.clone()
+    }
+
+    /// Says something to a channel if there is room for it, and otherwise gives it back. A channel that is not here
+    /// hears nothing.
+    pub(crate) fn try_tell_channel(
+        &self,
+        channel: ChannelId,
+        input: channel::Input,
+    ) -> Option<channel::Input> {
+        match self.inner.channels.try_send(channel, input.into()) {
+            Ok(Err(unsaid)) => Some(unsaid.input),
+            Ok(Ok(())) | Err(NoChannel) => None,
+        }
+    }
+
+    /// As [`Runtime::try_tell_channel`], to the organisation.
+    pub(crate) fn try_tell_org(&self, input: org::Input) -> Option<org::Input> {
+        let message = OrgMessage { input, reply: None };
+        match self.inner.org_queue.try_send(message) {
+            Err(mpsc::error::TrySendError::Full(unsaid)) => Some(unsaid.input),
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
+        }
+    }
+
+    /// Waits for room in a channel's queue; `None` if there is no such channel.
+    pub(crate) async fn channel_room(&self, channel: ChannelId) -> Option<ChannelRoom> {
+        self.inner.channels.room(channel).await.map(ChannelRoom)
+    }
+
+    /// Waits for room in the organisation's queue; `None` when the daemon stops.
+    pub(crate) async fn org_room(&self) -> Option<OrgRoom> {
+        let room = self.inner.org_queue.clone().reserve_owned().await;
+        room.ok().map(OrgRoom)
+    }
+
+    /// Reads what a page is made of.
+    pub(crate) async fn rows(&self, reads: &[Read]) -> Result<Vec<Rows>, StoreError> {
+        self.inner.ground.rows(reads).await
+    }
+
     fn next_reply(&self) -> ReplyTo {
         ReplyTo(self.inner.next_reply.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Waits until everything that was asked is answered and all tasks have ended. Nothing is taken from now on.
+    /// Stops the step loops: waits until everything that was asked is answered and all of them have ended.
+    /// Nothing is taken from now on. Whoever asks things has been stopped before.
     pub async fn drain(&self) {
+        self.inner.stopping.cancel();
         self.inner.stop.cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+    }
+}
+
+/// Room for one message to a channel.
+pub(crate) struct ChannelRoom(mpsc::OwnedPermit<ChannelMessage>);
+
+impl ChannelRoom {
+    pub(crate) fn say(self, input: channel::Input) {
+        drop(self.0.send(input.into()));
+    }
+}
+
+/// Room for one message to the organisation.
+pub(crate) struct OrgRoom(mpsc::OwnedPermit<OrgMessage>);
+
+impl OrgRoom {
+    pub(crate) fn say(self, input: org::Input) {
+        drop(self.0.send(OrgMessage { input, reply: None }));
     }
 }

@@ -1,0 +1,88 @@
+//! With which status the process ends, after sysexits.h.
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use super::{BuildError, Ended};
+use crate::identity_files::KeyFileError;
+use crate::runtime::StartError;
+use crate::store::StoreError;
+
+/// Exit statuses of `foedusd`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// It was asked to end, and did.
+    Ok = 0,
+    /// The command line is wrong.
+    Usage = 64,
+    /// What is stored can't be read, or does not belong together.
+    Data = 65,
+    /// Another daemon has the data folder or an address.
+    Unavailable = 69,
+    /// It is a fault of the program.
+    Software = 70,
+    /// The operating system refused.
+    System = 71,
+    /// Reading or writing failed.
+    Io = 74,
+    /// A file or folder may not be used, or a key may be read by others.
+    Permission = 77,
+    /// The configuration is wrong.
+    Config = 78,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+impl From<&BuildError> for ExitStatus {
+    fn from(error: &BuildError) -> Self {
+        match error {
+            BuildError::Store(error) => of_store(error),
+            BuildError::Bind(error) => match error.source.kind() {
+                ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => Self::Unavailable,
+                kind => of_io(kind),
+            },
+            BuildError::Start(error) => match error {
+                StartError::Store(error) => of_store(error),
+                StartError::Damaged(_) | StartError::OtherKey { .. } => Self::Data,
+                StartError::Link(_) => Self::Software,
+                StartError::Key(error) => match error {
+                    KeyFileError::Missing { .. } | KeyFileError::Content { .. } => Self::Data,
+                    KeyFileError::Exposed { .. } => Self::Permission,
+                    KeyFileError::Io { source, .. } => of_io(source.kind()),
+                },
+            },
+        }
+    }
+}
+
+impl From<Ended> for ExitStatus {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Drained | Ended::CutOff => Self::Ok,
+            Ended::StoreFailed => Self::Io,
+        }
+    }
+}
+
+fn of_store(error: &StoreError) -> ExitStatus {
+    match error {
+        StoreError::Locked { .. } => ExitStatus::Unavailable,
+        StoreError::FormatNewer { .. } | StoreError::FormatUnreadable { .. } => ExitStatus::Data,
+        StoreError::OtherEngine { .. } => ExitStatus::Config,
+        StoreError::Io { source, .. } => of_io(source.kind()),
+        _ => ExitStatus::Io,
+    }
+}
+
+fn of_io(kind: ErrorKind) -> ExitStatus {
+    match kind {
+        ErrorKind::PermissionDenied => ExitStatus::Permission,
+        ErrorKind::AddrInUse => ExitStatus::Unavailable,
+        _ => ExitStatus::Io,
+    }
+}

@@ -1,0 +1,231 @@
+//! The links of one daemon: who may connect, who is dialled, and what moves frames between a connection and the
+//! machines.
+//!
+//! One task a partner owns the partner's link machine and at most one connection. Nothing is decided here but
+//! which of two connections is kept. Pairing is served beside it and shares nothing with it but the port.
+
+mod delivery;
+mod doorway;
+mod frames;
+mod pairing_host;
+mod partner;
+mod session;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use foedus_federation::key::VerifyingKey;
+use foedus_federation::org::OrgSnapshot;
+use foedus_federation::transport::{
+    AcceptCounters, AcceptLimits, Accepted, AcceptedLink, Acceptor, Pins, pairing,
+};
+use foedus_policy::id::OrgId;
+use foedus_policy::state::PartnerState;
+use foedus_policy::time::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::bounds::{ACCEPTED_PER_PARTNER_MAX, ORG_TICK, PAIRING_CONNECTIONS_MAX, PAIRING_TIMEOUT};
+use crate::metrics::Metrics;
+use crate::runtime::{Ours, Runtime};
+
+use pairing_host::Host;
+use partner::PartnerLink;
+
+/// Serves links and pairing from the moment at which the organisation exists until the daemon stops.
+pub fn spawn(
+    runtime: &Runtime,
+    listener: Option<TcpListener>,
+    connections_per_source_max: usize,
+    tasks: &TaskTracker,
+) {
+    let limits = AcceptLimits {
+        connections_per_source_max,
+        ..AcceptLimits::default()
+    };
+    let keeper = Keeper {
+        runtime: runtime.clone(),
+        stopping: runtime.stopping(),
+        partners: BTreeMap::new(),
+        tasks: TaskTracker::new(),
+    };
+    tasks.spawn(keeper.run(listener, limits));
+}
+
+/// Whom there is a task for.
+struct Partner {
+    connections: mpsc::Sender<AcceptedLink>,
+    stop: CancellationToken,
+}
+
+/// Keeps one task for each active partner, and the pins as the organisation has them.
+struct Keeper {
+    runtime: Runtime,
+    stopping: CancellationToken,
+    partners: BTreeMap<OrgId, Partner>,
+    tasks: TaskTracker,
+}
+
+impl Keeper {
+    async fn run(mut self, listener: Option<TcpListener>, limits: AcceptLimits) {
+        let Some(ours) = self.organisation().await else {
+            return;
+        };
+        let mut org = self.runtime.org();
+        let (accepted, counters) = self.accept(listener, limits, &ours);
+        let mut accepted = accepted;
+        let mut pairings = tokio::task::JoinSet::new();
+        let host = Arc::new(Host::new(self.runtime.clone()));
+        let mut ticks = tokio::time::interval(ORG_TICK);
+        self.take_org(&org.borrow_and_update().clone(), &ours);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => break,
+                changed = org.changed() => match changed {
+                    Ok(()) => self.take_org(&org.borrow_and_update().clone(), &ours),
+                    Err(_) => break,
+                },
+                Some(_) = pairings.join_next() => {}
+                Some(connection) = next(&mut accepted) => match connection {
+                    Accepted::Link(link) => self.take_link(link),
+                    Accepted::Pairing(connection) if pairings.len() < PAIRING_CONNECTIONS_MAX => {
+                        pairings.spawn(pairing::serve(connection, host.clone(), PAIRING_TIMEOUT));
+                    }
+                    // It closes; whoever it was may come again.
+                    Accepted::Pairing(_) => {}
+                },
+                _ = ticks.tick() => {
+                    if let Some(counters) = &counters {
+                        publish(counters, &self.runtime.metrics());
+                    }
+                }
+            }
+        }
+        pairings.shutdown().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Waits until there is an organisation whose keys can be shown.
+    async fn organisation(&self) -> Option<Arc<Ours>> {
+        let mut ours = self.runtime.ours_watch();
+        tokio::select! {
+            () = self.stopping.cancelled() => None,
+            found = ours.wait_for(Option::is_some) => found.ok().and_then(|found| found.clone()),
+        }
+    }
+
+    fn accept(
+        &self,
+        listener: Option<TcpListener>,
+        limits: AcceptLimits,
+        ours: &Ours,
+    ) -> (
+        Option<mpsc::Receiver<Accepted>>,
+        Option<Arc<AcceptCounters>>,
+    ) {
+        let Some(listener) = listener else {
+            return (None, None);
+        };
+        let (_, tls) = watch::channel(ours.tls.clone());
+        let (acceptor, accepted) = Acceptor::new(listener, tls, limits);
+        let counters = acceptor.counters();
+        self.tasks.spawn(acceptor.run(self.stopping.clone()));
+        (Some(accepted), Some(counters))
+    }
+
+    /// Pins first: a partner that is suspended in this version loses its connection before anything else.
+    fn take_org(&mut self, org: &OrgSnapshot, ours: &Ours) {
+        replace_pins(ours.tls.pins(), org);
+        let active = |partner: &OrgId| {
+            let known = org.state.partners().get(partner);
+            known.is_some_and(|known| known.state == PartnerState::Active)
+        };
+        let links = self.runtime.link_registry();
+        self.partners.retain(|partner, task| {
+            let stays = active(partner);
+            if !stays {
+                task.stop.cancel();
+                links.forget(*partner);
+            }
+            stays
+        });
+        for (partner, _) in org.state.partners().iter().filter(|(id, _)| active(id)) {
+            if !self.partners.contains_key(partner) {
+                let task = self.start(*partner, ours);
+                self.partners.insert(*partner, task);
+            }
+        }
+    }
+
+    fn start(&self, partner: OrgId, ours: &Ours) -> Partner {
+        let (connections, accepted) = mpsc::channel(ACCEPTED_PER_PARTNER_MAX);
+        let stop = self.stopping.child_token();
+        let link = PartnerLink::new(&self.runtime, ours, partner, accepted, stop.clone());
+        let span = tracing::info_span!("link", %partner);
+        self.tasks.spawn(link.run().instrument(span));
+        Partner { connections, stop }
+    }
+
+    /// A connection for which there is no room closes; its partner dials again.
+    fn take_link(&self, link: AcceptedLink) {
+        if let Some(partner) = self.partners.get(&link.partner) {
+            let _no_room = partner.connections.try_send(link).is_err();
+        }
+    }
+}
+
+async fn next(accepted: &mut Option<mpsc::Receiver<Accepted>>) -> Option<Accepted> {
+    match accepted {
+        Some(accepted) => accepted.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One key stands for one partner. If two claim it, it stays with the older peering: a partner must not be able to
+/// take the place of another by saying that it has its key.
+fn replace_pins(pins: &Pins, org: &OrgSnapshot) {
+    let since = |partner: &OrgId| {
+        let known = org.state.partners().get(partner);
+        known.map_or(Timestamp::ZERO, |known| known.since)
+    };
+    let mut claims: Vec<(OrgId, [u8; 32])> = org.pins().collect();
+    claims.sort_by_key(|(partner, _)| (since(partner), *partner));
+    let mut pinned = BTreeMap::new();
+    for (partner, key) in claims {
+        let Ok(key) = VerifyingKey::from_bytes(&key) else {
+            continue;
+        };
+        if let Some(holder) = pinned.get(&key) {
+            tracing::error!(%partner, %holder, "a partner claims the link key of another; it gets no link");
+            continue;
+        }
+        pinned.insert(key, partner);
+    }
+    pins.replace(pinned);
+}
+
+fn publish(counters: &AcceptCounters, metrics: &Metrics) {
+    let counts = [
+        ("arrived", &counters.arrived),
+        ("link", &counters.links),
+        ("pairing", &counters.pairings),
+        ("refused_full", &counters.refused_full),
+        ("displaced", &counters.displaced),
+        ("timed_out", &counters.timed_out),
+        ("failed", &counters.failed),
+        ("refused_partner", &counters.refused_partner),
+        ("system_error", &counters.system_errors),
+    ];
+    for (outcome, count) in counts {
+        metrics.connections(outcome, count.load(Ordering::Relaxed));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! From a partner's frames to evidence: checked outside the machines, several at a time, and handed on in the order
+//! in which they came.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use foedus_federation::evidence::{CheckedFrame, RefusedFrame};
+use foedus_federation::frame::Frame;
+use foedus_federation::org::OrgSnapshot;
+use foedus_federation::transport::LinkFailure;
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
+use tokio::sync::{mpsc, watch};
+
+use crate::bounds::{CHECKED_INLINE_ENTRIES_MAX, CHECKS_PER_LINK_MAX};
+
+/// What comes of one frame.
+pub(super) enum Inbound {
+    Frame(Box<CheckedFrame>),
+    Refused(RefusedFrame),
+    Failed(LinkFailure),
+}
+
+type Check = Pin<Box<dyn Future<Output = Inbound> + Send>>;
+
+/// The frames of one connection.
+pub(super) struct Frames {
+    receiver: mpsc::Receiver<Result<Frame, LinkFailure>>,
+    org: watch::Receiver<Arc<OrgSnapshot>>,
+    checks: FuturesOrdered<Check>,
+    ended: bool,
+}
+
+impl Frames {
+    pub(super) fn new(
+        receiver: mpsc::Receiver<Result<Frame, LinkFailure>>,
+        org: watch::Receiver<Arc<OrgSnapshot>>,
+    ) -> Self {
+        Self {
+            receiver,
+            org,
+            checks: FuturesOrdered::new(),
+            ended: false,
+        }
+    }
+
+    /// The next frame; `None` at the end. May be dropped and called again.
+    pub(super) async fn next(&mut self) -> Option<Inbound> {
+        loop {
+            let room = !self.ended && self.checks.len() < CHECKS_PER_LINK_MAX;
+            tokio::select! {
+                Some(inbound) = self.checks.next() => return Some(inbound),
+                arrived = self.receiver.recv(), if room => match arrived {
+                    Some(Ok(frame)) => self.checks.push_back(check(frame, self.org.borrow().clone())),
+                    Some(Err(failure)) => {
+                        self.ended = true;
+                        self.checks.push_back(Box::pin(async { Inbound::Failed(failure) }));
+                    }
+                    None => self.ended = true,
+                },
+                else => return None,
+            }
+        }
+    }
+}
+
+fn check(frame: Frame, org: Arc<OrgSnapshot>) -> Check {
+    if is_light(&frame) {
+        // A hand-over to another thread costs more than such a check.
+        return Box::pin(async move { of(CheckedFrame::check(frame, &org)) });
+    }
+    let checked = tokio::task::spawn_blocking(move || of(CheckedFrame::check(frame, &org)));
+    Box::pin(async move { checked.await.expect("a check refuses, and does not panic") })
+}
+
+fn of(checked: Result<CheckedFrame, RefusedFrame>) -> Inbound {
+    match checked {
+        Ok(frame) => Inbound::Frame(Box::new(frame)),
+        Err(refused) => Inbound::Refused(refused),
+    }
+}
+
+fn is_light(frame: &Frame) -> bool {
+    match frame {
+        Frame::Entries(entries) => {
+            let count: usize = entries.parts.iter().map(|part| part.entries.len()).sum();
+            count <= CHECKED_INLINE_ENTRIES_MAX
+        }
+        Frame::Hello(_) | Frame::Notes(_) => false,
+        Frame::Subscribe(_) | Frame::UnknownCursor(_) | Frame::Ack(_) | Frame::Goodbye(_) => true,
+    }
+}

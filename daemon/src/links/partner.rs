@@ -1,0 +1,129 @@
+//! The task of one partner: connections come and go, one is kept, and the link machine speaks over it.
+
+use foedus_federation::frame::Goodbye;
+use foedus_federation::link::Link;
+use foedus_federation::transport::{AcceptedLink, Kept, kept};
+use foedus_policy::id::OrgId;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::doorway::{Doorway, Established};
+use super::session::{Ending, Session};
+use crate::runtime::{LinkState, Ours, Runtime};
+
+/// The link with one partner.
+pub(super) struct PartnerLink {
+    runtime: Runtime,
+    us: OrgId,
+    partner: OrgId,
+    doorway: Doorway,
+    stop: CancellationToken,
+    sessions: u64,
+}
+
+impl PartnerLink {
+    pub(super) fn new(
+        runtime: &Runtime,
+        ours: &Ours,
+        partner: OrgId,
+        accepted: mpsc::Receiver<AcceptedLink>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            runtime: runtime.clone(),
+            us: ours.keys.org,
+            partner,
+            doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted),
+            stop,
+            sessions: 0,
+        }
+    }
+
+    /// Runs until the partner is active no more, or the daemon stops.
+    pub(super) async fn run(mut self) {
+        let machine = Link::new(
+            self.us,
+            self.partner,
+            self.runtime.run(),
+            self.runtime.snapshot(),
+        );
+        let mut machine = Some(machine);
+        let mut next: Option<Established> = None;
+        loop {
+            let established = match next.take() {
+                Some(established) => established,
+                None => match self.wait().await {
+                    Some(established) => established,
+                    None => break,
+                },
+            };
+            let link = machine.take().expect("it comes back from each session");
+            let (link, replacement) = self.converse(link, established).await;
+            machine = Some(link);
+            next = replacement;
+            if self.stop.is_cancelled() {
+                if let Some(established) = next.take() {
+                    established.session.handle.close(Goodbye::Restart).await;
+                }
+                break;
+            }
+        }
+        self.doorway.stop_dialling();
+    }
+
+    /// Waits for a connection, and dials meanwhile.
+    async fn wait(&mut self) -> Option<Established> {
+        let mut org = self.runtime.org();
+        let mut addresses = org.borrow_and_update().dial_addresses(self.partner);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                changed = org.changed() => {
+                    changed.ok()?;
+                    let found = org.borrow_and_update().dial_addresses(self.partner);
+                    if found != addresses {
+                        addresses = found;
+                        self.doorway.wake();
+                    }
+                }
+                established = self.doorway.next(true) => return Some(established),
+            }
+        }
+    }
+
+    /// One session, until it ends or another connection is kept in its place.
+    async fn converse(
+        &mut self,
+        machine: Link,
+        established: Established,
+    ) -> (Link, Option<Established>) {
+        self.sessions += 1;
+        if kept(self.us, self.partner) == Kept::Accepted || established.session.dialled {
+            // What we dial would not be kept, or is what we have.
+            self.doorway.stop_dialling();
+        }
+        let runtime = self.runtime.clone();
+        let mut session = Session::begin(&runtime, machine, established, self.sessions);
+        let (ending, replacement) = session.run(self.us, &mut self.doorway, &self.stop).await;
+        let machine = session.end(&ending).await;
+        if replacement.is_none() {
+            self.note_end(&ending);
+            self.doorway.put_off();
+        }
+        (machine, replacement)
+    }
+
+    fn note_end(&self, ending: &Ending) {
+        let now = self.runtime.now().wall;
+        let problem = ending.to_string();
+        tracing::info!(reason = problem, "a link has ended");
+        self.runtime.metrics().link(self.partner, false, 0, None);
+        self.runtime.link_registry().update(self.partner, |status| {
+            status.state = LinkState::Down;
+            status.since = now;
+            status.lag_entries = 0;
+            status.last_problem = Some(problem);
+        });
+    }
+}

@@ -1,0 +1,446 @@
+//! One connection with one partner, from its hello to its end: frames and views into the link machine, its effects
+//! out of it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foedus_federation::bounds::CREDIT_FRAMES_MAX;
+use foedus_federation::channel::{self, ChannelView, Reject};
+use foedus_federation::evidence::{CheckedEntries, CheckedFrame, RefusedFrame};
+use foedus_federation::feed::{Page, PageReader, Progress};
+use foedus_federation::frame::{Frame, Goodbye};
+use foedus_federation::link::{Effect, Input, Link};
+use foedus_federation::org::OrgSnapshot;
+use foedus_federation::transport::{Kept, LinkFailure, LinkHandle, kept};
+use foedus_policy::id::{ChannelId, OrgId};
+use foedus_policy::time::Timestamp;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::delivery::{Delivery, Message};
+use super::doorway::{Doorway, Established};
+use super::frames::{Frames, Inbound};
+use crate::bounds::{LINK_FRESH, LINK_OUTBOX_FRAMES_MAX, LINK_QUEUE_MESSAGES_MAX, LINK_TICK};
+use crate::runtime::{LinkState, Runtime, ToLink, chain};
+
+const TOO_SLOW: &str = "frames or channels came faster than the link could take them";
+const BEGINS_ANEW: &str = "a channel was read anew";
+const NOT_RECONCILED: &str = "what the partner sent does not fit what is held";
+
+/// Why a session ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// The daemon stops, or the partner is active no more.
+    Stopped,
+    /// Another connection is kept.
+    Replaced,
+    /// The connection ended.
+    Failed(LinkFailure),
+    /// The partner sent what is no evidence.
+    Refused(RefusedFrame),
+    /// The machine said so.
+    Closed(Goodbye),
+    /// This side is too slow, or a channel has to begin anew.
+    Restart(&'static str),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => formatter.write_str("this side stops, or the partner is not active"),
+            Self::Replaced => formatter.write_str("another connection is kept"),
+            Self::Failed(failure) => formatter.write_str(&chain(failure)),
+            Self::Refused(refused) => write!(
+                formatter,
+                "the partner broke the protocol: {}",
+                chain(refused)
+            ),
+            Self::Closed(Goodbye::Restart) => formatter.write_str("closed by the partner"),
+            Self::Closed(Goodbye::Refused) => formatter.write_str("the peering does not hold"),
+            Self::Closed(Goodbye::Version) => formatter.write_str("no version in common"),
+            Self::Closed(_) => formatter.write_str("the partner broke the protocol"),
+            Self::Restart(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
+impl Ending {
+    fn goodbye(&self) -> Goodbye {
+        match self {
+            Self::Stopped | Self::Restart(_) | Self::Failed(_) => Goodbye::Restart,
+            Self::Replaced => Goodbye::Duplicate,
+            Self::Refused(_) => Goodbye::Protocol,
+            Self::Closed(goodbye) => *goodbye,
+        }
+    }
+}
+
+type View = watch::Receiver<Arc<ChannelView>>;
+type NextView = Pin<Box<dyn Future<Output = Option<(ChannelId, View)>> + Send>>;
+
+/// A session that goes on.
+pub(super) struct Session {
+    runtime: Runtime,
+    partner: OrgId,
+    number: u64,
+    machine: Link,
+    handle: LinkHandle,
+    sender: mpsc::Sender<Frame>,
+    frames: Frames,
+    outbox: VecDeque<Frame>,
+    delivery: Delivery,
+    from_channels: mpsc::Receiver<ToLink>,
+    overflown: CancellationToken,
+    org: watch::Receiver<Arc<OrgSnapshot>>,
+    views: FuturesUnordered<NextView>,
+    watched: BTreeSet<ChannelId>,
+    ticks: Interval,
+    reads: VecDeque<(ChannelId, u32, PageReader)>,
+    received: BTreeMap<u64, (ChannelId, u64)>,
+    closing: JoinSet<()>,
+    dialled: bool,
+    seen: Timestamp,
+    skew_millis: Option<i64>,
+    ending: Option<Ending>,
+}
+
+impl Session {
+    pub(super) fn begin(
+        runtime: &Runtime,
+        machine: Link,
+        established: Established,
+        number: u64,
+    ) -> Self {
+        let Established { session, remote } = established;
+        let (messages, from_channels) = mpsc::channel(LINK_QUEUE_MESSAGES_MAX);
+        let overflown = CancellationToken::new();
+        let links = runtime.link_registry();
+        links.attach(session.partner, number, messages, overflown.clone());
+        links.update(session.partner, |status| {
+            status.remote_address = Some(remote);
+            status.dialled = session.dialled;
+        });
+        let mut org = runtime.org();
+        let newest = org.borrow_and_update().clone();
+        let mut ticks = tokio::time::interval(LINK_TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut session = Self {
+            runtime: runtime.clone(),
+            partner: session.partner,
+            number,
+            machine,
+            handle: session.handle,
+            sender: session.sender,
+            frames: Frames::new(session.receiver, runtime.org()),
+            outbox: VecDeque::new(),
+            delivery: Delivery::new(runtime.clone()),
+            from_channels,
+            overflown,
+            org,
+            views: FuturesUnordered::new(),
+            watched: BTreeSet::new(),
+            ticks,
+            reads: VecDeque::new(),
+            received: BTreeMap::new(),
+            closing: JoinSet::new(),
+            dialled: session.dialled,
+            seen: Timestamp::ZERO,
+            skew_millis: None,
+            ending: None,
+        };
+        let mut effects = Vec::new();
+        let now = runtime.now();
+        session
+            .machine
+            .handle(now, Input::Org(newest), &mut effects);
+        session.machine.handle(now, Input::Opened, &mut effects);
+        session.carry(effects);
+        session
+    }
+
+    /// Goes on until the end, and says why it is. `doorway` brings other connections of the same partner;
+    /// one that is to be kept in the place of this one comes back.
+    pub(super) async fn run(
+        &mut self,
+        us: OrgId,
+        doorway: &mut Doorway,
+        stop: &CancellationToken,
+    ) -> (Ending, Option<Established>) {
+        let (began, sender) = (Instant::now(), self.sender.clone());
+        loop {
+            if let Some(ending) = self.ending.take() {
+                return (ending, None);
+            }
+            tokio::select! {
+                () = stop.cancelled() => return (Ending::Stopped, None),
+                other = doorway.next(false) => {
+                    if takes_over(us, self.partner, self.dialled, began.elapsed(), &other) {
+                        return (Ending::Replaced, Some(other));
+                    }
+                    self.closing.spawn(other.session.handle.close(Goodbye::Duplicate));
+                }
+                Some(_) = self.closing.join_next() => {}
+                inbound = self.frames.next(), if self.delivery.is_empty() => self.take_frame(inbound),
+                Some(message) = self.from_channels.recv() => self.take_message(message),
+                Some(next) = self.views.next() => self.take_view(next),
+                Ok(()) = self.org.changed() => {
+                    let org = self.org.borrow_and_update().clone();
+                    self.handle(Input::Org(org));
+                }
+                () = self.delivery.say_next(), if !self.delivery.is_empty() => {}
+                Ok(room) = sender.reserve(), if !self.outbox.is_empty() => {
+                    if let Some(frame) = self.outbox.pop_front() {
+                        room.send(frame);
+                    }
+                }
+                () = self.overflown.cancelled() => self.end_with(TOO_SLOW),
+                _ = self.ticks.tick() => {
+                    self.handle(Input::Tick);
+                    if self.machine.is_up() {
+                        doorway.alive();
+                    }
+                    self.publish();
+                }
+            }
+            self.read_pages().await;
+        }
+    }
+
+    fn take_frame(&mut self, inbound: Option<Inbound>) {
+        match inbound {
+            Some(Inbound::Frame(frame)) => {
+                let now = self.runtime.now().wall;
+                if let CheckedFrame::Hello(_) = *frame {
+                    self.runtime.link_registry().update(self.partner, |status| {
+                        status.state = LinkState::Up;
+                        status.since = now;
+                        status.last_problem = None;
+                    });
+                    tracing::info!(dialled = self.dialled, "a link is up");
+                }
+                if let CheckedFrame::Entries(entries) = &*frame {
+                    self.expect_ack(entries);
+                }
+                self.seen = now;
+                self.handle(Input::Frame(frame));
+            }
+            Some(Inbound::Refused(refused)) => {
+                tracing::warn!(error = %chain(&refused), "a partner sent what is no evidence");
+                self.runtime.metrics().reject_counted("frame");
+                self.ending = Some(Ending::Refused(refused));
+            }
+            Some(Inbound::Failed(failure)) => self.ending = Some(Ending::Failed(failure)),
+            None => self.ending = Some(Ending::Failed(LinkFailure::Lost(None))),
+        }
+    }
+
+    fn take_message(&mut self, message: ToLink) {
+        match message {
+            ToLink::Send(_, frame) => {
+                self.count(&frame);
+                self.handle(Input::Send(frame));
+            }
+            ToLink::Feed(channel, start) => self.handle(Input::Feed(channel, start)),
+            ToLink::StopFeed(channel) => self.handle(Input::StopFeed(channel)),
+            ToLink::Attach(channel) => self.handle(Input::Attach(channel)),
+            // What the partner asked of the channel is forgotten with the rest; it asks again in a new session.
+            ToLink::Forgotten(channel) if self.watched.contains(&channel) => {
+                self.end_with(BEGINS_ANEW);
+            }
+            ToLink::Forgotten(_) => {}
+            // What it sent is not acknowledged, and a new session begins from what both have.
+            ToLink::Reject(_, Reject::NotReconciled(_)) => self.end_with(NOT_RECONCILED),
+            ToLink::Reject(..) => {}
+        }
+    }
+
+    /// Counts the entries of a frame once the partner is told that they are durable.
+    fn count(&mut self, frame: &Frame) {
+        let Frame::Ack(ack) = frame else { return };
+        let covered = self.received.range(..=ack.number);
+        let of_channel = covered.filter(|(_, (channel, _))| *channel == ack.channel);
+        let numbers: Vec<u64> = of_channel.map(|(number, _)| *number).collect();
+        let counts = numbers
+            .iter()
+            .filter_map(|number| self.received.remove(number));
+        let all: u64 = counts.map(|(_, count)| count).sum();
+        let (void, withheld) = (u64::from(ack.void), u64::from(ack.withheld));
+        let accepted = all.saturating_sub(void).saturating_sub(withheld);
+        self.runtime
+            .metrics()
+            .taken(self.partner, accepted, void, withheld);
+    }
+
+    fn expect_ack(&mut self, entries: &CheckedEntries) {
+        let counts = entries
+            .parts()
+            .iter()
+            .map(|part| part.checked().new_entries(0).len() as u64);
+        let place = (entries.channel(), counts.sum());
+        self.received.insert(entries.number(), place);
+        // A frame that is never acknowledged is not counted.
+        while self.received.len() > CREDIT_FRAMES_MAX * 2 {
+            self.received.pop_first();
+        }
+    }
+
+    fn take_view(&mut self, next: Option<(ChannelId, View)>) {
+        let Some((channel, mut view)) = next else {
+            return;
+        };
+        let newest = view.borrow_and_update().clone();
+        self.views.push(Box::pin(async move {
+            view.changed().await.ok()?;
+            Some((channel, view))
+        }));
+        self.handle(Input::View(newest));
+    }
+
+    fn handle(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.machine.handle(self.runtime.now(), input, &mut effects);
+        self.carry(effects);
+    }
+
+    fn carry(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send(frame) => {
+                    self.outbox.push_back(frame);
+                    if self.outbox.len() > LINK_OUTBOX_FRAMES_MAX {
+                        self.end_with(TOO_SLOW);
+                    }
+                }
+                Effect::ToChannel(channel, input) => {
+                    if let channel::Input::PartnerUp { .. } = *input {
+                        self.watch(channel);
+                    }
+                    self.delivery.say(Message::Channel(channel, input));
+                }
+                Effect::ToOrg(input) => self.delivery.say(Message::Org(input)),
+                Effect::Read(channel, subscription, reader) => {
+                    self.reads.push_back((channel, subscription, reader));
+                }
+                Effect::Close(goodbye) => {
+                    self.ending.get_or_insert(Ending::Closed(goodbye));
+                }
+                Effect::Skew(millis) => {
+                    self.skew_millis = Some(millis);
+                    self.runtime.link_registry().update(self.partner, |status| {
+                        status.clock_skew_millis = Some(millis);
+                    });
+                }
+            }
+        }
+    }
+
+    fn end_with(&mut self, reason: &'static str) {
+        self.ending.get_or_insert(Ending::Restart(reason));
+    }
+
+    /// From now on the machine sees the channel as it is.
+    fn watch(&mut self, channel: ChannelId) {
+        if !self.watched.insert(channel) {
+            return;
+        }
+        let runtime = self.runtime.clone();
+        self.views.push(Box::pin(async move {
+            let view = runtime.view(channel).await?;
+            Some((channel, view))
+        }));
+    }
+
+    /// Reads the pages that the machine asked for. Here and not beside: an engine answers on the task that asks, and
+    /// the machine asks for no more than credit allows.
+    async fn read_pages(&mut self) {
+        while let Some((channel, subscription, reader)) = self.reads.pop_front() {
+            match read_page(&self.runtime, reader).await {
+                Some(page) => self.handle(Input::Page(channel, subscription, page)),
+                None => self.handle(Input::PageFailed(channel, subscription)),
+            }
+            // Others run on this thread, too.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn publish(&self) {
+        let (up, lag) = (self.machine.is_up(), self.machine.lag());
+        self.runtime
+            .metrics()
+            .link(self.partner, up, lag, self.skew_millis);
+        self.runtime.link_registry().update(self.partner, |status| {
+            status.lag_entries = lag;
+            if self.seen > Timestamp::ZERO {
+                status.last_seen = Some(self.seen);
+            }
+        });
+    }
+
+    /// Says goodbye, lets the channels know, and gives the machine back.
+    pub(super) async fn end(self, ending: &Ending) -> Link {
+        let Self {
+            runtime,
+            partner,
+            number,
+            mut machine,
+            handle,
+            mut delivery,
+            ..
+        } = self;
+        runtime.link_registry().detach(partner, number);
+        let mut effects = Vec::new();
+        machine.handle(runtime.now(), Input::Closed, &mut effects);
+        delivery.forget();
+        for effect in effects {
+            if let Effect::ToChannel(channel, input) = effect {
+                delivery.say(Message::Channel(channel, input));
+            }
+        }
+        tokio::join!(delivery.flush(), handle.close(ending.goodbye()));
+        machine
+    }
+}
+
+async fn read_page(runtime: &Runtime, mut reader: PageReader) -> Option<Page> {
+    let mut rows = Vec::new();
+    loop {
+        match reader.advance(rows) {
+            Ok(Progress::Page(page)) => return Some(page),
+            Ok(Progress::Read(reads)) => match runtime.rows(&reads).await {
+                Ok(found) => rows = found,
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "a page could not be read");
+                    return None;
+                }
+            },
+            Err(damage) => {
+                tracing::error!(key = ?damage.key, expected = damage.expected, "a page can't be read");
+                return None;
+            }
+        }
+    }
+}
+
+/// Whether another connection is kept in the place of the present one. Both sides come to the same answer: of two
+/// that were dialled from both sides at one time, the one of the smaller id; and where the present one has been there
+/// for longer than any dialling takes, the partner dials only because it has lost it.
+fn takes_over(
+    us: OrgId,
+    partner: OrgId,
+    dialled: bool,
+    age: Duration,
+    other: &Established,
+) -> bool {
+    let same_side = other.session.dialled == dialled;
+    let other_is_kept = match kept(us, partner) {
+        Kept::Dialled => other.session.dialled,
+        Kept::Accepted => !other.session.dialled,
+    };
+    same_side || other_is_kept || (!other.session.dialled && age >= LINK_FRESH)
+}

@@ -1,0 +1,121 @@
+//! Taking up an invitation, and all that can be wrong with it.
+
+use foedus_federation::org;
+use foedus_policy::action::Action;
+use foedus_policy::reason::Reason;
+use foedus_policy::state::PartnerState;
+use tokio::net::TcpListener;
+
+use super::world::*;
+use crate::runtime::{AcceptInvitationError, Delivery, PasteReplyError};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_linked_before_both_have_said_yes_to_the_same_words() {
+    let acme = Org::new("acme.example", None).await;
+    let globex = Org::new("globex.example", None).await;
+    let anna = acme.member("anna").await;
+    let (text, ..) = invite(&acme, anna, None).await;
+    let accepted = globex
+        .runtime
+        .accept_invitation(OPERATOR, &text)
+        .await
+        .expect("accepted");
+    assert!(matches!(accepted.delivery, Delivery::Delivered));
+    assert_eq!(accepted.inviter, acme.id());
+    for org in [&acme, &globex] {
+        assert!(org.runtime.links().is_empty());
+    }
+    let wrong = Action::ConfirmPartner {
+        partner: globex.id(),
+        words: Some("zoo zoo zoo zoo zoo zoo".to_owned()),
+    };
+    let refused = acme.runtime.act(OPERATOR, wrong).await;
+    assert_eq!(refused, Err(org::Refused::Denied(Reason::WordsDiffer)));
+    approve_both(&acme, &globex, accepted.request).await;
+    let active = |org: &foedus_federation::org::OrgSnapshot, partner| {
+        let known = org.state.partners().get(&partner);
+        known.is_some_and(|known| known.state == PartnerState::Active)
+    };
+    let (a, g) = (acme.id(), globex.id());
+    acme.knows("the partner", |org| active(org, g)).await;
+    globex.knows("the partner", |org| active(org, a)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invitation_is_good_for_one_answer() {
+    let acme = Org::new("acme.example", None).await;
+    let globex = Org::new("globex.example", None).await;
+    let anna = acme.member("anna").await;
+    let (text, ..) = invite(&acme, anna, None).await;
+    globex
+        .runtime
+        .accept_invitation(OPERATOR, &text)
+        .await
+        .expect("accepted");
+    // Somebody of the right name, who is somebody else.
+    let impostor = Org::new("globex.example", None).await;
+    let refused = impostor.runtime.accept_invitation(OPERATOR, &text).await;
+    assert!(
+        matches!(refused, Err(AcceptInvitationError::RefusedByInviter)),
+        "{refused:?}"
+    );
+    assert!(
+        !acme
+            .runtime
+            .snapshot()
+            .state
+            .partners()
+            .contains_key(&impostor.id())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_answers_at_the_address_must_be_who_invited() {
+    let acme = Org::new("acme.example", None).await;
+    let other = Org::new("other.example", None).await;
+    let globex = Org::new("globex.example", None).await;
+    let anna = acme.member("anna").await;
+    let (text, ..) = invite(&acme, anna, None).await;
+    let mut invitation = foedus_federation::pairing::Invitation::parse(&text).expect("it reads");
+    invitation.addresses = [other.address.parse().expect("an address")].into();
+    let text = invitation.encode().expect("an invitation");
+    let refused = globex.runtime.accept_invitation(OPERATOR, &text).await;
+    assert!(
+        matches!(refused, Err(AcceptInvitationError::OtherInviter)),
+        "{refused:?}"
+    );
+    assert!(globex.runtime.snapshot().state.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_inviter_that_is_not_there_leaves_nothing_behind() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = nobody.local_addr().expect("bound").to_string();
+    drop(nobody);
+    let acme = Org::new("acme.example", Some(address)).await;
+    let globex = Org::new("globex.example", None).await;
+    let anna = acme.member("anna").await;
+    let (text, ..) = invite(&acme, anna, None).await;
+    let refused = globex.runtime.accept_invitation(OPERATOR, &text).await;
+    assert!(
+        matches!(refused, Err(AcceptInvitationError::Unreachable(_))),
+        "{refused:?}"
+    );
+    assert!(globex.runtime.snapshot().state.requests().is_empty());
+    let damaged = &text[..text.len() - 3];
+    let refused = globex.runtime.accept_invitation(OPERATOR, damaged).await;
+    assert!(
+        matches!(refused, Err(AcceptInvitationError::Invitation(_))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_is_no_reply_is_refused() {
+    let acme = Org::new("acme.example", None).await;
+    let refused = acme.runtime.paste_reply("foedus-reply-v1.AAAA").await;
+    assert!(
+        matches!(refused, Err(PasteReplyError::Reply(_))),
+        "{refused:?}"
+    );
+}

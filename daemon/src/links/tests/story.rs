@@ -1,0 +1,197 @@
+//! What two organisations live through: they share, are cut apart, stop, come back, and part.
+
+use std::time::Duration;
+
+use foedus_federation::channel::Refused;
+use foedus_policy::action::Action;
+use foedus_policy::state::Sharing;
+
+use super::proxy::Proxy;
+use super::world::*;
+use crate::runtime::LinkState;
+
+/// Posts, and waits until the other side has it.
+async fn say(
+    from: &Org,
+    to: &Org,
+    channel: foedus_policy::id::ChannelId,
+    member: foedus_policy::id::MemberId,
+    text: &str,
+) {
+    let posted = from.post(channel, member, text).await.expect("posted");
+    let entry = posted.first;
+    to.sees(channel, text, |view| holds(view, entry)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_organisations_pair_share_and_read_each_other() {
+    let shared = shared(None).await;
+    let Shared {
+        acme,
+        globex,
+        channel,
+        anna,
+        gerd,
+    } = &shared;
+    acme.link_is(globex.id(), LinkState::Up).await;
+    globex.link_is(acme.id(), LinkState::Up).await;
+    say(acme, globex, *channel, *anna, "hello").await;
+    say(globex, acme, *channel, *gerd, "hello back").await;
+    let status = &acme.runtime.links()[&globex.id()];
+    assert!(
+        status
+            .clock_skew_millis
+            .is_some_and(|skew| skew.abs() < 60_000)
+    );
+    assert!(status.remote_address.is_some());
+    let metrics = acme.runtime.metrics().text();
+    assert!(metrics.contains("verdict=\"accepted\""), "{metrics}");
+    shared.acme.stop().await;
+    shared.globex.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_while_the_other_was_away_arrives_when_it_is_back() {
+    let Shared {
+        acme,
+        globex,
+        channel,
+        anna,
+        gerd,
+    } = shared(None).await;
+    say(&acme, &globex, channel, anna, "before").await;
+    let (acme_id, globex_id) = (acme.id(), globex.id());
+    let away = globex.stop().await;
+    let is_up = || acme.runtime.links()[&globex_id].state == LinkState::Up;
+    while is_up() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut last = None;
+    for number in 0..300 {
+        let posted = acme.post(channel, anna, &format!("message {number}")).await;
+        last = Some(posted.expect("posted").first);
+    }
+    let last = last.expect("300 messages");
+    let globex = away.start().await;
+    globex
+        .sees(channel, "all messages", |view| holds(view, last))
+        .await;
+    say(&globex, &acme, channel, gerd, "back again").await;
+    acme.link_is(globex_id, LinkState::Up).await;
+    globex.link_is(acme_id, LinkState::Up).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_link_comes_back_and_nothing_is_missing() {
+    let (to_acme, to_globex) = (Proxy::start().await, Proxy::start().await);
+    let Shared {
+        acme,
+        globex,
+        channel,
+        anna,
+        gerd,
+    } = shared_at(None, Some(&to_acme), Some(&to_globex)).await;
+    for round in 0..3 {
+        say(
+            &acme,
+            &globex,
+            channel,
+            anna,
+            &format!("{round}: to globex"),
+        )
+        .await;
+        say(&globex, &acme, channel, gerd, &format!("{round}: to acme")).await;
+        to_acme.cut();
+        to_globex.cut();
+        let posted = acme
+            .post(channel, anna, "written alone")
+            .await
+            .expect("posted");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        to_acme.mend();
+        to_globex.mend();
+        globex
+            .sees(channel, "what was written alone", |view| {
+                holds(view, posted.first)
+            })
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn suspending_closes_the_link_at_once_and_resuming_brings_it_back() {
+    let Shared {
+        acme,
+        globex,
+        channel,
+        anna,
+        gerd,
+    } = shared(None).await;
+    acme.link_is(globex.id(), LinkState::Up).await;
+    let partner = globex.id();
+    acme.act(Action::SuspendPartner { partner }).await;
+    globex.link_is(acme.id(), LinkState::Down).await;
+    assert!(acme.runtime.links().is_empty());
+    let unheard = globex
+        .post(channel, gerd, "is anybody there?")
+        .await
+        .expect("posted");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let view = acme.runtime.view(channel).await.expect("a view");
+    assert!(!holds(&view.borrow(), unheard.first));
+    acme.act(Action::ResumePartner { partner }).await;
+    acme.sees(channel, "what was held back", |view| {
+        holds(view, unheard.first)
+    })
+    .await;
+    say(&acme, &globex, channel, anna, "here again").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_side_ends_by_its_own_clock_and_the_records_are_exchanged_later() {
+    let clock = crate::runtime::Clock::start();
+    let ends = clock.now().wall.plus_millis(3_000);
+    let Shared {
+        acme,
+        globex,
+        channel,
+        anna,
+        gerd,
+    } = shared(Some(ends)).await;
+    say(&acme, &globex, channel, anna, "before the end").await;
+    say(&globex, &acme, channel, gerd, "also before").await;
+    let away = globex.stop().await;
+    acme.knows("the end", |org| is_over(org, channel)).await;
+    let late = acme.post(channel, anna, "after the end").await;
+    assert!(
+        matches!(late, Err(Refused::Denied(_) | Refused::Ended(_))),
+        "{late:?}"
+    );
+    let globex = away.start().await;
+    globex.knows("the end", |org| is_over(org, channel)).await;
+    let late = globex.post(channel, gerd, "after the end").await;
+    assert!(
+        matches!(late, Err(Refused::Denied(_) | Refused::Ended(_))),
+        "{late:?}"
+    );
+    for org in [&acme, &globex] {
+        let records =
+            |view: &foedus_federation::channel::ChannelView| view.governance.records().count() == 2;
+        org.sees(channel, "both records", records).await;
+        let view = org.runtime.view(channel).await.expect("a view");
+        let logs: Vec<_> = {
+            let view = view.borrow();
+            let records = view.governance.records();
+            records.map(|record| record.note().logs.clone()).collect()
+        };
+        assert_eq!(logs[0], logs[1], "nothing is missing at either side");
+    }
+}
+
+fn is_over(
+    org: &foedus_federation::org::OrgSnapshot,
+    channel: foedus_policy::id::ChannelId,
+) -> bool {
+    let known = org.state.channels().get(&channel);
+    known.is_some_and(|known| matches!(known.sharing, Sharing::Shared { ended: Some(_), .. }))
+}
