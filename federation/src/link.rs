@@ -442,6 +442,11 @@ impl Link {
                 continue;
             }
             let wanted = match feed.missing.front() {
+                // What the channel told of this feed is newer than the view that we have: the view that shows
+                // these entries is on its way, and brings the turn back.
+                Some((log, _, to)) if view.logs.get(log).is_none_or(|log| log.size() < *to) => {
+                    continue;
+                }
                 Some((log, from, to)) => Wanted::Missing {
                     log: *log,
                     from: *from,

@@ -121,6 +121,10 @@ impl Channel {
             if !self.end_if_due(now, step) {
                 self.charter_changed(now, step);
             }
+        } else {
+            // Who sends notes that tell us nothing may lack some of ours: a seal, say, that was
+            // lost with an earlier session. What it was sent in this one is not sent again.
+            self.send_notes(carrier, step);
         }
     }
 
