@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use foedus_federation::record::EndpointAddress;
 
+use crate::api::{ApiConfig, TcpConfig, TlsFiles};
 use crate::bounds::{
     CONNECTIONS_PER_SOURCE_DEFAULT, CONNECTIONS_PER_SOURCE_MAX, DRAIN_GRACE_DEFAULT,
     DRAIN_GRACE_SECONDS_MAX, ENDPOINT_ADDRESSES_MAX, STORE_CACHE_BYTES_MAX, STORE_CACHE_BYTES_MIN,
@@ -63,26 +64,6 @@ pub struct LinkConfig {
     pub advertise: Vec<String>,
     /// Unproved connections from one source at one time.
     pub connections_per_source_max: usize,
-}
-
-/// The files of a TLS certificate for the API, PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate chain.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-}
-
-/// Where the API is served.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiConfig {
-    /// The administration socket.
-    pub socket: PathBuf,
-    /// Over TCP; `None`: not at all.
-    pub listen: Option<SocketAddr>,
-    /// With TLS; always there unless bound to loopback.
-    pub tls: Option<TlsFiles>,
 }
 
 /// How it is logged.
@@ -268,11 +249,8 @@ fn read_api(section: &mut Reader<'_>, default_socket: PathBuf) -> ApiConfig {
     if listen.is_some_and(|listen| !listen.ip().is_loopback()) && tls.is_none() {
         section.fault("tls_certificate", FaultKind::TlsNeeded);
     }
-    ApiConfig {
-        socket,
-        listen,
-        tls,
-    }
+    let tcp = listen.map(|listen| TcpConfig { listen, tls });
+    ApiConfig { socket, tcp }
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ mod exit;
 mod listeners;
 mod signals;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::Facts;
 use crate::config::Config;
 use crate::links;
 use crate::metrics::{self, Metrics};
@@ -42,7 +42,6 @@ pub struct Running {
     fronts: TaskTracker,
     stopping: CancellationToken,
     grace: Duration,
-    socket: PathBuf,
     _folder: DataFolder,
 }
 
@@ -116,6 +115,7 @@ impl Daemon {
         let runtime = built.spawn();
         let stopping = runtime.stopping();
         let fronts = TaskTracker::new();
+        let link_address = listeners.link_address();
         let Listeners {
             link,
             metrics: metrics_listener,
@@ -130,14 +130,18 @@ impl Daemon {
         if let Some(listener) = metrics_listener {
             fronts.spawn(metrics::server::serve(listener, metrics, stopping.clone()));
         }
-        fronts.spawn(listeners::serve_api(runtime.clone(), api, stopping.clone()));
+        let facts = Facts {
+            store_engine: config.store.engine.to_string(),
+            data: folder.path().to_owned(),
+            link_listen_addresses: link_address.iter().map(ToString::to_string).collect(),
+        };
+        api.spawn(runtime.clone(), facts, &fronts);
         fronts.close();
         Running {
             runtime,
             fronts,
             stopping,
             grace: config.drain_grace,
-            socket: config.api.socket,
             _folder: folder,
         }
     }
@@ -172,19 +176,15 @@ impl Running {
             fronts,
             stopping,
             grace,
-            socket,
             _folder,
         } = self;
         stopping.cancel();
-        let drained = timeout(grace, async {
+        timeout(grace, async {
             fronts.wait().await;
             runtime.drain().await;
         })
         .await
-        .is_ok();
-        // A socket that nobody serves would only look as if somebody did.
-        let _gone = std::fs::remove_file(socket).is_err();
-        drained
+        .is_ok()
     }
 }
 

@@ -68,12 +68,19 @@ fn main() -> ExitCode {
             complain(&error);
             ExitStatus::Config.into()
         }
-        Ok(_) if arguments.check_config => {
-            let _unread = writeln!(std::io::stdout(), "the configuration has no fault").is_err();
-            ExitStatus::Ok.into()
-        }
+        Ok(config) if arguments.check_config => check(&config).into(),
         Ok(config) => live(config).into(),
     }
+}
+
+/// Looks at the files that the configuration names, too; binds and opens nothing.
+fn check(config: &Config) -> ExitStatus {
+    if let Err(error) = config.api.check() {
+        complain(&error);
+        return ExitStatus::Config;
+    }
+    let _unread = writeln!(std::io::stdout(), "the configuration has no fault").is_err();
+    ExitStatus::Ok
 }
 
 fn live(config: Config) -> ExitStatus {

@@ -114,7 +114,8 @@ fn the_network_needs_tls_and_loopback_does_not() {
     assert_eq!(faults("[api]\nlisten = \"192.0.2.1:7434\"\n").len(), 1);
     let with_tls =
         "[api]\nlisten = \"192.0.2.1:7434\"\ntls_certificate = \"/c\"\ntls_key = \"/k\"\n";
-    assert!(parse(with_tls).expect("it is right").api.tls.is_some());
+    let tcp = parse(with_tls).expect("it is right").api.tcp;
+    assert!(tcp.is_some_and(|tcp| tcp.tls.is_some()));
 }
 
 #[test]

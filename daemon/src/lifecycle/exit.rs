@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use super::{BuildError, Ended};
+use super::{BindError, BuildError, Ended};
+use crate::api::ApiConfigError;
 use crate::identity_files::KeyFileError;
 use crate::runtime::StartError;
 use crate::store::StoreError;
@@ -42,10 +43,8 @@ impl From<&BuildError> for ExitStatus {
     fn from(error: &BuildError) -> Self {
         match error {
             BuildError::Store(error) => of_store(error),
-            BuildError::Bind(error) => match error.source.kind() {
-                ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => Self::Unavailable,
-                kind => of_io(kind),
-            },
+            BuildError::Bind(BindError::Tcp { source, .. }) => of_io(source.kind()),
+            BuildError::Bind(BindError::Api(error)) => of_api(error),
             BuildError::Start(error) => match error {
                 StartError::Store(error) => of_store(error),
                 StartError::Damaged(_) | StartError::OtherKey { .. } => Self::Data,
@@ -79,10 +78,22 @@ fn of_store(error: &StoreError) -> ExitStatus {
     }
 }
 
+fn of_api(error: &ApiConfigError) -> ExitStatus {
+    match error {
+        ApiConfigError::Cleartext { .. } | ApiConfigError::Pem { .. } | ApiConfigError::Tls(_) => {
+            ExitStatus::Config
+        }
+        ApiConfigError::SocketTaken { .. } => ExitStatus::Unavailable,
+        ApiConfigError::Socket { source, .. } | ApiConfigError::Tcp { source, .. } => {
+            of_io(source.kind())
+        }
+    }
+}
+
 fn of_io(kind: ErrorKind) -> ExitStatus {
     match kind {
         ErrorKind::PermissionDenied => ExitStatus::Permission,
-        ErrorKind::AddrInUse => ExitStatus::Unavailable,
+        ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => ExitStatus::Unavailable,
         _ => ExitStatus::Io,
     }
 }

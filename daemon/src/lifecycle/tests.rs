@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::config::{Overrides, Paths};
+use crate::runtime::chain;
 
 fn config(data: &std::path::Path, more: &str) -> Config {
     let overrides = Overrides {
@@ -52,10 +53,8 @@ async fn a_taken_port_is_named_and_leaves_no_store() {
         .await
         .expect_err("refused");
     assert_eq!(ExitStatus::from(&error), ExitStatus::Unavailable);
-    let BuildError::Bind(error) = error else {
-        panic!("expected a taken port, found {error:?}");
-    };
-    assert!(error.to_string().contains("(metrics.listen)"), "{error}");
+    let text = chain(&error);
+    assert!(text.contains("(metrics.listen)"), "{text}");
     assert!(!data.path().join("store").exists());
 }
 

@@ -44,8 +44,18 @@ async fn two_organisations_pair_share_and_read_each_other() {
             .is_some_and(|skew| skew.abs() < 60_000)
     );
     assert!(status.remote_address.is_some());
-    let metrics = acme.runtime.metrics().text();
-    assert!(metrics.contains("verdict=\"accepted\""), "{metrics}");
+    // It is counted when the partner is told that it is durable, a moment after it can be seen.
+    within("a count", async {
+        while !acme
+            .runtime
+            .metrics()
+            .text()
+            .contains("verdict=\"accepted\"")
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     shared.acme.stop().await;
     shared.globex.stop().await;
 }
