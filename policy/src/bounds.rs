@@ -43,7 +43,7 @@ pub const REQUESTS_COUNT_MAX: usize = 10_000;
 /// Requests of one partner that wait for an answer.
 pub const REQUESTS_PER_PARTNER_COUNT_MAX: usize = 20;
 
-/// How long an invitation holds.
-pub const INVITATION_MILLIS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How long an invitation holds: 14 days.
+pub const INVITATION_MILLIS: u64 = 14 * 24 * 60 * 60 * 1000;
 /// How long a request waits for an answer before it expires.
 pub const REQUEST_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;

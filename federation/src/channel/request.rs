@@ -4,6 +4,7 @@ use foedus_policy::action::{Action, Actor, CharterFacts};
 use foedus_policy::decide::{Decision, decide};
 use foedus_policy::id::{AuthorId, EntryRef, MemberId, NoteHash};
 use foedus_policy::reason::Reason;
+use foedus_policy::state::Sharing;
 use foedus_policy::time::{Now, Timestamp};
 use foedus_policy::vocabulary::Capability;
 use sha2::{Digest, Sha256};
@@ -272,9 +273,13 @@ impl Channel {
 
     /// Whether our organisation may write what is its own: membership and control entries.
     pub(super) fn may_write_control(&self, now: Now) -> bool {
-        !self.governance.is_shared()
-            || (self.governance.is_open(now.wall)
-                && self.governance.writing_revision(self.ours.org).is_some())
+        if !self.governance.is_shared() {
+            // A channel that we are about to join is never a local one.
+            let known = self.org.state.channels().get(&self.keys.0);
+            return !known.is_some_and(|known| matches!(known.sharing, Sharing::Joining { .. }));
+        }
+        self.governance.is_open(now.wall)
+            && self.governance.writing_revision(self.ours.org).is_some()
     }
 
     fn check_text(&self, body: &Body) -> Result<(), Refused> {
