@@ -207,8 +207,13 @@ pub const RUNS_REMEMBERED_MAX: usize = 64;
 /// Messages that one request posts.
 pub const POST_TEXTS_MAX: usize = 256;
 
-/// Authors, kinds and emojis that annotate one entry; what exceeds it has no effect.
-pub const ANNOTATIONS_MAX: usize = 400;
+/// Reactions to one entry, by author and emoji. Of more, those of the organisation that has the
+/// most have no effect.
+pub const REACTIONS_MAX: usize = 360;
+
+/// Edits, retractions and erasures of one entry, by author: all but one of them by others than
+/// its author, without effect. Of more, the last have none.
+pub const CHANGES_OF_OWN_MAX: usize = 40;
 
 /// Entries of all parts of one frame.
 pub const FRAME_ENTRIES_MAX: usize = 512;
@@ -285,3 +290,26 @@ pub const GOVERNANCE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A partner that says again and again that it holds other notes about a channel than we do is
 /// sent all of ours at most this often; between that, only what is new.
 pub const NOTES_AGAIN_MILLIS_MIN: u64 = 5_000;
+
+/// Logs of one organisation in one channel. A further one is not taken, and our people are told:
+/// an honest daemon begins one with each start.
+pub const LOGS_PER_ORIGIN_MAX: usize = 16_384;
+
+/// Entries of one organisation that wait to be shown, in one channel. A further one is withheld.
+pub const WAITING_PER_ORIGIN_MAX: usize = 16_384;
+
+/// Entries that are shown late by one step; the rest follows with the next.
+pub const RELEASED_MAX: usize = 256;
+
+/// Authors of one organisation in one channel. Who joins after that is not shown.
+pub const AUTHORS_PER_ORIGIN_MAX: usize = 20_000;
+
+/// Rows of one heads entry that are compared with what is stored.
+pub const HEADS_EXAMINED_MAX: usize = 16;
+
+/// Differences of one channel that wait to be looked into; of more, nothing is remembered, since
+/// what caused them comes again.
+pub const EXAMINES_PENDING_MAX: usize = 8;
+
+/// Organisations that we know by the introduction of one partner alone.
+pub const INTRODUCED_BY_ONE_MAX: usize = 1_000;

@@ -28,6 +28,7 @@ use crate::steploop::{Damaged, Failure, Machine, Rows, Step};
 use crate::stored;
 
 mod accept;
+mod annotations;
 mod append;
 mod ending;
 mod forks;
@@ -213,6 +214,8 @@ pub enum Reject {
     NotReconciled(LogId),
     /// One log has two histories; it is frozen.
     Fork(LogId),
+    /// An organisation has begun as many logs as we keep; nothing of this one was stored.
+    TooManyLogs(OrgId),
     /// A note breaks the rules of charters; it was not kept.
     Note(NoteHash),
 }
@@ -251,6 +254,12 @@ pub struct Channel {
     introduced: BTreeMap<OrgId, Arc<IdentityChain>>,
     taken: BTreeMap<OrgId, stored::Taken>,
     waiting: imbl::OrdMap<(u64, u16), Waiting>,
+    /// How many entries of each organisation wait.
+    waiting_counts: BTreeMap<OrgId, usize>,
+    /// How many authors of each organisation are known.
+    author_counts: BTreeMap<OrgId, usize>,
+    /// Differences that wait to be looked into.
+    examining: usize,
     sessions: BTreeMap<OrgId, sessions::Session>,
     /// Partners that hold words of ours which we lost.
     recovering: BTreeSet<OrgId>,

@@ -58,6 +58,10 @@ pub struct Page {
     pub through: u64,
     /// Bytes of headers and bodies.
     pub bytes: usize,
+    /// Logs of which entries were left out, from this sequence on, because their origin has not
+    /// signed so much yet, as far as we hold: to be sent once it has. Whoever begins a log and
+    /// never signs all of it holds up nobody else's words.
+    pub unsigned: Vec<(LogId, u64)>,
 }
 
 /// What a reader does next.
@@ -110,6 +114,7 @@ pub struct PageReader {
     origins: BTreeSet<OrgId>,
     wanted: Wanted,
     stage: Stage,
+    unsigned: Vec<(LogId, u64)>,
 }
 
 impl PageReader {
@@ -126,6 +131,7 @@ impl PageReader {
             origins,
             wanted,
             stage: Stage::Start,
+            unsigned: Vec::new(),
         }
     }
 
@@ -166,6 +172,7 @@ impl PageReader {
             Wanted::Missing { log, from, to } => {
                 let range = from..to.min(self.provable(&log));
                 if range.is_empty() {
+                    self.unsigned.push((log, from));
                     return Progress::Page(self.page(Vec::new(), to));
                 }
                 let read = self.keys().runs_from(log, from, PAGE_RUNS_MAX);
@@ -192,12 +199,10 @@ impl PageReader {
             };
             let known = self.view.logs.get(&log).is_some_and(Log::is_shared);
             if known && arrival.shown_late == 0 && self.origins.contains(&log.origin) {
-                if arrival.last >= self.provable(&log) {
-                    // Its origin's signature over it has not come yet. It will, and then this
-                    // goes on from here.
-                    break;
+                match arrival.last < self.provable(&log) {
+                    true => runs.push((number, log, arrival.first..arrival.last + 1)),
+                    false => self.unsigned.push((log, arrival.first)),
                 }
-                runs.push((number, log, arrival.first..arrival.last + 1));
             }
             through = number;
         }
@@ -404,6 +409,7 @@ impl PageReader {
             parts,
             through,
             bytes,
+            unsigned: self.unsigned.clone(),
         }
     }
 }
@@ -471,3 +477,6 @@ fn add_nodes(nodes: &mut Nodes, what: &ProofRead, rows: &Rows) -> Result<(), Dam
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

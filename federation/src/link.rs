@@ -86,6 +86,31 @@ struct Feed {
     reading: bool,
     /// A page could not be read: tried again with the next tick.
     failed: bool,
+    /// Logs of which entries were left out from this sequence on, until their origin signs them.
+    /// A position given meanwhile lies beyond them: if the session ends first, the partner finds
+    /// the gap with the next entry of that log.
+    unsigned: BTreeMap<LogId, u64>,
+}
+
+impl Feed {
+    fn leave_out(&mut self, unsigned: Vec<(LogId, u64)>) {
+        for (log, from) in unsigned {
+            let known = self.unsigned.entry(log).or_insert(from);
+            *known = from.min(*known);
+        }
+    }
+
+    /// What was left out is sent before what arrived later.
+    fn take_up(&mut self, view: &ChannelView) {
+        let signed = |log: &LogId| view.logs.get(log).map_or(0, |log| log.signed);
+        self.unsigned.retain(|log, from| {
+            let signed = signed(log);
+            if signed > *from {
+                self.missing.push_back((*log, *from, signed));
+            }
+            signed <= *from
+        });
+    }
 }
 
 /// A frame of entries that is not acknowledged yet.
@@ -374,10 +399,12 @@ impl Link {
 
     fn on_view(&mut self, view: Arc<ChannelView>) {
         if let Some(session) = &mut self.session
-            && session.feeds.contains_key(&view.channel)
-            && !session.turns.contains(&view.channel)
+            && let Some(feed) = session.feeds.get_mut(&view.channel)
         {
-            session.turns.push_back(view.channel);
+            feed.take_up(&view);
+            if !session.turns.contains(&view.channel) {
+                session.turns.push_back(view.channel);
+            }
         }
         self.views.insert(view.channel, view);
     }
@@ -394,6 +421,7 @@ impl Link {
             after: start.after,
             reading: false,
             failed: false,
+            unsigned: BTreeMap::new(),
         };
         session.feeds.insert(channel, feed);
         // What was sent for an earlier subscription will never be acknowledged. It is not
@@ -490,6 +518,10 @@ impl Link {
             .is_some_and(|view| view.is_open_to(self.partner, now));
         if !open || carrier_allowed(&self.org.state, self.partner).is_err() {
             return;
+        }
+        feed.leave_out(page.unsigned);
+        if let Some(view) = self.views.get(&channel) {
+            feed.take_up(view);
         }
         let mut cursor = None;
         let progressed = match page.wanted {

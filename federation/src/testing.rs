@@ -35,7 +35,7 @@ mod run;
 mod table;
 
 pub(crate) use forge::Forger;
-pub(crate) use table::{newest, remove};
+pub(crate) use table::{newest, remove, revise};
 
 /// Who asks as administrator.
 pub(crate) const OPERATOR: Actor = Actor::Operator {
@@ -140,7 +140,7 @@ impl Side {
         steps.settled().expect("the world is at rest")
     }
 
-    fn read(&self, read: &Read) -> Rows {
+    pub(crate) fn read(&self, read: &Read) -> Rows {
         match read {
             Read::Get(key) => {
                 let value = self.store.get(key);

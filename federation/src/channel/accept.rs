@@ -1,22 +1,28 @@
 //! Taking entries that a partner brings: proven against the log as held, judged, stored,
 //! acknowledged.
 
+use std::collections::BTreeSet;
+
 use foedus_policy::decide::carrier_allowed;
-use foedus_policy::id::{AuthorId, EntryRef, OrgId, RunId};
+use foedus_policy::id::{IncarnationId, OrgId, RunId};
 use foedus_policy::time::Now;
 
+use super::annotations::target;
 use super::judge::{Verdict, Wait};
 use super::{Channel, Effect, Examine, Log, Reject, Waiting};
 use crate::batch::Read;
-use crate::bounds::{ANNOTATIONS_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX};
+use crate::bounds::{
+    CLOCK_AHEAD_MILLIS_MAX, HEADS_EXAMINED_MAX, LOGS_PER_ORIGIN_MAX, RUN_BYTES_MAX,
+    RUN_ENTRIES_MAX, WAITING_PER_ORIGIN_MAX,
+};
 use crate::entry::{Entry, LogId};
 use crate::evidence::{CheckedEntries, SignedPart};
 use crate::frame::{Ack, Frame};
 use crate::hlc::Hlc;
-use crate::kind::Body;
+use crate::kind::{Body, Head};
 use crate::part::PartMismatch;
 use crate::steploop::Step;
-use crate::stored::{self, Annotation, Annotations, Record, StoredBody, StoredEntry};
+use crate::stored::{self, Record, StoredBody, StoredEntry};
 
 /// What became of one part.
 enum Taken {
@@ -189,6 +195,10 @@ impl Channel {
         if !takes_part && checked.first() >= self.governance.final_size(id.origin, id.incarnation) {
             return Taken::Dropped;
         }
+        if log.size() == 0 && self.logs_of(id.origin) >= LOGS_PER_ORIGIN_MAX {
+            step.effect(Effect::Reject(carrier, Reject::TooManyLogs(id.origin)));
+            return Taken::Dropped;
+        }
         if self.notes_missing_for(checked.new_entries(log.size())) {
             return Taken::Missing;
         }
@@ -237,6 +247,17 @@ impl Channel {
         Taken::Held
     }
 
+    /// How many logs of an organisation are held.
+    fn logs_of(&self, origin: OrgId) -> usize {
+        let log = |incarnation| LogId {
+            channel: self.keys.0,
+            origin,
+            incarnation,
+        };
+        let all = log(IncarnationId([0; 16]))..=log(IncarnationId([0xff; 16]));
+        self.logs.range(all).count()
+    }
+
     /// Whether an entry names a revision that we do not hold: its notes come first.
     fn notes_missing_for(&self, entries: &[Entry]) -> bool {
         entries
@@ -265,9 +286,19 @@ impl Channel {
         for mut entry in entries {
             entry.check_time(log.hlc);
             let sequence = entry.header.sequence;
-            let verdict = self.judge(&entry, log).expect("its revision is held");
+            let mut verdict = self.judge(&entry, log).expect("its revision is held");
+            let wait = self
+                .wait_of(now, &entry)
+                .filter(|_| verdict == Verdict::Accepted);
+            if let Some(wait) = wait {
+                match self.waiting_of(id.origin) + waits.len() < WAITING_PER_ORIGIN_MAX {
+                    true => waits.push((sequence, wait)),
+                    // A rule of our own: nobody makes us remember without end.
+                    false => verdict = Verdict::Withheld,
+                }
+            }
             match verdict {
-                Verdict::Accepted => self.accept(now, &entry, &mut waits, step),
+                Verdict::Accepted => self.accept(&entry, step),
                 Verdict::Void(_) => counts.void += 1,
                 Verdict::Withheld => counts.withheld += 1,
             }
@@ -316,6 +347,7 @@ impl Channel {
                 waiting.to_record().to_value(),
             );
             self.waiting.insert((arrival, place), waiting);
+            *self.waiting_counts.entry(id.origin).or_default() += 1;
         }
         waits.retain(|(sequence, _)| *sequence >= end);
     }
@@ -333,39 +365,27 @@ impl Channel {
         }
     }
 
-    fn accept(
-        &mut self,
-        now: Now,
-        entry: &Entry,
-        waits: &mut Vec<(u64, Wait)>,
-        step: &mut Step<'_, Effect>,
-    ) {
+    /// Until when, and for what, an entry waits before it is shown.
+    fn wait_of(&self, now: Now, entry: &Entry) -> Option<Wait> {
         let header = &entry.header;
         let ahead = header.hlc.is_ahead(now.wall);
-        let unagreed = self.governance.unagreed(self.ours.org, header.revision);
-        if ahead || unagreed.is_some() {
-            let due = crate::bounds::CLOCK_AHEAD_MILLIS_MAX;
-            let until = ahead.then(|| header.hlc.wall().minus_millis(due));
-            waits.push((
-                header.sequence,
-                Wait {
-                    until,
-                    revision: unagreed,
-                },
-            ));
-        }
+        let revision = self.governance.unagreed(self.ours.org, header.revision);
+        let due = CLOCK_AHEAD_MILLIS_MAX;
+        let until = ahead.then(|| header.hlc.wall().minus_millis(due));
+        (until.is_some() || revision.is_some()).then_some(Wait { until, revision })
+    }
+
+    fn waiting_of(&self, origin: OrgId) -> usize {
+        self.waiting_counts.get(&origin).copied().unwrap_or(0)
+    }
+
+    fn accept(&mut self, entry: &Entry, step: &mut Step<'_, Effect>) {
+        let header = &entry.header;
         let Some(body) = &entry.body else { return };
         self.annotate(header.reference(), header.author, header.hlc, body, step);
         self.note_author(header.log.origin, header.author, header.hlc, body, step);
         if let Body::Heads(rows) = body {
-            let stated_by = header.log.origin;
-            self.examine(
-                Examine::Heads {
-                    stated_by,
-                    rows: rows.clone(),
-                },
-                step,
-            );
+            self.examine_heads(header.log.origin, rows, step);
         }
         if let Body::Opened(opened) = body {
             for closed in &opened.closes {
@@ -380,67 +400,31 @@ impl Channel {
         }
     }
 
-    /// Notes on the target what a later entry says of it, so that whoever reads the target needs
-    /// no search. Who may say so is checked where the target is read: it may not be here yet.
-    pub(super) fn annotate(
-        &mut self,
-        entry: EntryRef,
-        author: AuthorId,
-        hlc: Hlc,
-        body: &Body,
-        step: &mut Step<'_, Effect>,
-    ) {
-        let Some(target) = target(body) else { return };
-        let (kind, emoji, on) = match body {
-            Body::Edit { .. } => (Annotation::EDIT, Vec::new(), true),
-            Body::Retract { .. } => (Annotation::RETRACT, Vec::new(), true),
-            Body::Erase { .. } => (Annotation::ERASE, Vec::new(), true),
-            Body::React { emoji, on, .. } => (Annotation::REACT, emoji.clone().into_bytes(), *on),
-            _ => return,
+    /// Has those rows looked into that differ from what we hold, or may. Comparing with less than
+    /// we hold takes many reads: only some of it is done at a time, and who states it says it
+    /// again with what follows.
+    fn examine_heads(&mut self, stated_by: OrgId, rows: &[Head], step: &mut Step<'_, Effect>) {
+        let mut logs = BTreeSet::new();
+        let differs = |head: &&Head| {
+            let id = LogId {
+                channel: self.keys.0,
+                origin: head.origin,
+                incarnation: head.incarnation,
+            };
+            let Some(log) = self.logs.get(&id) else {
+                return false;
+            };
+            let same = log.size() == head.size && log.frontier.root() == head.root;
+            !same && head.size <= log.size() && logs.insert(id)
         };
-        let key = self.keys.annotations(target);
-        let known = step
-            .get(&key)
-            .and_then(|value| Annotations::from_value(&key, value).ok());
-        let mut annotations = known.unwrap_or(Annotations { rows: Vec::new() });
-        let row = Annotation {
-            kind,
-            origin: entry.origin.0,
-            incarnation: entry.incarnation.0,
-            sequence: entry.sequence,
-            author: author.0,
-            hlc: hlc.0,
-            emoji,
-            on: u8::from(on),
-        };
-        let same = |other: &Annotation| {
-            (other.kind, other.origin, other.author, &other.emoji)
-                == (row.kind, row.origin, row.author, &row.emoji)
-        };
-        match annotations.rows.iter().position(same) {
-            // The later of two counts, in whichever order they arrive.
-            Some(index) => {
-                let order = |row: &Annotation| (row.hlc, row.incarnation, row.sequence);
-                if order(&annotations.rows[index]) >= order(&row) {
-                    return;
-                }
-                annotations.rows[index] = row;
-            }
-            None if annotations.rows.len() < ANNOTATIONS_MAX => annotations.rows.push(row),
-            None => return,
+        let rows: Vec<Head> = rows
+            .iter()
+            .filter(differs)
+            .take(HEADS_EXAMINED_MAX)
+            .cloned()
+            .collect();
+        if !rows.is_empty() {
+            self.examine(Examine::Heads { stated_by, rows }, step);
         }
-        step.put(key, annotations.to_value());
-        self.changed.view = true;
-    }
-}
-
-/// The entry that an entry with this body speaks of.
-fn target(body: &Body) -> Option<EntryRef> {
-    match body {
-        Body::Edit { target, .. }
-        | Body::Retract { target }
-        | Body::React { target, .. }
-        | Body::Erase { target } => Some(*target),
-        _ => None,
     }
 }

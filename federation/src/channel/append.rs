@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Channel, Effect, Log, Verdict};
 use crate::bounds::{
-    HEADS_ENTRIES_MAX, HEADS_MILLIS_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUNS_REMEMBERED_MAX,
+    CLOSES_ROWS_MAX, HEADS_ENTRIES_MAX, HEADS_MILLIS_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX,
+    RUNS_REMEMBERED_MAX,
 };
 use crate::checkpoint::Checkpoint;
 use crate::entry::{LogId, ORG_AUTHOR, Place, compose};
@@ -79,6 +80,8 @@ impl Channel {
             .filter(|(id, log)| {
                 id.origin == self.ours.org && log.is_shared() == shared && log.closed_at.is_none()
             })
+            // What is left over is closed by the next.
+            .take(CLOSES_ROWS_MAX)
             .map(|(id, log)| ClosedLog {
                 incarnation: id.incarnation,
                 size: log.size(),
@@ -134,6 +137,8 @@ impl Channel {
             .chain_update(self.seed)
             .chain_update(self.tainted.to_be_bytes())
             .chain_update(own_size.to_be_bytes())
+            // An author may be spoken of at the same place of two incarnations of one run.
+            .chain_update(self.own.map_or([0; 16], |own| own.0))
             .chain_update(of)
             .finalize()
             .into()

@@ -9,7 +9,7 @@ use super::governance::Governance;
 use super::request::day;
 use super::{Channel, Effect, Ended, Log, Waiting};
 use crate::batch::Read;
-use crate::bounds::NOTE_LOG_HEADS_MAX;
+use crate::bounds::{NOTE_LOG_HEADS_MAX, RELEASED_MAX};
 use crate::charter::{Termination, Withdrawal};
 use crate::entry::LogId;
 use crate::evidence::GovernanceNote;
@@ -211,9 +211,13 @@ impl Channel {
                     && waiting.revision.is_none_or(agreed)
             })
             .map(|(key, waiting)| (*key, *waiting))
+            .take(RELEASED_MAX)
             .collect();
         for ((arrival, place), waiting) in due {
             self.waiting.remove(&(arrival, place));
+            if let Some(count) = self.waiting_counts.get_mut(&waiting.entry.origin) {
+                *count = count.saturating_sub(1);
+            }
             step.delete(self.keys.waiting(arrival, place));
             let shown = stored::Arrival {
                 origin: waiting.entry.origin.0,

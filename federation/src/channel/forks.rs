@@ -8,7 +8,7 @@ use foedus_policy::id::OrgId;
 
 use super::{Channel, Effect, Examine, Input, Log, Reject};
 use crate::batch::Read;
-use crate::bounds::PART_ENTRIES_MAX;
+use crate::bounds::{EXAMINES_PENDING_MAX, PART_ENTRIES_MAX};
 use crate::checkpoint::{Checkpoint, Fork, ForkSide};
 use crate::entry::LogId;
 use crate::evidence::SignedPart;
@@ -105,6 +105,7 @@ impl Channel {
     }
 
     pub(super) fn on_examine(&mut self, examine: &Examine, step: &mut Step<'_, Effect>) {
+        self.examining = self.examining.saturating_sub(1);
         match examine {
             Examine::Entry {
                 carrier,
@@ -238,7 +239,11 @@ impl Channel {
     }
 
     /// Has a difference looked into, as the next input.
-    pub(super) fn examine(&self, examine: Examine, step: &mut Step<'_, Effect>) {
+    pub(super) fn examine(&mut self, examine: Examine, step: &mut Step<'_, Effect>) {
+        if self.examining >= EXAMINES_PENDING_MAX {
+            return;
+        }
+        self.examining += 1;
         step.effect(Effect::Again(Box::new(Input::Examine(examine))));
     }
 }

@@ -192,3 +192,6 @@ pub(super) struct Wait {
     /// We have not agreed to the revision that lets its origin write.
     pub revision: Option<u64>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use foedus_policy::time::Timestamp;
 
 use super::governance::Governance;
 use super::{Author, Channel, Log, Setup, Waiting};
-use crate::evidence::GovernanceNote;
+use crate::evidence::{GovernanceNote, RefusedGovernanceNote};
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
 use crate::keys::{ChannelKeys, log_of, state_kind};
@@ -64,12 +64,14 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
                 let known = author_place(id).ok_or_else(damaged)?;
                 let author = Author::of_record(stored::Author::from_value(&key, &value)?);
                 channel.authors.insert(known, author.ok_or_else(damaged)?);
+                *channel.author_counts.entry(known.0).or_default() += 1;
             }
             b'w' => {
                 let place = waiting_place(id).ok_or_else(damaged)?;
-                channel
-                    .waiting
-                    .insert(place, waiting(stored::Waiting::from_value(&key, &value)?));
+                let waiting = waiting(stored::Waiting::from_value(&key, &value)?);
+                channel.waiting.insert(place, waiting);
+                let count = channel.waiting_counts.entry(waiting.entry.origin);
+                *count.or_default() += 1;
             }
             _ => return Err(damaged()),
         }
@@ -117,6 +119,9 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         introduced: BTreeMap::new(),
         taken: BTreeMap::new(),
         waiting: imbl::OrdMap::new(),
+        waiting_counts: BTreeMap::new(),
+        author_counts: BTreeMap::new(),
+        examining: 0,
         sessions: BTreeMap::new(),
         recovering: std::collections::BTreeSet::new(),
         doubted: std::collections::BTreeSet::new(),
@@ -156,10 +161,17 @@ fn governance(
     };
     let mut governance = Governance::local(setup.keys.org);
     for (_, key, bytes) in notes {
-        let note = GovernanceNote::check(&bytes, &known).map_err(|_| Damaged {
-            key,
-            expected: "a note that its signer signed",
-        })?;
+        let note = match GovernanceNote::check(&bytes, &known) {
+            Ok(note) => note,
+            // Whoever signed it was known when it came. Partners bring both again.
+            Err(RefusedGovernanceNote::UnknownSigner) => continue,
+            Err(_) => {
+                return Err(Damaged {
+                    key,
+                    expected: "a note that its signer signed",
+                });
+            }
+        };
         // What was learnt once is learnt again; a second seal is an error both times.
         let host = match &note {
             GovernanceNote::Charter(charter) => charter.note().host,

@@ -9,7 +9,7 @@ use foedus_policy::vocabulary::AuthorKind;
 
 use super::append::Draft;
 use super::{Channel, Effect};
-use crate::bounds::DISPLAY_NAME_BYTES_MAX;
+use crate::bounds::{AUTHORS_PER_ORIGIN_MAX, DISPLAY_NAME_BYTES_MAX};
 use crate::hlc::Hlc;
 use crate::kind::Body;
 use crate::steploop::Step;
@@ -106,6 +106,13 @@ impl Channel {
             },
             _ => return,
         };
+        if known.is_none() {
+            let count = self.author_counts.entry(origin).or_default();
+            if *count >= AUTHORS_PER_ORIGIN_MAX {
+                return;
+            }
+            *count += 1;
+        }
         step.put(
             self.keys.author(origin, author),
             now_known.to_record().to_value(),

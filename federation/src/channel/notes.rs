@@ -320,6 +320,27 @@ impl Channel {
         self.introduced.insert(org, Arc::new(newer));
     }
 
+    /// Texts that were proposed and given up leave nobody behind.
+    fn forget_unnamed(&mut self, step: &mut Step<'_, Effect>) {
+        let named: BTreeSet<OrgId> = self.governance.orgs().collect();
+        let unnamed: Vec<OrgId> = self
+            .introduced
+            .keys()
+            .copied()
+            .filter(|org| !named.contains(org))
+            .collect();
+        for org in unnamed {
+            for note in self
+                .introduced
+                .remove(&org)
+                .iter()
+                .flat_map(|chain| chain.notes())
+            {
+                step.delete(self.keys.introduced(org, note.note().serial));
+            }
+        }
+    }
+
     /// Tells the organisation who the others are whom only the charter names.
     fn introduce(&mut self, carrier: OrgId, notes: &CheckedNotes, step: &mut Step<'_, Effect>) {
         let named = |org: OrgId| org != self.ours.org && self.governance.names(org);
@@ -329,6 +350,7 @@ impl Channel {
             .filter(|chain| named(chain.org()))
             .cloned()
             .collect();
+        self.forget_unnamed(step);
         for chain in &chains {
             self.keep_introduced(chain, step);
         }

@@ -7,13 +7,14 @@ use foedus_policy::action::{Action, Actor};
 use foedus_policy::decide::offer_approved;
 use foedus_policy::id::{ChannelId, NoteHash, OrgId};
 use foedus_policy::name::Label;
+use foedus_policy::reason::Reason;
 use foedus_policy::state::{EndCause, Offer, Sharing};
 use foedus_policy::time::Now;
 use foedus_policy::vocabulary::{Access, AuthorKind, AuthorKinds};
 
 use super::{Effect, Org, Refused};
 use crate::bounds::{CONSENT_MILLIS, TEXT_BYTES_MAX};
-use crate::charter::{Admission, AtEnd, Charter, DirectAtEnd, FORMAT, Newcomers};
+use crate::charter::{Admission, AtEnd, Charter, DirectAtEnd, FORMAT, Newcomers, channel_id};
 use crate::message::Govern;
 use crate::note::Verified;
 use crate::note::value::FreeText;
@@ -53,11 +54,13 @@ impl Org {
         if text.host != host || !text.participants.contains_key(&us) {
             return;
         }
+        // Nobody offers another's channel, and nobody's offer takes the place of another's.
+        if channel_id(&text.host, &text.nonce) != text.channel {
+            step.effect(Effect::Refused(host, Reason::CarrierDiffers));
+            return;
+        }
         let Some((offer, beyond_offer)) = terms_of(text, us) else {
-            step.effect(Effect::Refused(
-                host,
-                foedus_policy::reason::Reason::NameInvalid,
-            ));
+            step.effect(Effect::Refused(host, Reason::NameInvalid));
             return;
         };
         let action = Action::OfferReceived {

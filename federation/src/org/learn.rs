@@ -7,7 +7,7 @@ use foedus_policy::state::PartnerState;
 
 use super::store::{ADDRESS, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING};
 use super::{Effect, Org};
-use crate::bounds::INTRODUCED_ORGS_MAX;
+use crate::bounds::{INTRODUCED_BY_ONE_MAX, INTRODUCED_ORGS_MAX};
 use crate::identity::{Extension, IdentityChain};
 use crate::note::{NoteType, Verified};
 use crate::record::{EndpointAddress, Endpoints, Peering, Versions};
@@ -111,7 +111,10 @@ impl Org {
             let speaks_for_itself =
                 self.state().org() == Some(org) || self.state().partners().contains_key(&org);
             let is_new = !self.snapshot.identities.contains_key(&org);
-            let full = self.snapshot.introduced_by.len() >= INTRODUCED_ORGS_MAX;
+            let introduced = &self.snapshot.introduced_by;
+            let by_one = introduced.values().filter(|introducer| **introducer == by);
+            let full = introduced.len() >= INTRODUCED_ORGS_MAX
+                || (is_new && by_one.count() >= INTRODUCED_BY_ONE_MAX);
             if speaks_for_itself || (is_new && full) {
                 continue;
             }
