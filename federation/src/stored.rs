@@ -230,6 +230,9 @@ record!(
         last: u64,
         /// 1 if these entries had arrived before, and are only shown now.
         shown_late: u8,
+        /// Which of the entries had to wait when they arrived: they are shown when they arrive
+        /// once more, and never here, so that no reader is shown them twice.
+        held_back: Vec<u64>,
     }
 );
 

@@ -333,9 +333,10 @@ impl Channel {
         step: &mut Step<'_, Effect>,
     ) {
         let end = first + run.len() as u64;
-        self.write_run(id, first, std::mem::take(run), step);
-        let arrival = self.head.arrival;
         let of_this_run = waits.iter().filter(|(sequence, _)| *sequence < end);
+        let held_back = of_this_run.clone().map(|(sequence, _)| *sequence);
+        self.write_run(id, first, std::mem::take(run), held_back.collect(), step);
+        let arrival = self.head.arrival;
         for (place, (sequence, wait)) in (0..).zip(of_this_run) {
             let waiting = Waiting {
                 entry: id.entry(*sequence),

@@ -223,16 +223,18 @@ impl Channel {
             ..
         } = mem::take(&mut self.pending);
         if let Some(log) = log {
-            self.write_run(log, first, entries, step);
+            self.write_run(log, first, entries, Vec::new(), step);
         }
     }
 
-    /// Writes one run and its arrival; at most [`RUN_ENTRIES_MAX`] entries.
+    /// Writes one run and its arrival; at most [`RUN_ENTRIES_MAX`] entries, of which those
+    /// `held_back` are not shown yet.
     pub(super) fn write_run(
         &mut self,
         log: LogId,
         first: u64,
         entries: Vec<StoredEntry>,
+        held_back: Vec<u64>,
         step: &mut Step<'_, Effect>,
     ) {
         assert!(
@@ -254,6 +256,7 @@ impl Channel {
             first,
             last,
             shown_late: 0,
+            held_back,
         };
         step.put(self.keys.arrival(arrival), arrived.to_value());
         self.changed.view = true;

@@ -225,6 +225,7 @@ impl Channel {
                 first: waiting.entry.sequence,
                 last: waiting.entry.sequence,
                 shown_late: 1,
+                held_back: Vec::new(),
             };
             let number = self.next_arrival();
             step.put(self.keys.arrival(number), shown.to_value());

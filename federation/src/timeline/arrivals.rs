@@ -234,7 +234,10 @@ impl ArrivalReader {
             };
             for held in self.lens.open(key, value)?.held {
                 let sequence = held.position.sequence;
-                if !(arrival.first..=arrival.last).contains(&sequence) || held.said.is_none() {
+                // What had to wait is shown where it arrives once more, and only there.
+                let elsewhere = arrival.held_back.contains(&sequence);
+                let here = (arrival.first..=arrival.last).contains(&sequence) && !elsewhere;
+                if !here || held.said.is_none() {
                     continue;
                 }
                 let place = u16::try_from(sequence - arrival.first).unwrap_or(u16::MAX);

@@ -199,16 +199,19 @@ impl World {
             entries,
         };
         self.kept.0.insert(keys.run(id, last), stored.to_value());
-        self.list(id, first, last, false);
+        let waited = (first..).zip(run).filter(|(_, written)| written.waits);
+        let held_back = waited.map(|(sequence, _)| sequence).collect();
+        self.list(id, first, last, held_back, false);
     }
 
-    fn list(&mut self, id: LogId, first: u64, last: u64, late: bool) {
+    fn list(&mut self, id: LogId, first: u64, last: u64, held_back: Vec<u64>, late: bool) {
         let arrival = Arrival {
             origin: id.origin.0,
             incarnation: id.incarnation.0,
             first,
             last,
             shown_late: u8::from(late),
+            held_back,
         };
         let key = ChannelKeys(CHANNEL).arrival(self.arrival);
         self.kept.0.insert(key, arrival.to_value());
@@ -665,11 +668,13 @@ fn what_waited_arrives_when_it_is_shown() {
     let seen = world.view().cursor();
     world.waiting.clear();
     world.arrival += 1;
-    world.list(id, 2, 2, true);
+    world.list(id, 2, 2, Vec::new(), true);
     let reader = ArrivalReader::new(world.view(), seen, 0, 16).expect("a known cursor");
     let list = world.kept.arrivals(reader);
     assert_eq!(list.list[0].events[0].entry, id.entry(2));
     assert_eq!(world.history(Order::OldestFirst, 10).len(), 3);
+    // Whoever reads all of it only now is not shown it twice.
+    assert_eq!(texts(&world), [1, 3, 2]);
 }
 
 #[test]
