@@ -97,6 +97,12 @@ impl Machine for Org {
         load::load(setup, tainted, rows)
     }
 
+    fn prepare(setup: &mut Setup, input: &Input) {
+        if let Input::Initialise { keys, .. } = input {
+            setup.keys = Some(keys.clone());
+        }
+    }
+
     fn reads(&self, _now: Now, _input: &Input) -> Vec<Read> {
         Vec::new()
     }

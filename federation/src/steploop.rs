@@ -41,6 +41,9 @@ pub trait Machine: Sized {
     /// unknown outcome, so that nothing it may have written may be written again differently.
     fn load(setup: &Self::Setup, tainted: u32, rows: Vec<Rows>) -> Result<Self, Damaged>;
 
+    /// Keeps what an input brings that every later load of this run needs.
+    fn prepare(_setup: &mut Self::Setup, _input: &Self::Input) {}
+
     /// What has to be read before `input` can be handled.
     fn reads(&self, now: Now, input: &Self::Input) -> Vec<Read>;
 
@@ -225,6 +228,7 @@ impl<M: Machine> StepLoop<M> {
 
     /// Queues an input.
     pub fn push(&mut self, input: M::Input) {
+        M::prepare(&mut self.setup, &input);
         self.queue.push_back(input);
     }
 

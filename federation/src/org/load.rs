@@ -44,8 +44,11 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Org, 
     };
     loading.identities(&mut snapshot)?;
     loading.rest(&mut snapshot)?;
+    // Keys that were made for an organisation that did not come into being are nobody's.
+    let ours = setup.keys.clone();
+    let ours = ours.filter(|keys| snapshot.org() == Some(keys.org));
     Ok(Org {
-        ours: setup.keys.clone(),
+        ours,
         run: setup.run,
         seed: setup.seed,
         tainted,
