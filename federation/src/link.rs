@@ -21,7 +21,7 @@ use crate::channel::{self, ChannelView, FeedStart};
 use crate::entry::LogId;
 use crate::evidence::{CheckedFrame, CheckedHello, CheckedNotes, GovernanceNote};
 use crate::feed::{Page, PageReader, Wanted};
-use crate::frame::{Ack, Cursor, Entries, Frame, Goodbye, Hello};
+use crate::frame::{Ack, Cursor, Entries, Frame, Goodbye, Hello, Subscribe};
 use crate::message::OrgInput;
 use crate::snapshot::OrgSnapshot;
 
@@ -43,6 +43,9 @@ pub enum Input {
     StopFeed(ChannelId),
     /// A channel wants to subscribe (again).
     Attach(ChannelId),
+    /// A channel forgot its sessions. It is told of this one with the next tick, and not at once:
+    /// what made it forget, a full disk for example, may last.
+    Forgotten(ChannelId),
     /// A channel has something to send.
     Send(Frame),
     /// A page was read for this subscription.
@@ -126,6 +129,10 @@ struct Session {
     greeted: bool,
     subscriptions: BTreeMap<ChannelId, u32>,
     feeds: BTreeMap<ChannelId, Feed>,
+    /// What the partner last asked for of each channel of ours.
+    asked: BTreeMap<ChannelId, Subscribe>,
+    /// Channels that forgot this session.
+    forgotten: BTreeSet<ChannelId>,
     /// Channels whose turn it is, in order: no channel starves another.
     turns: VecDeque<ChannelId>,
     unacknowledged: BTreeMap<u64, Unacknowledged>,
@@ -204,6 +211,11 @@ impl Link {
                 }
             }
             Input::Attach(channel) => self.attach(channel, out),
+            Input::Forgotten(channel) => {
+                if let Some(session) = &mut self.session {
+                    session.forgotten.insert(channel);
+                }
+            }
             Input::Send(frame) => {
                 if self.is_up() {
                     out.push(Effect::Send(frame));
@@ -233,6 +245,8 @@ impl Link {
             greeted: false,
             subscriptions: BTreeMap::new(),
             feeds: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
             turns: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
             unacknowledged_bytes: 0,
@@ -252,20 +266,7 @@ impl Link {
             (CheckedFrame::Goodbye(_), _) => self.close(Goodbye::Restart, out),
             (_, false) => self.close(Goodbye::Protocol, out),
             (CheckedFrame::Notes(notes), true) => self.on_notes(notes, out),
-            (CheckedFrame::Subscribe(subscribe), true) => {
-                if self.org.state.channels().contains_key(&subscribe.channel) {
-                    // Remembered, so that the channel hears when the session is over.
-                    session.subscriptions.entry(subscribe.channel).or_default();
-                }
-                let input = channel::Input::Subscribed {
-                    partner: self.partner,
-                    subscribe: *subscribe,
-                };
-                if let channel::Input::Subscribed { subscribe, .. } = &input {
-                    let channel = subscribe.channel;
-                    self.to_channel(channel, input, out);
-                }
-            }
+            (CheckedFrame::Subscribe(subscribe), true) => self.on_subscribe(*subscribe, out),
             (CheckedFrame::UnknownCursor(channel), true) => {
                 let input = channel::Input::CursorUnknown(self.partner);
                 self.to_channel(channel, input, out);
@@ -349,6 +350,45 @@ impl Link {
     fn to_channel(&self, channel: ChannelId, input: channel::Input, out: &mut Vec<Effect>) {
         if self.org.state.channels().contains_key(&channel) {
             out.push(Effect::ToChannel(channel, Box::new(input)));
+        }
+    }
+
+    fn on_subscribe(&mut self, subscribe: Subscribe, out: &mut Vec<Effect>) {
+        let channel = subscribe.channel;
+        if !self.org.state.channels().contains_key(&channel) {
+            return;
+        }
+        if let Some(session) = &mut self.session {
+            // Remembered, so that the channel hears when the session is over.
+            session.subscriptions.entry(channel).or_default();
+            session.asked.insert(channel, subscribe.clone());
+        }
+        let input = channel::Input::Subscribed {
+            partner: self.partner,
+            subscribe,
+        };
+        self.to_channel(channel, input, out);
+    }
+
+    /// Channels that forgot this session hear of it again, and of what the partner asked for and
+    /// is not being sent.
+    fn remind_forgotten(&mut self, out: &mut Vec<Effect>) {
+        let forgotten = self
+            .session
+            .as_mut()
+            .map(|session| std::mem::take(&mut session.forgotten));
+        for channel in forgotten.into_iter().flatten() {
+            self.attach(channel, out);
+            let Some(session) = &self.session else { return };
+            let fed = session.feeds.get(&channel).map(|feed| feed.subscription);
+            let asked = session.asked.get(&channel).cloned();
+            if let Some(subscribe) = asked.filter(|asked| Some(asked.subscription) != fed) {
+                let input = channel::Input::Subscribed {
+                    partner: self.partner,
+                    subscribe,
+                };
+                self.to_channel(channel, input, out);
+            }
         }
     }
 
@@ -621,6 +661,7 @@ impl Link {
                 session.turns.push_back(*channel);
             }
         }
+        self.remind_forgotten(out);
     }
 
     fn on_closed(&mut self, out: &mut Vec<Effect>) {

@@ -224,3 +224,6 @@ impl Org {
         (channel, charter)
     }
 }
+
+#[cfg(test)]
+mod tests;

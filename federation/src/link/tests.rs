@@ -4,6 +4,7 @@ use foedus_policy::action::Action;
 use foedus_policy::id::ChannelId;
 
 use super::*;
+use crate::batch::CommitOutcome;
 use crate::bounds::NOTES_AGAIN_MILLIS_MIN;
 use crate::channel::Log;
 use crate::channel::{Text, Verb};
@@ -264,4 +265,38 @@ fn unknown_channels_leave_no_trace() {
         .as_ref()
         .expect("it is up");
     assert_eq!(session.subscriptions.len(), 1);
+}
+
+#[test]
+fn a_channel_that_forgot_is_told_with_the_next_tick() {
+    let (mut world, channel) = World::shared(2);
+    let subscribed = |world: &World| {
+        let frames = world.sides[0].sent.iter();
+        let of_channel = |frame: &Frame| matches!(frame, Frame::Subscribe(_));
+        frames.filter(|(_, frame)| of_channel(frame)).count()
+    };
+    let before = subscribed(&world);
+    let partner = world.id(1);
+    world.push_link(0, partner, Input::Forgotten(channel));
+    world.push_link(0, partner, Input::Forgotten(channel));
+    world.settle();
+    assert_eq!(subscribed(&world), before, "what made it forget may last");
+    world.tick();
+    assert_eq!(subscribed(&world), before + 1);
+}
+
+#[test]
+fn a_full_disk_delays_what_is_written_and_loses_nothing() {
+    let (mut world, channel) = World::shared(2);
+    world.sides[1].outcomes = [CommitOutcome::DiskFull; 3].into();
+    let posted = world.post(0, channel, "while there is no room");
+    for _ in 0..5 {
+        world.pass(1_000);
+    }
+    let view = world.sides[1].view(channel);
+    let held = view
+        .logs
+        .iter()
+        .find(|(id, _)| id.origin == posted.first.origin);
+    assert!(held.is_some_and(|(_, log)| log.size() > posted.first.sequence));
 }

@@ -269,7 +269,7 @@ impl World {
             }
             channel::Effect::Forgotten => {
                 for partner in partners {
-                    self.push_link(at, partner, link::Input::Attach(id));
+                    self.push_link(at, partner, link::Input::Forgotten(id));
                 }
             }
             channel::Effect::Org(input) => self.push_org(at, *input),
