@@ -29,6 +29,7 @@ pub mod org;
 pub mod org_store;
 pub mod pairing;
 pub mod part;
+pub mod planted;
 pub mod record;
 pub mod snapshot;
 pub mod steploop;

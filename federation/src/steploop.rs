@@ -18,6 +18,7 @@ use foedus_policy::time::Now;
 
 use crate::batch::{Batch, CommitOutcome, Expect, Key, Read, Value};
 use crate::bounds::{STEP_BYTES_MAX, STEP_DECISIONS_MAX, STEP_INPUTS_MAX, STEP_KEYS_MAX};
+use crate::planted::{Fault, planted};
 
 /// Pairs that one read returned: at most one for a get, in key order (or reversed) for a scan.
 pub type Rows = Vec<(Key, Value)>;
@@ -357,7 +358,9 @@ impl<M: Machine> StepLoop<M> {
             self.queue.push_front(input);
         }
         let Step {
-            writes, effects, ..
+            writes,
+            mut effects,
+            ..
         } = step;
         if writes.is_empty() {
             // Nothing waits for the disk: decisions that change nothing, such as refusals.
@@ -366,6 +369,9 @@ impl<M: Machine> StepLoop<M> {
             return None;
         }
         let batch = self.batch(writes);
+        if planted(Fault::AcknowledgeBeforeDurable) {
+            out.append(&mut effects);
+        }
         self.phase = Phase::Committing(inputs, effects);
         Some(batch)
     }

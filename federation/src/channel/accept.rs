@@ -21,6 +21,7 @@ use crate::frame::{Ack, Frame};
 use crate::hlc::Hlc;
 use crate::kind::{Body, Head};
 use crate::part::PartMismatch;
+use crate::planted::{Fault, planted};
 use crate::steploop::Step;
 use crate::stored::{self, Record, StoredBody, StoredEntry};
 
@@ -99,7 +100,8 @@ impl Channel {
             return;
         }
         if let Some(cursor) = entries.cursor() {
-            self.advance_position(carrier, cursor.run, cursor.arrival, &relayed, step);
+            let lost = u64::from(planted(Fault::LostCursor));
+            self.advance_position(carrier, cursor.run, cursor.arrival + lost, &relayed, step);
         }
         let ack = Ack {
             channel: self.keys.0,
@@ -149,7 +151,7 @@ impl Channel {
     fn may_carry(&self, now: Now, partner: OrgId) -> bool {
         carrier_allowed(&self.org.state, partner).is_ok()
             && self.governance.takes_part(partner)
-            && self.governance.is_open(now.wall)
+            && (self.governance.is_open(now.wall) || planted(Fault::EntryAfterEnd))
     }
 
     fn forget_position(&mut self, carrier: OrgId, step: &mut Step<'_, Effect>) {

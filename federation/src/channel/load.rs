@@ -12,6 +12,7 @@ use crate::evidence::{GovernanceNote, RefusedGovernanceNote};
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
 use crate::keys::{ChannelKeys, log_of, state_kind};
+use crate::planted::{Fault, planted};
 use crate::steploop::{Damaged, Rows};
 use crate::stored;
 use crate::stored::{Announced, ChannelHead, LogHead, Record, StoredNote, Taken};
@@ -140,7 +141,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
 /// Only the run that opened an incarnation goes on in it, and only while it knows what became of
 /// each of its commits. So a store that was put back never writes a second history.
 fn own_incarnation(setup: &Setup, tainted: u32, head: &ChannelHead) -> Option<IncarnationId> {
-    let opened_by_this_run = head.run == Some(setup.run.0);
+    let opened_by_this_run = head.run == Some(setup.run.0) || planted(Fault::OldIncarnation);
     if opened_by_this_run && head.tainted == tainted {
         head.incarnation.map(IncarnationId)
     } else {
