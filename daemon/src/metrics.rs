@@ -178,6 +178,7 @@ impl Metrics {
             Reject::NotReconciled(_) => "not_reconciled",
             Reject::Fork(_) => "fork",
             Reject::Note(_) => "note",
+            Reject::TooManyLogs(_) => "too_many_logs",
         });
     }
 
