@@ -177,6 +177,7 @@ impl Metrics {
             Reject::NotAsked(_) => "not_asked",
             Reject::NotReconciled(_) => "not_reconciled",
             Reject::Fork(_) => "fork",
+            Reject::TooManyLogs(_) => "too_many_logs",
             Reject::Note(_) => "note",
             Reject::TooManyLogs(_) => "too_many_logs",
         });
