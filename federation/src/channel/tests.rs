@@ -3,5 +3,6 @@
 mod accept;
 mod append;
 mod ending;
+mod open;
 mod sessions;
 mod waiting;

@@ -6,6 +6,8 @@ use super::*;
 use crate::batch::CommitOutcome;
 use crate::testing::{OPERATOR, World};
 
+mod partners;
+
 #[test]
 fn keys_outlast_what_makes_the_scope_be_read_again() {
     let mut world = World::of(2);

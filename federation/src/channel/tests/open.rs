@@ -1,0 +1,186 @@
+//! What does not hold yet: each test fails today, and says why it should not.
+
+use foedus_policy::action::Action;
+use foedus_policy::id::AuthorId;
+use foedus_policy::state::EndCause;
+
+use crate::bounds::{EMOJI_BYTES_MAX, FRAME_ENTRIES_MAX, REACTIONS_MAX};
+use crate::channel::{Verdict, Void};
+use crate::charter::Withdrawal;
+use crate::examples::GLOBEX;
+use crate::frame::{Frame, Notes};
+use crate::hlc::Hlc;
+use crate::keys::ChannelKeys;
+use crate::kind::Body;
+use crate::note::NoteType;
+use crate::note::value::LogHead;
+use crate::stored::{Annotation, Annotations, Record, Run};
+use crate::testing::{Forger, World, newest};
+
+/// P3. A verdict is stored when the entry comes. If the note that makes it void comes later, the
+/// entry stays accepted here and is void wherever the note came first.
+#[test]
+#[ignore = "verdicts are not looked at again when a withdrawal or a removal is learnt"]
+fn a_verdict_does_not_depend_on_what_came_first() {
+    let verdict = |note_first: bool| {
+        let (mut world, channel) = World::shared(3);
+        let revision = newest(&world, channel).expect("sealed").hash();
+        let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
+        forger.post("within");
+        forger.post("beyond");
+        let head = LogHead {
+            size: 2,
+            root: [0; 32],
+        };
+        let withdrawal = Withdrawal {
+            channel,
+            org: world.id(1),
+            revision,
+            heads: [((world.id(1), forger.log.incarnation), head)].into(),
+            at: world.now.wall,
+        };
+        let signed = withdrawal.sign(&world.sides[1].keys.sign).expect("valid");
+        let notes = Frame::Notes(Notes {
+            channel,
+            identities: Vec::new(),
+            notes: vec![signed.bytes().to_vec()],
+        });
+        let entries = |world: &mut World| {
+            let subscription = world.subscription(0, 2, channel);
+            world.send(2, 0, forger.frame(subscription, 100, vec![forger.whole()]));
+        };
+        world.disconnect(0, 1);
+        world.settle();
+        world.tick();
+        if note_first {
+            world.send(2, 0, notes);
+            world.tick();
+            entries(&mut world);
+        } else {
+            entries(&mut world);
+            world.send(2, 0, notes);
+        }
+        world.pass(10_000);
+        let rows = world.sides[0].read(&ChannelKeys(channel).run_of(forger.log.entry(2)));
+        let (key, value) = rows.first().expect("it is stored");
+        let run = Run::from_value(key, value).expect("it reads");
+        run.entries.last().expect("a run has entries").verdict
+    };
+    let void = Verdict::Void(Void::AfterFinalHeads).code();
+    assert_eq!((verdict(true), verdict(false)), (void, void));
+}
+
+/// PROTOCOL 4.8: a consent that names the withdrawal brings its org back.
+#[test]
+#[ignore = "who withdrew once takes part in no later revision"]
+fn who_left_may_come_back() {
+    let (mut world, channel) = World::shared(3);
+    let cause = EndCause::Withdrawal;
+    world.act(1, Action::EndChannel { channel, cause });
+    let governance = world.sides[0].view(channel).governance.clone();
+    let withdrawal = governance.notes().find_map(|(hash, bytes)| {
+        let text = String::from_utf8_lossy(bytes);
+        text.starts_with("foedus/withdrawal").then_some(hash)
+    });
+    let before = newest(&world, channel).expect("sealed").clone();
+    let mut next = crate::charter::Charter {
+        number: 2,
+        predecessor: Some(before.hash()),
+        ..before
+    };
+    next.admission = crate::charter::Admission::Host;
+    let (hash, predecessor) = (next.hash(), next.predecessor);
+    let govern = crate::message::Govern::Propose(std::sync::Arc::new(next));
+    world.govern(0, channel, govern);
+    let consents = [(1, withdrawal), (2, None)].map(|(at, withdrawal)| {
+        let consent = crate::charter::Consent {
+            channel,
+            charter: hash,
+            predecessor,
+            withdrawal,
+            org: world.id(at),
+            good_until: world.now.wall.plus_millis(1_000),
+        };
+        consent
+            .sign(&world.sides[at].keys.sign)
+            .expect("valid")
+            .bytes()
+            .to_vec()
+    });
+    let notes = Frame::Notes(Notes {
+        channel,
+        identities: Vec::new(),
+        notes: consents.to_vec(),
+    });
+    world.send(2, 0, notes);
+    let governance = &world.sides[0].view(channel).governance;
+    assert_eq!(governance.newest().expect("sealed").hash(), hash);
+    assert!(governance.takes_part(world.id(1)));
+}
+
+/// P11. An author of a partner's calls itself by an address of ours.
+#[test]
+#[ignore = "the domain of an author's address is not compared with its organisation's handle"]
+fn nobody_joins_under_an_address_of_ours() {
+    let (mut world, channel) = World::shared(2);
+    let revision = newest(&world, channel).expect("sealed").hash();
+    let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
+    forger.author = AuthorId([7; 16]);
+    forger.append(&Body::Joined {
+        author_kind: foedus_policy::vocabulary::AuthorKind::Member,
+        address: "anna@acme.example".to_owned(),
+        display_name: "Anna".to_owned(),
+    });
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, forger.frame(subscription, 100, vec![forger.whole()]));
+    let author = world.sides[0]
+        .view(channel)
+        .authors
+        .get(&(world.id(1), forger.author))
+        .cloned();
+    assert!(author.is_none_or(|author| !author.address.ends_with("@acme.example")));
+}
+
+/// P9. A frame of reactions, each to an entry that has as many as are kept, rewrites 60 KiB for
+/// each of them in one commit.
+#[test]
+#[ignore = "one frame makes a commit of up to 30 MB, far beyond what an engine takes in a batch"]
+fn a_frame_of_reactions_fits_into_one_commit() {
+    let (mut world, channel) = World::shared(2);
+    let revision = newest(&world, channel).expect("sealed").hash();
+    let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
+    let keys = ChannelKeys(channel);
+    let rows = |n: usize| Annotation {
+        kind: Annotation::REACT,
+        origin: [0xff; 32],
+        incarnation: [1; 16],
+        sequence: n as u64,
+        author: core::array::from_fn(|at| (n >> (8 * (at % 2))) as u8),
+        hlc: 1,
+        emoji: vec![b'x'; EMOJI_BYTES_MAX],
+        on: 1,
+    };
+    let full = Annotations {
+        rows: (0..REACTIONS_MAX).map(rows).collect(),
+    };
+    for sequence in 0..200 {
+        let target = forger.log.entry(1_000 + sequence);
+        world.sides[0]
+            .store
+            .insert(keys.annotations(target), full.to_value());
+        forger.append(&Body::React {
+            target,
+            emoji: "+1".to_owned(),
+            on: true,
+        });
+    }
+    assert!(forger.size() as usize <= FRAME_ENTRIES_MAX);
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, forger.frame(subscription, 100, vec![forger.whole()]));
+    let largest = world.sides[0]
+        .batches
+        .iter()
+        .map(crate::batch::Batch::bytes)
+        .max();
+    assert!(largest.expect("it was stored") <= 1024 * 1024);
+}
