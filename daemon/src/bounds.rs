@@ -158,3 +158,6 @@ pub const LINK_TICK: Duration = Duration::from_secs(1);
 
 /// A connection that is younger may have been dialled from both sides at one time.
 pub const LINK_FRESH: Duration = Duration::from_secs(15);
+
+/// Warnings about partners that one scope logs within a minute. All are counted.
+pub const WARNINGS_PER_MINUTE_MAX: u32 = 10;

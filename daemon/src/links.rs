@@ -100,6 +100,7 @@ impl Keeper {
                     Accepted::Pairing(_) => {}
                 },
                 _ = ticks.tick() => {
+                    self.runtime.publish_queues();
                     if let Some(counters) = &counters {
                         publish(counters, &self.runtime.metrics());
                     }

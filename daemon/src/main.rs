@@ -124,13 +124,12 @@ async fn serve(config: Config) -> ExitStatus {
     let running = daemon.spawn();
     tell_manager(&[sd_notify::NotifyState::Ready]);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "foedusd is ready");
-    let ended = running
-        .run(async {
-            signals.next().await;
-            tell_manager(&[sd_notify::NotifyState::Stopping]);
-            tracing::info!("foedusd is stopping");
-        })
-        .await;
+    let asked = async {
+        signals.next().await;
+        tell_manager(&[sd_notify::NotifyState::Stopping]);
+        tracing::info!("foedusd is stopping");
+    };
+    let ended = running.run(asked).await;
     match ended {
         Ended::Drained => tracing::info!("foedusd has stopped"),
         Ended::CutOff => {

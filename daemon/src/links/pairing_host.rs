@@ -10,41 +10,20 @@ use foedus_federation::pairing::PairingReply;
 use foedus_federation::transport::{PairingHost, PairingRefusal, ReplyAccepted};
 
 use crate::bounds::PAIRING_REPLIES_PER_MINUTE_MAX;
+use crate::per_minute::PerMinute;
 use crate::runtime::Runtime;
-
-const MINUTE_MILLIS: u64 = 60_000;
 
 /// The inviter's side of pairing.
 pub(super) struct Host {
     runtime: Runtime,
-    window: Mutex<Window>,
-}
-
-/// Replies within the present minute.
-#[derive(Default)]
-struct Window {
-    began_steady_millis: u64,
-    replies: u32,
-}
-
-impl Window {
-    fn admits(&mut self, steady_millis: u64) -> bool {
-        if steady_millis.saturating_sub(self.began_steady_millis) >= MINUTE_MILLIS {
-            *self = Self {
-                began_steady_millis: steady_millis,
-                replies: 0,
-            };
-        }
-        self.replies = self.replies.saturating_add(1);
-        self.replies <= PAIRING_REPLIES_PER_MINUTE_MAX
-    }
+    window: Mutex<PerMinute>,
 }
 
 impl Host {
     pub(super) fn new(runtime: Runtime) -> Self {
         Self {
             runtime,
-            window: Mutex::default(),
+            window: Mutex::new(PerMinute::new(PAIRING_REPLIES_PER_MINUTE_MAX)),
         }
     }
 
@@ -98,19 +77,5 @@ impl PairingHost for Host {
             Err(Refused::Denied(_)) => Err(refused()),
             Err(Refused::Failed(_)) => Err(PairingRefusal::Busy),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replies_beyond_the_most_of_a_minute_are_put_off() {
-        let mut window = Window::default();
-        let admitted = (0..1000).filter(|_| window.admits(5)).count();
-        assert_eq!(admitted, PAIRING_REPLIES_PER_MINUTE_MAX as usize);
-        assert!(!window.admits(MINUTE_MILLIS - 1));
-        assert!(window.admits(MINUTE_MILLIS));
     }
 }

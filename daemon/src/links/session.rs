@@ -220,6 +220,7 @@ impl Session {
                     self.runtime.link_registry().update(self.partner, |status| {
                         status.state = LinkState::Up;
                         status.since = now;
+                        status.last_seen = Some(now);
                         status.last_problem = None;
                     });
                     tracing::info!(dialled = self.dialled, "a link is up");

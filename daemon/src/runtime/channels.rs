@@ -20,7 +20,11 @@ use super::links::{Links, ToLink};
 use super::org::OrgMessage;
 use super::scope::{Ground, Scope};
 use super::{Ours, chain};
-use crate::bounds::{CHANNEL_IDLE, CHANNEL_QUEUE_INPUTS_MAX, CHANNEL_TICK, CHANNEL_TICK_IDLE};
+use crate::bounds::{
+    CHANNEL_IDLE, CHANNEL_QUEUE_INPUTS_MAX, CHANNEL_TICK, CHANNEL_TICK_IDLE,
+    WARNINGS_PER_MINUTE_MAX,
+};
+use crate::per_minute::PerMinute;
 use crate::random;
 
 /// An input, and who waits for its answer.
@@ -132,6 +136,7 @@ impl Channels {
             gone: known.gone.clone(),
             all: self.clone(),
             asked_last: Instant::now(),
+            warnings: PerMinute::new(WARNINGS_PER_MINUTE_MAX),
         };
         let span = tracing::info_span!("channel", %channel);
         hosting.tasks.spawn(task.run().instrument(span));
@@ -205,6 +210,13 @@ impl Channels {
         }
     }
 
+    /// Inputs that wait, of all channels together.
+    pub(super) fn waiting(&self) -> usize {
+        let loaded = self.lock();
+        let waiting = |known: &Loaded| CHANNEL_QUEUE_INPUTS_MAX - known.inputs.capacity();
+        loaded.values().map(waiting).sum()
+    }
+
     /// What the organisation says to a channel. Dropped if there is no room: it says it again.
     pub(super) fn govern(&self, channel: ChannelId, govern: Govern) {
         if !matches!(
@@ -247,6 +259,8 @@ struct ChannelTask {
     gone: CancellationToken,
     all: Channels,
     asked_last: Instant,
+    /// Partners must not fill our log; what is not logged is counted.
+    warnings: PerMinute,
 }
 
 impl ChannelTask {
@@ -427,9 +441,12 @@ impl ChannelTask {
         }
     }
 
-    fn reject(&self, partner: OrgId, reject: foedus_federation::channel::Reject) {
+    fn reject(&mut self, partner: OrgId, reject: foedus_federation::channel::Reject) {
         self.hosting.ground.metrics.rejected(&reject);
-        tracing::warn!(%partner, ?reject, "a partner broke a rule");
+        let steady_millis = self.hosting.ground.clock.now().steady_millis;
+        if self.warnings.admits(steady_millis) {
+            tracing::warn!(%partner, ?reject, "a partner broke a rule");
+        }
         self.hosting
             .links
             .tell(partner, ToLink::Reject(self.channel, reject));

@@ -29,6 +29,7 @@ use super::links::{LinkStatus, Links};
 use super::org::OrgMessage;
 use super::scope::Ground;
 use super::{Clock, Ours};
+use crate::bounds::ORG_QUEUE_INPUTS_MAX;
 use crate::identity_files::{IdentityFiles, KeyFileError};
 use crate::metrics::Metrics;
 use crate::random;
@@ -388,6 +389,14 @@ impl Runtime {
     pub(crate) async fn org_room(&self) -> Option<OrgRoom> {
         let room = self.inner.org_queue.clone().reserve_owned().await;
         room.ok().map(OrgRoom)
+    }
+
+    /// Counts what waits in queues.
+    pub(crate) fn publish_queues(&self) {
+        let metrics = &self.inner.ground.metrics;
+        let org = ORG_QUEUE_INPUTS_MAX - self.inner.org_queue.capacity();
+        metrics.queue_depth("organisation", org);
+        metrics.queue_depth("channels", self.inner.channels.waiting());
     }
 
     /// Reads what a page is made of.

@@ -53,7 +53,7 @@ pub struct LinkStatus {
     pub since: Timestamp,
     /// When the partner last said anything.
     pub last_seen: Option<Timestamp>,
-    /// Entries that were sent or wait to be sent, and that the partner has not acknowledged.
+    /// Arrivals of all common channels that the partner has not been sent yet.
     pub lag_entries: u64,
     /// How far the partner's clock is ahead of ours, by its last hello.
     pub clock_skew_millis: Option<i64>,

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::channels::Channels;
 use super::scope::{Ground, Scope};
-use crate::bounds::ORG_TICK;
+use crate::bounds::{ORG_TICK, WARNINGS_PER_MINUTE_MAX};
+use crate::per_minute::PerMinute;
 use crate::random;
 
 /// An input, and who waits for its answer.
@@ -31,6 +32,8 @@ pub(super) struct OrgTask {
     replies: BTreeMap<ReplyTo, oneshot::Sender<Result<Outcome, Refused>>>,
     channels: Channels,
     stop: CancellationToken,
+    /// Partners must not fill our log; what is not logged is counted.
+    warnings: PerMinute,
 }
 
 impl std::fmt::Debug for OrgTask {
@@ -56,6 +59,7 @@ impl OrgTask {
             replies: BTreeMap::new(),
             channels,
             stop,
+            warnings: PerMinute::new(WARNINGS_PER_MINUTE_MAX),
         }
     }
 
@@ -134,7 +138,9 @@ impl OrgTask {
                 Effect::Govern(channel, govern) => self.channels.govern(channel, govern),
                 Effect::Refused(partner, reason) => {
                     self.ground.metrics.refused(reason.id());
-                    tracing::warn!(%partner, rule = reason.id(), "an act of a partner was refused");
+                    if self.warnings.admits(self.ground.clock.now().steady_millis) {
+                        tracing::warn!(%partner, rule = reason.id(), "an act of a partner was refused");
+                    }
                 }
             }
         }
