@@ -30,7 +30,6 @@ use crate::bounds::{LINK_FRESH, LINK_OUTBOX_FRAMES_MAX, LINK_QUEUE_MESSAGES_MAX,
 use crate::runtime::{LinkState, Runtime, ToLink, chain};
 
 const TOO_SLOW: &str = "frames or channels came faster than the link could take them";
-const BEGINS_ANEW: &str = "a channel was read anew";
 const NOT_RECONCILED: &str = "what the partner sent does not fit what is held";
 
 /// Why a session ended.
@@ -250,11 +249,7 @@ impl Session {
             ToLink::Feed(channel, start) => self.handle(Input::Feed(channel, start)),
             ToLink::StopFeed(channel) => self.handle(Input::StopFeed(channel)),
             ToLink::Attach(channel) => self.handle(Input::Attach(channel)),
-            // What the partner asked of the channel is forgotten with the rest; it asks again in a new session.
-            ToLink::Forgotten(channel) if self.watched.contains(&channel) => {
-                self.end_with(BEGINS_ANEW);
-            }
-            ToLink::Forgotten(_) => {}
+            ToLink::Forgotten(channel) => self.handle(Input::Forgotten(channel)),
             // What it sent is not acknowledged, and a new session begins from what both have.
             ToLink::Reject(_, Reject::NotReconciled(_)) => self.end_with(NOT_RECONCILED),
             ToLink::Reject(..) => {}

@@ -300,3 +300,65 @@ fn a_full_disk_delays_what_is_written_and_loses_nothing() {
         .find(|(id, _)| id.origin == posted.first.origin);
     assert!(held.is_some_and(|(_, log)| log.size() > posted.first.sequence));
 }
+
+#[test]
+fn what_was_lost_with_a_session_is_brought_by_the_next() {
+    let mut world = World::peered(2);
+    let channel = world.open(0, "launch");
+    world.offer(0, 1, channel);
+    world.hold(0, 1);
+    world.approve_all(1, "acme-launch");
+    assert!(newest(&world.sides[0], channel), "the host has sealed");
+    world.disconnect(0, 1);
+    world.settle();
+    world.held.clear();
+    assert!(!newest(&world.sides[1], channel), "the seal is lost");
+    world.connect(0, 1);
+    assert!(newest(&world.sides[1], channel));
+    world.join(0, channel);
+    world.post(0, channel, "and so are words");
+    let sizes = |at: usize| {
+        let logs = world.sides[at].view(channel).logs.iter();
+        let sizes = logs.filter(|(id, log)| id.origin == world.id(0) && log.is_shared());
+        sizes.map(|(_, log)| log.size()).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(0), sizes(1));
+}
+
+fn newest(side: &crate::testing::Side, channel: ChannelId) -> bool {
+    side.view(channel).governance.newest().is_some()
+}
+
+/// A channel tells of a feed and shows its view in two ways: the feed may be heard of first.
+#[test]
+fn a_feed_waits_for_the_view_that_shows_its_entries() {
+    let (mut world, channel) = World::shared(2);
+    let (us, partner, now) = (world.id(0), world.id(1), world.now);
+    let view = world.sides[0].view(channel).clone();
+    let shared = |(_, log): &(&LogId, &Log)| log.is_shared();
+    let (log, size) = view
+        .logs
+        .iter()
+        .filter(shared)
+        .find(|(id, _)| id.origin == us)
+        .map(|(id, log)| (*id, log.size()))
+        .expect("a log of ours");
+    let link = world.sides[0]
+        .links
+        .get_mut(&partner)
+        .expect("they are partners");
+    let feed = |link: &mut Link, to| {
+        let mut out = Vec::new();
+        let start = FeedStart {
+            subscription: 100,
+            origins: vec![us],
+            missing: vec![(log, 0, to)],
+            after: view.arrival,
+        };
+        link.handle(now, Input::Feed(channel, start), &mut out);
+        out
+    };
+    let read = |effect: &Effect| matches!(effect, Effect::Read(..));
+    assert!(!feed(link, size + 1).iter().any(read));
+    assert!(feed(link, size).iter().any(read));
+}
