@@ -219,7 +219,7 @@ pub const CHANGES_OF_OWN_MAX: usize = 40;
 pub const FRAME_ENTRIES_MAX: usize = 512;
 
 /// Bytes of all headers and bodies of one frame, so that one commit can take it.
-pub const FRAME_ENTRIES_BYTES_MAX: usize = 512 * 1024;
+pub const FRAME_ENTRIES_BYTES_MAX: usize = 256 * 1024;
 
 /// How long a consent of ours may be sealed.
 pub const CONSENT_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;

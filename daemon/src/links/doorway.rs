@@ -74,6 +74,8 @@ impl Doorway {
                     }
                 }
                 () = sleep_until(self.dial_at), if may_dial => self.dial(),
+                // Nobody can come any more, and nobody is dialled: whoever waits here is told to stop elsewhere.
+                else => std::future::pending::<()>().await,
             }
         }
     }

@@ -176,8 +176,16 @@ impl Session {
             if let Some(ending) = self.ending.take() {
                 return (ending, None);
             }
+            // Before anything else is chosen: whoever is told to stop sends nothing more.
+            if stop.is_cancelled() {
+                return (Ending::Stopped, None);
+            }
+            if self.org.has_changed().unwrap_or(false) {
+                self.take_org();
+            }
             tokio::select! {
                 () = stop.cancelled() => return (Ending::Stopped, None),
+                Ok(()) = self.org.changed() => self.take_org(),
                 other = doorway.next(false) => {
                     if takes_over(us, self.partner, self.dialled, began.elapsed(), &other) {
                         return (Ending::Replaced, Some(other));
@@ -188,10 +196,6 @@ impl Session {
                 inbound = self.frames.next(), if self.delivery.is_empty() => self.take_frame(inbound),
                 Some(message) = self.from_channels.recv() => self.take_message(message),
                 Some(next) = self.views.next() => self.take_view(next),
-                Ok(()) = self.org.changed() => {
-                    let org = self.org.borrow_and_update().clone();
-                    self.handle(Input::Org(org));
-                }
                 () = self.delivery.say_next(), if !self.delivery.is_empty() => {}
                 Ok(room) = sender.reserve(), if !self.outbox.is_empty() => {
                     if let Some(frame) = self.outbox.pop_front() {
@@ -209,6 +213,11 @@ impl Session {
             }
             self.read_pages().await;
         }
+    }
+
+    fn take_org(&mut self) {
+        let org = self.org.borrow_and_update().clone();
+        self.handle(Input::Org(org));
     }
 
     fn take_frame(&mut self, inbound: Option<Inbound>) {
