@@ -7,7 +7,7 @@ use foedus_policy::state::PartnerState;
 use tokio::net::TcpListener;
 
 use super::world::*;
-use crate::runtime::{AcceptInvitationError, Delivery, PasteReplyError};
+use crate::runtime::{AcceptInvitationError, Delivery, LinkState, PasteReplyError};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_linked_before_both_have_said_yes_to_the_same_words() {
@@ -118,4 +118,36 @@ async fn a_text_that_is_no_reply_is_refused() {
         matches!(refused, Err(PasteReplyError::Reply(_))),
         "{refused:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_that_the_inviter_could_not_take_is_pasted_there() {
+    let acme = Org::new("acme.example", None).await;
+    let globex = Org::new("globex.example", None).await;
+    let anna = acme.member("anna").await;
+    let (text, ..) = invite(&acme, anna, None).await;
+    acme.engine.disk().set_full(true);
+    let accepted = globex.runtime.accept_invitation(OPERATOR, &text).await;
+    let accepted = accepted.expect("accepted");
+    let Delivery::Undelivered { reply_text, .. } = accepted.delivery else {
+        panic!("expected no delivery to a full disk");
+    };
+    assert!(
+        !acme
+            .runtime
+            .snapshot()
+            .state
+            .partners()
+            .contains_key(&globex.id())
+    );
+    acme.engine.disk().set_full(false);
+    let pasted = acme.runtime.paste_reply(&reply_text).await;
+    assert_eq!(pasted.expect("taken"), globex.id());
+    approve_both(&acme, &globex, accepted.request).await;
+    globex.link_is(acme.id(), LinkState::Up).await;
+    // The same answer once more is no other answer, and changes nothing.
+    let version = acme.runtime.snapshot().version();
+    let again = acme.runtime.paste_reply(&reply_text).await;
+    assert_eq!(again.expect("known"), globex.id());
+    assert_eq!(acme.runtime.snapshot().version(), version);
 }

@@ -40,8 +40,8 @@ pub(super) struct Org {
     pub(super) runtime: Runtime,
     pub(super) handle: &'static str,
     pub(super) address: String,
+    pub(super) engine: MemoryEngine,
     data: TempDir,
-    engine: MemoryEngine,
     fronts: TaskTracker,
 }
 
