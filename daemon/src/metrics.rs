@@ -179,7 +179,6 @@ impl Metrics {
             Reject::Fork(_) => "fork",
             Reject::TooManyLogs(_) => "too_many_logs",
             Reject::Note(_) => "note",
-            Reject::TooManyLogs(_) => "too_many_logs",
         });
     }
 
