@@ -1,4 +1,4 @@
-//! The commands of the README: `cargo xtask test`, `cargo xtask sim`.
+//! The commands of the README: `cargo xtask demo`, `cargo xtask test`, `cargo xtask sim`.
 //!
 //! It drives cargo and a few tools of others. It must not know any crate of the project: it has
 //! to build, and to say what is wrong, while they do not build.
@@ -6,6 +6,7 @@
 
 mod bounds;
 mod crates;
+mod demo;
 mod doctests;
 mod law;
 mod papers;
@@ -25,6 +26,8 @@ use crate::workspace::Workspace;
 const USAGE: &str = "\
 Usage: cargo xtask <command>
 
+  demo [--keep]                       two organisations on two daemons, from the invitation to the end;
+                                      --keep: leave both running, and say what to type
   test [--no-skip] [--only STEP]...   check everything; --no-skip: a step that can't run has failed
   sim --seeds N --from S              run N seeds of the simulator, from seed S on
 
@@ -41,6 +44,12 @@ fn main() -> ExitCode {
             Ok(options) => load().and_then(|workspace| test::run(&workspace, &options)),
             Err(misused) => return usage(&misused),
         },
+        ["demo", rest @ ..] => match demo::Options::parse(rest) {
+            Ok(options) => load().and_then(|workspace| demo::run(&workspace, options)),
+            Err(misused) => return usage(&misused),
+        },
+        // The demo's network: a process of its own, which can be ended.
+        ["cable", rest @ ..] => demo::run_cable(rest),
         ["sim", rest @ ..] => match sim::Options::parse(rest) {
             Ok(options) => load().and_then(|workspace| sim::run(&workspace, options)),
             Err(misused) => return usage(&misused),

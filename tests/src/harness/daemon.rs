@@ -1,0 +1,257 @@
+//! One real `foedusd`: its folder, configuration and process.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::command::Foedus;
+use super::programs::program;
+use super::{SOON, eventually};
+
+/// Where a daemon keeps its things and listens.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// All of it is in here.
+    pub folder: PathBuf,
+    /// Where it takes links.
+    pub link: SocketAddr,
+    /// Where it serves the API.
+    pub api: SocketAddr,
+    /// What it tells partners to dial.
+    pub advertise: String,
+}
+
+/// A daemon, running or not.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Where it is.
+    pub place: Place,
+    process: Option<Child>,
+}
+
+/// An address of this machine that no other test uses: each daemon gets a loopback address of its own, so that a
+/// port that was free stays free while its daemon is down.
+fn own_address() -> Ipv4Addr {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let process = std::process::id();
+    let number = TAKEN.fetch_add(1, Ordering::SeqCst);
+    let third = u8::try_from(process / 256 % 250).expect("below 250") + 2;
+    let fourth = u8::try_from(process % 250).expect("below 250") + 2;
+    let second = u8::try_from(number % 250).expect("below 250") + 2;
+    Ipv4Addr::new(127, second, third, fourth)
+}
+
+/// A port that is free on `address`.
+#[must_use]
+pub fn free_port(address: Ipv4Addr) -> SocketAddr {
+    let listener = TcpListener::bind((address, 0)).expect("a free port");
+    listener.local_addr().expect("it is bound")
+}
+
+impl Place {
+    /// A place under `folder`, which is made.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        fs::create_dir_all(&folder).expect("the folder can be made");
+        let address = own_address();
+        let link = free_port(address);
+        Self {
+            folder,
+            link,
+            api: free_port(address),
+            advertise: link.to_string(),
+        }
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// The administration socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("admin.sock")
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.join("foedusd.toml")
+    }
+
+    /// What the daemon says of itself.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("foedusd.log")
+    }
+
+    /// The configuration as text.
+    #[must_use]
+    pub fn configuration_text(&self) -> String {
+        format!(
+            "data = {data:?}\n\n\
+             [store]\ndisk_reserve_bytes = 1048576\n\n\
+             [link]\nlisten = \"{link}\"\nadvertise = [\"{advertise}\"]\n\n\
+             [api]\nlisten = \"{api}\"\nsocket = {socket:?}\n",
+            data = self.data(),
+            link = self.link,
+            advertise = self.advertise,
+            api = self.api,
+            socket = self.socket(),
+        )
+    }
+
+    /// `foedus`, for this daemon's administrator.
+    #[must_use]
+    pub fn foedus(&self) -> Foedus {
+        Foedus::by_socket(&self.socket(), &self.folder)
+    }
+
+    /// `foedusd`, ready to be started.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(program("foedusd"));
+        command
+            .env_clear()
+            .env("HOME", &self.folder)
+            .env("TZ", "UTC")
+            .arg("--config")
+            .arg(self.configuration())
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+impl Daemon {
+    /// A daemon that does not run yet, with its configuration written.
+    #[must_use]
+    pub fn new(place: Place) -> Self {
+        let text = place.configuration_text();
+        fs::write(place.configuration(), text).expect("the configuration can be written");
+        Self {
+            place,
+            process: None,
+        }
+    }
+
+    /// Starts it and waits until it answers.
+    #[track_caller]
+    pub fn start(&mut self) {
+        assert!(self.process.is_none(), "it runs already");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.place.log())
+            .expect("a file for the log");
+        let child = self
+            .place
+            .command()
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("foedusd can be started");
+        self.process = Some(child);
+        let foedus = self.place.foedus();
+        eventually("the daemon to answer", SOON, || {
+            if let Some(status) = self.ended() {
+                return Err(self.told(&format!("it ended with {status}")));
+            }
+            let answer = foedus.try_json(&["status"]);
+            answer.map_err(|answer| self.told(&answer.err))
+        });
+    }
+
+    /// Kills it at once, as a power cut of its process would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.process.take() {
+            // Neither fails for a child that was not waited for.
+            child.kill().expect("our own child can be killed");
+            child.wait().expect("our own child can be waited for");
+        }
+    }
+
+    /// Asks it to end, and waits until it has.
+    #[track_caller]
+    pub fn stop(&mut self) -> ExitStatus {
+        let mut child = self.process.take().expect("it runs");
+        let pid = Pid::from_child(&child);
+        kill_process(pid, Signal::TERM).expect("our own child can be signalled");
+        let ended = eventually("the daemon to end after SIGTERM", SOON, || {
+            let status = child.try_wait().expect("our own child can be looked at");
+            status.ok_or_else(|| tail_of(&self.place.log()))
+        });
+        assert!(ended.success(), "{ended}: {}", tail_of(&self.place.log()));
+        ended
+    }
+
+    /// Does it run?
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.process.is_some()
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        let child = self.process.as_mut()?;
+        child.try_wait().expect("our own child can be looked at")
+    }
+
+    /// `what` happened, and the end of the log.
+    fn told(&self, what: &str) -> String {
+        format!("{what}\n{}", tail_of(&self.place.log()))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!(
+                "--- end of {}\n{}",
+                self.place.log().display(),
+                tail_of(&self.place.log())
+            );
+        }
+    }
+}
+
+/// Starts what should not start, waits for its end, and gives how it ended with what it said.
+#[track_caller]
+#[must_use]
+pub fn fails_to_start(mut command: Command) -> (Option<i32>, String) {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("foedusd can be started");
+    let began = std::time::Instant::now();
+    let limit = Duration::from_secs(20);
+    while child.try_wait().expect("it is ours").is_none() {
+        if began.elapsed() > limit {
+            child.kill().expect("it is ours");
+            let output = child.wait_with_output().expect("it is ours");
+            panic!("it did not end within {limit:?}, and said: {output:?}");
+        }
+        std::thread::sleep(super::LOOK_PAUSE);
+    }
+    let output = child.wait_with_output().expect("it is ours");
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+/// The last lines of a log.
+fn tail_of(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}

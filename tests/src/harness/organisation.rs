@@ -1,0 +1,169 @@
+//! One organisation: its daemon, the network in front of it, and its people.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::command::{Answer, Foedus};
+use super::daemon::{Daemon, Place};
+use super::proxy::Proxy;
+use super::{LATER, SOON, eventually, is};
+
+/// An organisation with an administrator and a member.
+#[derive(Debug)]
+pub struct Organisation {
+    /// Such as `acme.example`.
+    pub handle: String,
+    /// The daemon.
+    pub daemon: Daemon,
+    /// The network through which partners reach it.
+    pub network: Proxy,
+    /// Name of the administrator.
+    pub administrator: String,
+    /// Name of the member who writes.
+    pub member: String,
+}
+
+/// Its people.
+#[derive(Debug, Clone, Copy)]
+pub struct People<'a> {
+    /// Who administers.
+    pub administrator: &'a str,
+    /// Who writes, and the name to show.
+    pub member: (&'a str, &'a str),
+}
+
+impl Organisation {
+    /// A daemon that runs and has no identity, under `folder`.
+    #[must_use]
+    pub fn without_identity(folder: &Path, handle: &str, people: People<'_>) -> Self {
+        let mut place = Place::new(folder.join(handle));
+        let network = Proxy::start(place.link);
+        place.advertise = network.address().to_string();
+        let mut daemon = Daemon::new(place);
+        daemon.start();
+        Self {
+            handle: handle.to_owned(),
+            daemon,
+            network,
+            administrator: people.administrator.to_owned(),
+            member: people.member.0.to_owned(),
+        }
+    }
+
+    /// An organisation that exists.
+    #[must_use]
+    pub fn begin(folder: &Path, handle: &str, people: People<'_>) -> Self {
+        let organisation = Self::without_identity(folder, handle, people);
+        let endpoint = organisation.network.address().to_string();
+        let foedus = organisation.foedus();
+        let administrator = people.administrator;
+        foedus.must(&[
+            "init",
+            handle,
+            "--endpoint",
+            &endpoint,
+            "--administrator",
+            administrator,
+        ]);
+        let (member, name) = people.member;
+        foedus
+            .named(administrator)
+            .must(&["member", "add", member, "--name", name]);
+        organisation
+    }
+
+    /// `foedus` at the administration socket, in nobody's name.
+    #[must_use]
+    pub fn foedus(&self) -> Foedus {
+        self.daemon.place.foedus()
+    }
+
+    /// `foedus` for the administrator.
+    #[must_use]
+    pub fn administrator(&self) -> Foedus {
+        self.foedus().named(&self.administrator)
+    }
+
+    /// `foedus` for the member.
+    #[must_use]
+    pub fn member(&self) -> Foedus {
+        self.foedus().named(&self.member)
+    }
+
+    /// Waits until the link with `partner` is up.
+    #[track_caller]
+    pub fn linked_with(&self, partner: &str) {
+        let administrator = self.administrator();
+        eventually(&format!("a link with {partner}"), LATER, || {
+            let shown = told(administrator.try_json(&["partner", "show", partner]))?;
+            is(shown["link_state"].as_str(), Some("up")).map_err(|_| shown.to_string())
+        });
+    }
+
+    /// Waits until `channel` is open for all its organisations.
+    #[track_caller]
+    pub fn shares(&self, channel: &str) {
+        let member = self.administrator();
+        eventually(&format!("{channel} to be shared"), SOON, || {
+            let shown = told(member.try_json(&["channel", "show", channel]))?;
+            let open = shown["state"] == "open" && shown["shared"] == true;
+            let agreed = shown["participants"].as_array().is_some_and(|all| {
+                all.len() == 2 && all.iter().all(|one| one["consented"] == true)
+            });
+            if open && agreed {
+                Ok(())
+            } else {
+                Err(shown.to_string())
+            }
+        });
+    }
+
+    /// All messages of a channel, in the order of the timeline.
+    #[track_caller]
+    #[must_use]
+    pub fn messages(&self, channel: &str) -> Vec<Value> {
+        told(self.try_messages(channel)).expect("history can be read")
+    }
+
+    /// The same, if it can be read.
+    pub fn try_messages(&self, channel: &str) -> Result<Vec<Value>, Answer> {
+        let arguments = ["history", channel, "--oldest", "--limit", "1000000"];
+        let mut page = self.member().try_json(&arguments)?;
+        match page["messages"].take() {
+            Value::Array(messages) => Ok(messages),
+            other => panic!("no list of messages: {other}"),
+        }
+    }
+
+    /// The texts of what was posted, in the order of the timeline.
+    #[track_caller]
+    #[must_use]
+    pub fn texts(&self, channel: &str) -> Vec<String> {
+        texts_of(&self.messages(channel))
+    }
+}
+
+/// The texts of what was posted.
+#[must_use]
+pub fn texts_of(messages: &[Value]) -> Vec<String> {
+    let posted = messages
+        .iter()
+        .filter(|message| message["kind"] == "posted");
+    posted.map(|message| text(message, "text")).collect()
+}
+
+/// A field that is text.
+#[track_caller]
+#[must_use]
+pub fn text(value: &Value, field: &str) -> String {
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text {field} in {value}"))
+        .to_owned()
+}
+
+/// A refused command as a text.
+pub fn told<T>(result: Result<T, Answer>) -> Result<T, String> {
+    result.map_err(|answer| format!("{}: {}", answer.command, answer.err))
+}

@@ -1,0 +1,3 @@
+//! All tests of the whole system, in one program.
+
+mod stories;

@@ -1,0 +1,7 @@
+//! The story of two organisations, step by step, on real daemons.
+
+mod ending;
+mod meeting;
+mod names;
+mod outages;
+mod talking;

@@ -1,0 +1,234 @@
+//! Steps 1 to 3: two organisations come into being, one asks, the other accepts, both administrators approve.
+
+use foedus_tests::harness::organisation::{Organisation, People, text, told};
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, PROJECT, Two, words};
+use foedus_tests::harness::{SOON, eventually, is};
+use serde_json::Value;
+
+/// Six words of the list that are hardly those of any pairing.
+const OTHER_WORDS: &str = "zoo zoo zoo zoo zoo zoo";
+
+#[test]
+fn a_daemon_without_identity_serves_init_and_status_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let people = People {
+        administrator: "alice",
+        member: ("anna", "Anna Ahrens"),
+    };
+    let acme = Organisation::without_identity(folder.path(), ACME, people);
+    let foedus = acme.foedus();
+    assert_eq!(foedus.json(&["status"])["initialised"], false);
+    for arguments in [
+        &["channel", "create", "launch"][..],
+        &["member", "add", "anna"],
+        &["partner", "accept", "foedus-invitation-v1.AbCd"],
+        &["identity", "show"],
+        &["history", "launch"],
+    ] {
+        let refusal = foedus.refused(arguments);
+        assert_eq!(refusal.reason, "NOT_INITIALISED", "{arguments:?}");
+        assert!(refusal.fix.contains("foedus init"), "{refusal:?}");
+    }
+
+    let identity = foedus.json(&["init", ACME, "--administrator", "alice"]);
+    assert_eq!(identity["handle"], ACME);
+    assert!(text(&identity, "organisation_id").starts_with("org_"));
+    let status = foedus.json(&["status"]);
+    assert_eq!(status["initialised"], true);
+    assert_eq!(
+        status["identity"]["organisation_id"],
+        identity["organisation_id"]
+    );
+    let again = foedus.refused(&["init", ACME]);
+    assert_eq!(again.reason, "ALREADY_INITIALISED");
+}
+
+#[test]
+fn a_restarted_daemon_is_the_same_organisation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let people = People {
+        administrator: "alice",
+        member: ("anna", "Anna Ahrens"),
+    };
+    let mut acme = Organisation::begin(folder.path(), ACME, people);
+    let before = acme.foedus().json(&["identity", "show"]);
+    acme.daemon.stop();
+    acme.daemon.start();
+    assert_eq!(acme.foedus().json(&["identity", "show"]), before);
+    acme.daemon.kill();
+    acme.daemon.start();
+    assert_eq!(acme.foedus().json(&["identity", "show"]), before);
+}
+
+#[test]
+fn a_member_asks_an_administrator_approves_and_an_invitation_comes_out() {
+    let two = Two::begin();
+    let anna = two.acme.member();
+    anna.must(&["channel", "create", LAUNCH]);
+    let request = two.ask_to_share(LAUNCH, &["--project", PROJECT, "--ends", "+1h"]);
+    let shown = anna.json(&["request", "show", &request]);
+    assert_eq!(shown["state"], "waiting");
+    assert_eq!(shown["kind"], "share");
+    assert_eq!(shown["partner_handle"], GLOBEX);
+    assert_eq!(shown["project"], PROJECT);
+    assert!(text(&shown, "requester").starts_with("anna@"));
+
+    // Who asked is no administrator and can't approve; asking alone invites nobody.
+    let refusal = anna.refused(&["request", "approve", &request]);
+    assert_eq!(refusal.reason, "NOT_ADMINISTRATOR");
+    let alice = two.acme.administrator();
+    let none = alice.json(&["invitation", "list"]);
+    assert_eq!(none["invitations"], Value::Array(Vec::new()));
+
+    let invited = two.approve_sharing(&request);
+    assert!(invited.invitation.starts_with("foedus-invitation-v1."));
+    let open = alice.json(&["invitation", "list"]);
+    assert_eq!(open["invitations"][0]["expected_handle"], GLOBEX);
+    assert_eq!(open["invitations"][0]["state"], "open");
+    // The channel stays Acme's own while nobody has accepted.
+    let channel = anna.json(&["channel", "show", LAUNCH]);
+    assert_eq!(channel["state"], "open", "{channel}");
+    anna.must(&["post", LAUNCH, "Nobody else reads this yet."]);
+}
+
+/// Nothing of the channel exists or can be read at Globex, and no link is up at either side.
+fn nothing_is_shared(two: &Two) {
+    let gina = two.globex.administrator();
+    let channels = gina.json(&["channel", "list", "--all"]);
+    assert_eq!(channels["channels"], Value::Array(Vec::new()));
+    assert_eq!(
+        gina.refused(&["history", ACME_LAUNCH]).reason,
+        "CHANNEL_UNKNOWN"
+    );
+    for organisation in [&two.acme, &two.globex] {
+        let status = organisation.foedus().json(&["status"]);
+        assert_eq!(status["counts"]["links_up"], 0, "{status}");
+    }
+}
+
+fn denied_for_words(organisation: &Organisation) -> u64 {
+    let denials = organisation
+        .administrator()
+        .json(&["audit", "list", "--denied"]);
+    let records = denials["records"].as_array().expect("a list");
+    let of_words = records
+        .iter()
+        .filter(|record| record["rule"] == "WORDS_DIFFER");
+    of_words
+        .map(|record| record["count"].as_u64().unwrap_or(0).max(1))
+        .sum()
+}
+
+#[test]
+fn nothing_is_shared_before_both_have_approved_by_the_same_six_words() {
+    let mut two = Two::begin();
+    let invited = two.invite("+1h");
+    let secret = "The launch is on the fourth of May.";
+    two.acme.member().must(&["post", LAUNCH, secret]);
+    let (at_globex, _) = two.globex.network.bytes();
+    let accepted = two.accept(&invited.invitation);
+    let at_acme = two.words_at_acme();
+    assert_eq!(accepted.words, at_acme, "both are shown the same words");
+    assert_eq!(at_acme.split(' ').count(), 6);
+    nothing_is_shared(&two);
+
+    wrong_words_are_refused_and_audited(&two, &accepted.request);
+    no_flag_skips_the_words(&two, &accepted.request);
+
+    // One approval is not enough, whichever it is.
+    two.approve(&accepted, &accepted.words);
+    let status = two.globex.foedus().json(&["status"]);
+    assert_eq!(status["counts"]["links_up"], 0, "{status}");
+    let refusal = two
+        .globex
+        .administrator()
+        .refused(&["post", ACME_LAUNCH, "Hello?"]);
+    assert!(
+        ["CHANNEL_NOT_SEALED", "MEMBER_NEEDED", "NOT_IN_CHANNEL"]
+            .contains(&refusal.reason.as_str()),
+        "{refusal:?}"
+    );
+    assert_eq!(
+        two.globex.network.bytes().0,
+        at_globex,
+        "Acme has not dialled Globex"
+    );
+    two.globex.daemon.stop();
+    let place = &two.globex.daemon.place;
+    let found = foedus_tests::harness::disk::holding(&place.data(), &place.data(), secret);
+    assert_eq!(
+        found,
+        Vec::<String>::new(),
+        "nothing of the channel is here"
+    );
+    two.globex.daemon.start();
+
+    two.confirm(&at_acme);
+    two.settle();
+    two.acme.member().must(&["post", LAUNCH, "Welcome."]);
+    let texts = two.agree();
+    assert_eq!(texts, ["Welcome."], "what was before is not shared");
+    done_on_both_sides(&two, &invited.request, &accepted.request);
+}
+
+fn wrong_words_are_refused_and_audited(two: &Two, request: &str) {
+    let (alice, gina) = (two.acme.administrator(), two.globex.administrator());
+    let approve = [
+        "request",
+        "approve",
+        request,
+        "--words",
+        OTHER_WORDS,
+        "--channel",
+        ACME_LAUNCH,
+    ];
+    let confirm = ["partner", "confirm", GLOBEX, "--words", OTHER_WORDS];
+    for (foedus, arguments) in [(&gina, &approve[..]), (&alice, &confirm)] {
+        let refusal = foedus.refused(arguments);
+        assert_eq!(refusal.reason, "WORDS_DIFFER", "{refusal:?}");
+        assert_eq!(refusal.exit, 77);
+    }
+    for organisation in [&two.acme, &two.globex] {
+        assert_eq!(denied_for_words(organisation), 1, "{}", organisation.handle);
+    }
+    nothing_is_shared(two);
+}
+
+fn no_flag_skips_the_words(two: &Two, request: &str) {
+    let (alice, gina) = (two.acme.administrator(), two.globex.administrator());
+    for (foedus, arguments) in [
+        (
+            &gina,
+            &["request", "approve", request, "--channel", ACME_LAUNCH][..],
+        ),
+        (&alice, &["partner", "confirm", GLOBEX]),
+    ] {
+        let refusal = foedus.refused(arguments);
+        assert_eq!(refusal.reason, "WORDS_NEEDED", "{refusal:?}");
+        for flag in ["--yes", "--force", "--no-words", "-y", "-f"] {
+            let mut with_flag = arguments.to_vec();
+            with_flag.push(flag);
+            assert_eq!(foedus.run(&with_flag).exit, Some(64), "{with_flag:?}");
+        }
+    }
+    nothing_is_shared(two);
+}
+
+fn done_on_both_sides(two: &Two, share: &str, peer: &str) {
+    for (organisation, request) in [(&two.acme, share), (&two.globex, peer)] {
+        let administrator = organisation.administrator();
+        eventually("the request to be done", SOON, || {
+            let shown = told(administrator.try_json(&["request", "show", request]))?;
+            is(shown["state"].as_str(), Some("done")).map_err(|_| shown.to_string())
+        });
+        let other = if organisation.handle == ACME {
+            GLOBEX
+        } else {
+            ACME
+        };
+        let partner = administrator.json(&["partner", "show", other]);
+        assert_eq!(partner["state"], "active");
+        assert_eq!(partner["trust"], "verified");
+        assert!(words(&partner).is_empty() || partner["state"] == "active");
+    }
+}

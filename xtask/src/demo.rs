@@ -1,0 +1,92 @@
+//! `cargo xtask demo`: the story of two organisations on two real daemons, told by what `foedus` says.
+//!
+//! Each line that is told is the output of a command against one of the daemons, and each step says beforehand what
+//! that output must contain: where it does not, the demo has failed. Nothing is known here of how a daemon works.
+
+mod cable;
+mod screen;
+mod stage;
+mod story;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+
+pub use cable::run as run_cable;
+
+use crate::demo::screen::Screen;
+use crate::demo::stage::Stage;
+use crate::workspace::Workspace;
+
+/// What was asked for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    keep: bool,
+}
+
+impl Options {
+    /// Reads the words after `demo`.
+    pub fn parse(words: &[&str]) -> Result<Self, String> {
+        let mut options = Self::default();
+        for word in words {
+            match *word {
+                "--keep" => options.keep = true,
+                other => return Err(format!("demo does not know {other:?}")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Builds, tells the story, and cleans up; or leaves both daemons running.
+pub fn run(workspace: &Workspace, options: Options) -> anyhow::Result<bool> {
+    let programs = build(workspace)?;
+    let began = Instant::now();
+    let stage = Stage::set_up(programs)?;
+    let screen = Screen::new();
+    let told = story::tell(&stage, &screen, options.keep);
+    if let Err(error) = told {
+        stage.show_logs(&screen);
+        stage.clear();
+        return Err(error.context("the demo stopped, because a step did not do what it claims"));
+    }
+    screen.took(began.elapsed());
+    if options.keep {
+        stage.leave(&screen);
+    } else {
+        stage.clear();
+    }
+    Ok(true)
+}
+
+/// Builds both programs in release; the folder in which they are.
+fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    eprintln!("Building foedusd and foedus in release; the first time this takes some minutes.");
+    let built = workspace
+        .cargo(&[
+            "build",
+            "--release",
+            "--package",
+            "foedus-daemon",
+            "--package",
+            "foedus-cli",
+            "--bins",
+        ])
+        .status()
+        .context("cargo can't be run")?;
+    ensure!(built.success(), "cargo build ended with {built}");
+    Ok(workspace.target.join("release"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Options;
+
+    #[test]
+    fn options() {
+        assert_eq!(Options::parse(&[]), Ok(Options { keep: false }));
+        assert_eq!(Options::parse(&["--keep"]), Ok(Options { keep: true }));
+        assert!(Options::parse(&["--hold"]).is_err());
+    }
+}
