@@ -1,10 +1,24 @@
 //! Unit and whole-system tests, by cargo-nextest or, where that is not installed, by cargo.
 
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
 use crate::step::{Log, Outcome};
 use crate::workspace::Workspace;
 
+/// The programs that whole-system tests start, with the packages that they are of.
+const PROGRAMS: &[(&str, &str)] = &[("foedus-daemon", "foedusd"), ("foedus-cli", "foedus")];
+
+/// Where the tests look for them.
+const PROGRAMS_VARIABLE: &str = "FOEDUS_PROGRAMS";
+
 /// The step: all tests of all crates, with every feature.
 pub fn test(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
+    let Some(programs) = programs(workspace, log)? else {
+        return Ok(log.failed());
+    };
     let features = workspace.features();
     let nextest = log.run(&mut workspace.cargo(&["nextest", "--version"]))?;
     let arguments: &[&str] = if nextest {
@@ -26,7 +40,8 @@ pub fn test(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
             &features,
         ]
     };
-    let passed = log.run(&mut workspace.cargo(arguments))?;
+    let mut tests = workspace.cargo(arguments);
+    let passed = log.run(tests.env(PROGRAMS_VARIABLE, programs))?;
     let text = log.text();
     let figure = if nextest {
         nextest_figure(&text)
@@ -38,6 +53,28 @@ pub fn test(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
         None => Outcome::Failed(vec!["no test was run".to_owned()]),
         figure => Outcome::Passed(figure),
     })
+}
+
+/// Builds the programs as they are shipped, and puts them where what cargo builds for the tests, with
+/// features for tests, does not replace them. `None` if they do not build.
+fn programs(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Option<PathBuf>> {
+    let mut arguments = vec!["build", "--bins"];
+    for (package, _) in PROGRAMS {
+        arguments.extend(["--package", package]);
+    }
+    if !log.run(&mut workspace.cargo(&arguments))? {
+        return Ok(None);
+    }
+    let folder = workspace.scratch().join("programs");
+    fs::create_dir_all(&folder).context("no folder for the programs")?;
+    for (_, program) in PROGRAMS {
+        let built = workspace.target.join("debug").join(program);
+        // Renamed into place: one that still runs, of a test that was broken off, can't be written to.
+        let copied = folder.join(format!("{program}.new"));
+        fs::copy(&built, &copied).with_context(|| format!("no copy of {}", built.display()))?;
+        fs::rename(&copied, folder.join(program))?;
+    }
+    Ok(Some(folder))
 }
 
 /// What follows the time in `Summary [   1.234s] 12 tests run: 12 passed, 0 skipped`.
