@@ -12,6 +12,7 @@ pub mod organisation;
 pub mod posting;
 pub mod programs;
 pub mod proxy;
+pub mod raw_link;
 pub mod tail;
 pub mod two;
 

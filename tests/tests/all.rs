@@ -1,4 +1,5 @@
 //! All tests of the whole system, in one program.
 
+mod bad_input;
 mod foreign;
 mod stories;

@@ -1,0 +1,151 @@
+//! Invitations that are used twice, revoked, meant for somebody else, or no invitations.
+
+use foedus_tests::harness::organisation::{Organisation, People, text};
+use foedus_tests::harness::two::{GLOBEX, Two, words};
+use foedus_tests::harness::{SOON, eventually};
+
+fn initech(two: &Two, handle: &str) -> Organisation {
+    let people = People {
+        administrator: "ines",
+        member: ("ivan", "Ivan Ilic"),
+    };
+    Organisation::begin(two.folder.path(), handle, people)
+}
+
+#[test]
+fn an_invitation_serves_once() {
+    let two = Two::begin();
+    let invited = two.invite("+1h");
+    let accepted = two.accept(&invited.invitation);
+    // Again by the same organisation.
+    let again = two
+        .globex
+        .administrator()
+        .refused(&["partner", "accept", &invited.invitation]);
+    assert_eq!(again.reason, "PARTNER_EXISTS", "{again:?}");
+
+    // By another that goes by the same handle and got hold of the text: who was first stays first.
+    let thief_folder = tempfile::tempdir().expect("a folder");
+    let people = People {
+        administrator: "mallory",
+        member: ("mat", "Mat"),
+    };
+    let thief = Organisation::begin(thief_folder.path(), GLOBEX, people);
+    refused_by_the_inviter(&thief, &invited.invitation);
+    assert_eq!(two.words_at_acme(), accepted.words);
+}
+
+/// The inviter says no and, as this may be a stranger, not why.
+#[track_caller]
+fn refused_by_the_inviter(stranger: &Organisation, invitation: &str) {
+    let administrator = stranger.administrator();
+    match administrator.try_json(&["partner", "accept", invitation]) {
+        Ok(answer) => {
+            assert_eq!(answer["delivered"], false, "{answer}");
+            assert!(!text(&answer, "problem").is_empty(), "{answer}");
+        }
+        Err(answer) => {
+            let refusal = answer.refusal();
+            assert!(!refusal.message.is_empty(), "{refusal:?}");
+        }
+    }
+}
+
+#[test]
+fn a_revoked_invitation_is_worth_nothing() {
+    let two = Two::begin();
+    let invited = two.invite("+1h");
+    let alice = two.acme.administrator();
+    let open = alice.json(&["invitation", "list"]);
+    let invitation = text(&open["invitations"][0], "invitation_id");
+    alice.must(&["invitation", "revoke", &invitation]);
+    refused_by_the_inviter(&two.globex, &invited.invitation);
+    let partners = alice.json(&["partner", "list", "--all"]);
+    assert_eq!(partners["partners"], serde_json::json!([]));
+    let again = alice.refused(&["invitation", "revoke", &invitation]);
+    assert_eq!(again.reason, "INVITATION_REVOKED", "{again:?}");
+    let unknown = alice.refused(&["invitation", "revoke", "inv_aaaaaaaaaaaaaaaaaaaaaaaaaa"]);
+    assert!(!unknown.reason.is_empty());
+}
+
+#[test]
+fn an_invitation_is_for_whom_it_expects() {
+    let two = Two::begin();
+    let invited = two.invite("+1h");
+    let other = initech(&two, "initech.example");
+    refused_by_the_inviter(&other, &invited.invitation);
+    let partners = two.acme.administrator().json(&["partner", "list", "--all"]);
+    assert_eq!(partners["partners"], serde_json::json!([]), "nobody waits");
+    // It is still good for the one that it expects.
+    let accepted = two.accept(&invited.invitation);
+    assert_eq!(two.words_at_acme(), accepted.words);
+}
+
+#[test]
+fn what_is_no_invitation_is_refused_here() {
+    let two = Two::begin();
+    let invited = two.invite("+1h");
+    let gina = two.globex.administrator();
+    let half = &invited.invitation[..invited.invitation.len() / 2];
+    let mut changed = invited.invitation.clone();
+    let last = changed.pop().expect("it is long");
+    changed.push(if last == 'A' { 'B' } else { 'A' });
+    let newer = invited.invitation.replacen("-v1.", "-v2.", 1);
+    for nonsense in [
+        half,
+        newer.as_str(),
+        "foedus-invitation-v1.",
+        "hello",
+        "foedus-reply-v1.AbCd",
+    ] {
+        let refusal = gina.refused(&["partner", "accept", nonsense]);
+        assert_eq!(refusal.exit, 65, "{nonsense}: {refusal:?}");
+    }
+    // Its own: an organisation does not peer with itself.
+    let own = two
+        .acme
+        .administrator()
+        .refused(&["partner", "accept", &invited.invitation]);
+    assert!(!own.reason.is_empty(), "{own:?}");
+    // Nothing of all this used it up.
+    let accepted = two.accept(&invited.invitation);
+    assert_eq!(words_of_request(&two, &accepted.request), accepted.words);
+}
+
+fn words_of_request(two: &Two, request: &str) -> String {
+    words(
+        &two.globex
+            .administrator()
+            .json(&["request", "show", request]),
+    )
+}
+
+#[test]
+fn an_inviter_that_cannot_be_reached_leaves_a_reply_to_carry_by_hand() {
+    let mut two = Two::begin();
+    let invited = two.invite("+1h");
+    two.acme.daemon.stop();
+    let gina = two.globex.administrator();
+    let answer = gina.json(&["partner", "accept", &invited.invitation]);
+    assert_eq!(answer["delivered"], false, "{answer}");
+    assert!(
+        text(&answer, "reply_text").starts_with("foedus-reply-v1."),
+        "{answer}"
+    );
+    two.acme.daemon.start();
+    // As it was carried by hand.
+    let reply = text(&answer, "reply_text");
+    two.acme
+        .administrator()
+        .must(&["partner", "confirm", &reply]);
+    let request = text(&answer["request"], "name");
+    let at_globex = words_of_request(&two, &request);
+    let at_acme = eventually("Acme to show words", SOON, || {
+        let shown = two.acme.administrator().json(&["partner", "show", GLOBEX]);
+        match words(&shown) {
+            none if none.is_empty() => Err(shown.to_string()),
+            words => Ok(words),
+        }
+    });
+    assert_eq!(at_acme, at_globex);
+}

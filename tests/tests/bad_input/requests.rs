@@ -1,0 +1,163 @@
+//! What people and programs ask and should not: names that do not exist, nothing, too much, the wrong moment.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use foedus_tests::harness::command::with_json;
+use foedus_tests::harness::organisation::{Organisation, People};
+use foedus_tests::harness::two::ACME;
+use serde_json::Value;
+
+/// An organisation with one local channel.
+fn acme(folder: &std::path::Path) -> Organisation {
+    let people = People {
+        administrator: "alice",
+        member: ("anna", "Anna Ahrens"),
+    };
+    let acme = Organisation::begin(folder, ACME, people);
+    acme.member().must(&["channel", "create", "launch"]);
+    acme
+}
+
+#[test]
+fn unknown_names_are_said_to_be_unknown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let acme = acme(folder.path());
+    let (anna, alice) = (acme.member(), acme.administrator());
+    let somewhere = "org_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let entry = format!("{somewhere}/inc_aaaaaaaaaaaaaaaaaaaaaaaaaa/0");
+    for (foedus, arguments, reason) in [
+        (&anna, &["history", "lunch"][..], "CHANNEL_UNKNOWN"),
+        (&anna, &["post", "lunch", "Hello."], "CHANNEL_UNKNOWN"),
+        (&anna, &["tail", "lunch"], "CHANNEL_UNKNOWN"),
+        (&anna, &["channel", "show", "lunch"], "CHANNEL_UNKNOWN"),
+        (
+            &alice,
+            &["partner", "show", "nobody.example"],
+            "PARTNER_UNKNOWN",
+        ),
+        (&alice, &["partner", "show", somewhere], "PARTNER_UNKNOWN"),
+        (&alice, &["request", "show", "REQ-0099"], "REQUEST_UNKNOWN"),
+        (
+            &alice,
+            &["request", "approve", "REQ-0099"],
+            "REQUEST_UNKNOWN",
+        ),
+        (&alice, &["project", "show", "Lunch"], "PROJECT_UNKNOWN"),
+        (
+            &alice,
+            &["member", "deactivate", "nobody"],
+            "MEMBER_UNKNOWN",
+        ),
+        (
+            &alice,
+            &["channel", "add", "launch", "nobody"],
+            "MEMBER_UNKNOWN",
+        ),
+    ] {
+        let refusal = foedus.refused(arguments);
+        assert_eq!(refusal.reason, reason, "{arguments:?}: {refusal:?}");
+        assert_eq!(refusal.exit, 66, "{arguments:?}: {refusal:?}");
+    }
+    let refusal = anna.refused(&["edit", "launch", &entry, "Never."]);
+    assert_eq!(refusal.exit, 66, "{refusal:?}");
+    let refusal = acme
+        .foedus()
+        .named("nobody")
+        .refused(&["history", "launch"]);
+    assert_eq!(refusal.reason, "MEMBER_UNKNOWN", "{refusal:?}");
+}
+
+#[test]
+fn empty_and_oversized_messages_are_refused_and_leave_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let acme = acme(folder.path());
+    let anna = acme.member();
+    let empty = anna.refused(&["post", "launch", ""]);
+    assert_eq!(empty.exit, 65, "{empty:?}");
+    for bytes in [8 * 1024 + 1, 64 * 1024, 300 * 1024] {
+        let long = "x".repeat(bytes);
+        let mut child = anna
+            .command(&with_json(&["post", "launch", "-"]))
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("it can be started");
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(long.as_bytes()).expect("it reads");
+        drop(input);
+        let output = child.wait_with_output().expect("it ends");
+        let said: Value = serde_json::from_slice(&output.stderr).expect("a refusal in JSON");
+        assert_eq!(output.status.code(), Some(65), "{bytes} bytes: {said}");
+        let fix = said["error"]["fix"].as_str().unwrap_or_default();
+        assert!(!fix.is_empty(), "{bytes} bytes: {said}");
+    }
+    let just_right = "x".repeat(8 * 1024);
+    anna.must(&["post", "launch", &just_right]);
+    let texts = acme.texts("launch");
+    assert_eq!(texts, [just_right], "only what was acknowledged is there");
+}
+
+#[test]
+fn names_that_are_no_names_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let acme = acme(folder.path());
+    let (anna, alice) = (acme.member(), acme.administrator());
+    for name in [
+        "",
+        "Launch",
+        "la unch",
+        "../launch",
+        "laünch",
+        "\u{1b}[2J",
+        "аcme",
+    ] {
+        let refusal = anna.refused(&["channel", "create", "--", name]);
+        assert_eq!(refusal.reason, "NAME_INVALID", "{name:?}: {refusal:?}");
+    }
+    let taken = anna.refused(&["channel", "create", "launch"]);
+    assert_eq!(taken.reason, "NAME_TAKEN");
+    let taken = alice.refused(&["member", "add", "anna"]);
+    assert_eq!(taken.reason, "NAME_TAKEN");
+    for handle in ["nonsense", "Globex.example", "globex..example", ""] {
+        let share = ["channel", "share", "launch", "--with", handle];
+        let refusal = anna.refused(&share);
+        assert!(
+            ["HANDLE_INVALID", "PARTNER_UNKNOWN"].contains(&refusal.reason.as_str()),
+            "{handle:?}: {refusal:?}"
+        );
+    }
+    let past = anna.refused(&[
+        "channel",
+        "share",
+        "launch",
+        "--with",
+        "globex.example",
+        "--ends",
+        "2020-01-01T00:00:00Z",
+    ]);
+    assert_eq!(past.reason, "END_IN_PAST");
+}
+
+#[test]
+fn a_repeated_call_with_one_key_is_done_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut acme = acme(folder.path());
+    let anna = acme.member();
+    let post = ["--idempotency-key", "only-once", "post", "launch", "Once."];
+    let first = anna.json(&post);
+    assert_eq!(anna.json(&post), first);
+    // Also over a restart: the key is as durable as the message.
+    acme.daemon.kill();
+    acme.daemon.start();
+    assert_eq!(anna.json(&post), first);
+    assert_eq!(acme.texts("launch"), ["Once."]);
+    let other = [
+        "--idempotency-key",
+        "only-once",
+        "post",
+        "launch",
+        "Another.",
+    ];
+    let refusal = anna.refused(&other);
+    assert!(refusal.reason.contains("IDEMPOTENCY"), "{refusal:?}");
+}
