@@ -78,13 +78,13 @@ reasons! {
     AlreadyInitialised "ALREADY_INITIALISED" Exists Refused
         "This organisation exists already; another one needs another data folder."
     NotOperator "NOT_OPERATOR" Forbidden Refused
-        "Only somebody at the administration socket, in nobody's name, can do this."
+        "Only somebody at the administration socket, in nobody's name, can do this: leave `--as` out there."
     NotAdministrator "NOT_ADMINISTRATOR" Forbidden Refused
         "An administrator can do this: ask one."
     NotForPartners "NOT_FOR_PARTNERS" Forbidden Refused
-        "No partner can ask this of us."
+        "No partner can ask this of us: our own people can."
     PeopleOnly "PEOPLE_ONLY" Forbidden Refused
-        "Only a person can do this, never the daemon by itself."
+        "Only a person can do this, never the daemon by itself: an administrator can."
     DaemonOnly "DAEMON_ONLY" Forbidden Refused
         "Only the daemon records this, from what it verified; nobody can ask for it."
     MemberNeeded "MEMBER_NEEDED" Unmet Refused
@@ -98,7 +98,7 @@ reasons! {
     ScopeMissing "SCOPE_MISSING" Forbidden Refused
         "The token's scopes do not cover this: use a token with a wider scope."
     ScopeTooWide "SCOPE_TOO_WIDE" Forbidden Refused
-        "The member is no administrator, so no token of theirs can have the scope `administer`."
+        "The member is no administrator, so no token of theirs can have the scope `administer`: leave that scope out."
     ScopesNeeded "SCOPES_NEEDED" Malformed Invalid
         "A token needs at least one scope: `read`, `write` or `administer`."
     TokenInvalid "TOKEN_INVALID" Unauthenticated Refused
@@ -116,21 +116,21 @@ reasons! {
     TextInvalid "TEXT_INVALID" Malformed Invalid
         "The text must be one line of visible characters without space at its ends: 128 bytes at most for a name that must be given, 256 for a topic, purpose or reason."
     HandleInvalid "HANDLE_INVALID" Malformed Invalid
-        "A handle is a name as in DNS, in lower case, like `acme.example`."
+        "This is no handle: give a name as in DNS, in lower case, like `acme.example`."
     HandleTaken "HANDLE_TAKEN" Exists Refused
         "Another partner, or this organisation itself, goes by this handle: disconnect that partner first, or ask the new one about it."
     PatternInvalid "PATTERN_INVALID" Malformed Invalid
-        "Give a handle (`globex.example`), all handles under one (`*.example`), or an org id (`org_…`)."
+        "This is no pattern: give a handle (`globex.example`), all handles under one (`*.example`), or an org id (`org_…`)."
     EndInPast "END_IN_PAST" Malformed Invalid
         "The end lies in the past: give a later one."
     EndNotReached "END_NOT_REACHED" Unmet Refused
-        "The end has not come by this organisation's clock."
+        "The end has not come by this organisation's clock: wait for it, or end the project by hand."
     CauseInvalid "CAUSE_INVALID" Malformed Invalid
-        "The host of a channel terminates it, anybody else withdraws from it."
+        "This is not how it can end here: the host of a channel terminates it, anybody else withdraws from it."
     LimitReached "LIMIT_REACHED" Full NotNow
         "As many of these as this organisation keeps exist already: remove or decide some first."
     ChannelUnknown "CHANNEL_UNKNOWN" Missing Refused
-        "There is no such channel here."
+        "There is no such channel here: `foedus channel list --all` shows those that there are."
     ChannelEnded "CHANNEL_ENDED" Unmet Ended
         "The channel has ended: it can be read, and nothing can be added. To go on, share a new one."
     ChannelNotSealed "CHANNEL_NOT_SEALED" Unmet NotNow
@@ -142,7 +142,7 @@ reasons! {
     ChannelShared "CHANNEL_SHARED" Unmet Refused
         "The channel is shared or offered already: use another one, or end that first."
     ChannelNotShared "CHANNEL_NOT_SHARED" Unmet Refused
-        "The channel is not shared with anybody, so there is nothing to end."
+        "The channel is not shared with anybody, so there is nothing to end: `foedus channel list` shows which are."
     ChannelIdTaken "CHANNEL_ID_TAKEN" Exists Invalid
         "A channel with this id exists here for another reason: its host has to open a new one."
     ChannelNameNeeded "CHANNEL_NAME_NEEDED" Malformed Refused
@@ -154,23 +154,23 @@ reasons! {
     CapabilityNotGranted "CAPABILITY_NOT_GRANTED" Forbidden Refused
         "The channel does not grant this: in a shared one, its host can propose a charter that does."
     ParticipantsInvalid "PARTICIPANTS_INVALID" Malformed Invalid
-        "The charter must name its host and this organisation, and at most 64 in all."
+        "The charter does not name whom it must: its host and this organisation, and at most 64 in all."
     TermsDiffer "TERMS_DIFFER" Unmet Invalid
         "The charter does not say what was approved: its host has to offer the new terms."
     ProjectUnknown "PROJECT_UNKNOWN" Missing Refused
-        "There is no such project here."
+        "There is no such project here: `foedus project list --all` shows those that there are."
     ProjectEnded "PROJECT_ENDED" Unmet Ended
         "The project has ended: name another one."
     ProjectEndDiffers "PROJECT_END_DIFFERS" Unmet Refused
         "The project exists with another end: leave the end out, or name another project."
     RequestUnknown "REQUEST_UNKNOWN" Missing Refused
-        "There is no such request."
+        "There is no such request: `foedus request list --all` shows those that there are."
     RequestNotWaiting "REQUEST_NOT_WAITING" Unmet Refused
         "The request is decided or gone: ask anew if it is still wanted."
     RequestExpired "REQUEST_EXPIRED" Unmet Refused
         "Nobody decided the request within 30 days: ask anew."
     RequestExists "REQUEST_EXISTS" Exists Refused
-        "The same is asked already and waits for an administrator."
+        "The same is asked already: wait for an administrator to decide it."
     RequestOwn "REQUEST_OWN" Forbidden Refused
         "You asked for this yourself: another administrator has to approve it."
     RequestNotYours "REQUEST_NOT_YOURS" Forbidden Refused
@@ -178,11 +178,11 @@ reasons! {
     RequestsFull "REQUESTS_FULL" Full NotNow
         "So many requests of this partner wait already: decide some of them."
     WordsNeeded "WORDS_NEEDED" Malformed Refused
-        "Compare the six words with the partner, by telephone or face to face, and give them."
+        "The six words are needed: compare them with the partner, by telephone or face to face, and give them."
     WordsDiffer "WORDS_DIFFER" Forbidden Refused
         "These are not the six words of this peering: compare them with the partner again. If theirs are others, somebody stands between you: decline."
     InvitationUnknown "INVITATION_UNKNOWN" Missing Refused
-        "No such invitation was given out here."
+        "No such invitation was given out here: `foedus invitation list --all` shows those that were."
     InvitationUsed "INVITATION_USED" Unmet Refused
         "The invitation was answered already: give out a new one."
     InvitationRevoked "INVITATION_REVOKED" Unmet Refused
@@ -194,13 +194,13 @@ reasons! {
     InvitationOpen "INVITATION_OPEN" Exists Refused
         "An invitation to this organisation is open: wait for its answer, or revoke it."
     ProofWrong "PROOF_WRONG" Forbidden Refused
-        "The answer does not prove knowledge of the invitation's secret, or its signature is wrong."
+        "The answer does not prove knowledge of the invitation's secret, or its signature is wrong: give out another invitation."
     CarrierDiffers "CARRIER_DIFFERS" Forbidden Invalid
-        "An organisation can say this for itself only."
+        "An organisation can say this for itself only: it has to come from the one that it is about."
     PartnerUnknown "PARTNER_UNKNOWN" Missing Refused
         "This organisation is no partner: invite it, or take up an invitation of theirs."
     PartnerExists "PARTNER_EXISTS" Exists Refused
-        "This organisation is a partner already, or waits to become one."
+        "This organisation is a partner already, or waits to become one: `foedus partner list` shows what is still to be done."
     PartnerNotWaiting "PARTNER_NOT_WAITING" Unmet Refused
         "This partner does not wait for a confirmation; whose invitation was taken up here is approved as a request."
     PartnerNotApproved "PARTNER_NOT_APPROVED" Unmet Refused

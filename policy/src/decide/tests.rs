@@ -93,6 +93,11 @@ fn every_reason_says_what_would_change_the_answer() {
             "{sentence}"
         );
         assert!(sentence.len() <= 256, "{sentence}");
+        // What holds, and then what to do: interfaces show them apart.
+        assert!(
+            sentence.contains(": ") || sentence.contains("; "),
+            "{sentence}"
+        );
     }
 }
 
