@@ -215,10 +215,14 @@ pub fn words(of: &Value) -> String {
     words.join(" ")
 }
 
-/// What must be the same at both sides: each message without what is said from one's own point of view.
+/// What must be the same at both sides: what was posted, each message without what is said from one's own point of
+/// view. Who joined is not compared: each side's members joined before the channel was shared, too.
 #[must_use]
 pub fn timeline(messages: &[Value]) -> Vec<Value> {
-    let mut common = messages.to_vec();
+    let posted = messages
+        .iter()
+        .filter(|message| message["kind"] == "posted");
+    let mut common: Vec<Value> = posted.cloned().collect();
     for message in &mut common {
         let message = message.as_object_mut().expect("a message is an object");
         for field in ["arrived_at", "time_in_doubt", "deliveries"] {

@@ -166,8 +166,13 @@ fn nothing_is_shared_before_both_have_approved_by_the_same_six_words() {
     two.confirm(&at_acme);
     two.settle();
     two.acme.member().must(&["post", LAUNCH, "Welcome."]);
-    let texts = two.agree();
-    assert_eq!(texts, ["Welcome."], "what was before is not shared");
+    eventually("the first message to arrive", SOON, || {
+        let texts = two.globex.texts(ACME_LAUNCH);
+        is(texts.last().map(String::as_str), Some("Welcome."))
+    });
+    // What was before is not shared, and Acme still has it.
+    assert_eq!(two.globex.texts(ACME_LAUNCH), ["Welcome."]);
+    assert_eq!(two.acme.texts(LAUNCH), [secret, "Welcome."]);
     done_on_both_sides(&two, &invited.request, &accepted.request);
 }
 

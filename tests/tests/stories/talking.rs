@@ -187,10 +187,8 @@ fn a_tail_with_a_state_file_continues_where_it_was() {
 #[test]
 fn members_write_by_token_over_tcp() {
     let two = Two::sharing("+1h");
-    let created = two
-        .acme
-        .member()
-        .json(&["token", "create", "--label", "laptop"]);
+    let alice = two.acme.administrator();
+    let created = alice.json(&["token", "create", "--for", "anna", "--label", "laptop"]);
     let server = format!("http://{}", two.acme.daemon.place.api);
     let by_token = two
         .acme
@@ -199,7 +197,7 @@ fn members_write_by_token_over_tcp() {
     post(&by_token, LAUNCH, "From the laptop.");
     assert_eq!(two.agree(), ["From the laptop."]);
     let token = text(&created["token"], "token_id");
-    two.acme.member().must(&["token", "revoke", &token]);
+    alice.must(&["token", "revoke", &token]);
     let refusal = by_token.refused(&["post", LAUNCH, "Too late."]);
     assert_eq!(refusal.reason, "TOKEN_REVOKED");
     let stranger = two.acme.foedus().by_token(&server, "foedus_nonsense");
