@@ -6,8 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foedus_proto::federation::v1::ConnectResponse;
+use foedus_proto::federation::v1::frame::Kind;
 use h2::client;
 use http::Request;
+use prost::Message as _;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
@@ -26,14 +29,14 @@ pub const LINK: &[u8] = b"foedus-link/1";
 pub const PAIRING: &[u8] = b"foedus-pair/1";
 
 /// How the other end took it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Taken {
     /// The TLS handshake was finished at this end.
     pub shook_hands: bool,
     /// The call was answered with a stream.
     pub answered: bool,
-    /// What came on the stream before its end, with gRPC's framing.
-    pub received: Vec<u8>,
+    /// The frames that came before the end.
+    pub received: Vec<Kind>,
     /// Status of the call, if one was told.
     pub status: Option<String>,
 }
@@ -97,9 +100,11 @@ async fn talk(
     };
     taken.status = status(response.headers());
     let mut answers = response.into_body();
+    let mut bytes = Vec::new();
     while let Some(piece) = answers.data().await {
         let piece = piece.ok()?;
-        taken.received.extend_from_slice(&piece);
+        bytes.extend_from_slice(&piece);
+        taken.received = frames(&bytes);
         // Without room the other end could not say goodbye.
         answers.flow_control().release_capacity(piece.len()).ok()?;
     }
@@ -114,6 +119,23 @@ async fn talk(
 fn framed(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("a test's message is short");
     [&[0], &length.to_be_bytes()[..], message].concat()
+}
+
+/// The whole frames at the beginning of what came.
+fn frames(mut bytes: &[u8]) -> Vec<Kind> {
+    let mut found = Vec::new();
+    while let Some((head, rest)) = bytes.split_first_chunk::<5>() {
+        let [_, length @ ..] = *head;
+        let length = usize::try_from(u32::from_be_bytes(length)).expect("64 bits");
+        let Some((message, rest)) = rest.split_at_checked(length) else {
+            break;
+        };
+        let message = ConnectResponse::decode(message).expect("a daemon of ours frames well");
+        let kind = message.frame.and_then(|frame| frame.kind);
+        found.push(kind.expect("a daemon of ours says what it says"));
+        bytes = rest;
+    }
+    found
 }
 
 fn configuration(seed: &[u8; 32], protocol: &[u8]) -> ClientConfig {

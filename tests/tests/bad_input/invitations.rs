@@ -2,7 +2,6 @@
 
 use foedus_tests::harness::organisation::{Organisation, People, text};
 use foedus_tests::harness::two::{GLOBEX, Two, words};
-use foedus_tests::harness::{SOON, eventually};
 
 fn initech(two: &Two, handle: &str) -> Organisation {
     let people = People {
@@ -121,31 +120,20 @@ fn words_of_request(two: &Two, request: &str) -> String {
 }
 
 #[test]
-fn an_inviter_that_cannot_be_reached_leaves_a_reply_to_carry_by_hand() {
+fn an_inviter_that_cannot_be_reached_costs_no_invitation() {
     let mut two = Two::begin();
     let invited = two.invite("+1h");
     two.acme.daemon.stop();
     let gina = two.globex.administrator();
-    let answer = gina.json(&["partner", "accept", &invited.invitation]);
-    assert_eq!(answer["delivered"], false, "{answer}");
-    assert!(
-        text(&answer, "reply_text").starts_with("foedus-reply-v1."),
-        "{answer}"
+    let refusal = gina.refused(&["partner", "accept", &invited.invitation]);
+    assert_eq!(refusal.reason, "INVITER_UNREACHABLE", "{refusal:?}");
+    let requests = gina.json(&["request", "list", "--all"]);
+    assert_eq!(
+        requests["requests"],
+        serde_json::json!([]),
+        "nothing is half done"
     );
     two.acme.daemon.start();
-    // As it was carried by hand.
-    let reply = text(&answer, "reply_text");
-    two.acme
-        .administrator()
-        .must(&["partner", "confirm", &reply]);
-    let request = text(&answer["request"], "name");
-    let at_globex = words_of_request(&two, &request);
-    let at_acme = eventually("Acme to show words", SOON, || {
-        let shown = two.acme.administrator().json(&["partner", "show", GLOBEX]);
-        match words(&shown) {
-            none if none.is_empty() => Err(shown.to_string()),
-            words => Ok(words),
-        }
-    });
-    assert_eq!(at_acme, at_globex);
+    let accepted = two.accept(&invited.invitation);
+    assert_eq!(two.words_at_acme(), accepted.words);
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use foedus_daemon::identity_files::{IdentityFiles, KeyRole};
 use foedus_proto::federation::v1 as proto;
+use foedus_proto::federation::v1::GoodbyeReason;
 use foedus_proto::federation::v1::frame::Kind;
 use foedus_tests::harness::organisation::Organisation;
 use foedus_tests::harness::raw_link::{LINK, PAIRING, Taken, say};
@@ -24,10 +25,18 @@ fn link_key(of: &Organisation) -> [u8; 32] {
     *files.load(KeyRole::Link).expect("its own key").expose()
 }
 
+/// The link is over, and the daemon had nothing to say but who it is and goodbye.
 #[track_caller]
 fn refused(taken: &Taken, what: &str) {
-    // Whatever was said before: the link is over, and the call did not end well.
-    assert_ne!(taken.status.as_deref(), Some("0"), "{what}: {taken:?}");
+    let mut said = taken.received.iter();
+    let hello = matches!(said.next(), None | Some(Kind::Hello(_)));
+    let goodbye = match said.next() {
+        None => taken.status.as_deref() != Some("0"),
+        Some(Kind::Goodbye(goodbye)) => goodbye.reason() != GoodbyeReason::Unspecified,
+        Some(_) => false,
+    };
+    let no_more = said.next().is_none();
+    assert!(hello && goodbye && no_more, "{what}: {taken:?}");
 }
 
 #[test]
@@ -37,11 +46,11 @@ fn a_stranger_learns_nothing_and_is_closed() {
     for (what, protocol) in [("links", LINK), ("another protocol", b"h2".as_slice())] {
         let taken = say(acme, &[7; 32], protocol, &[b"hello".to_vec()]);
         assert!(!taken.answered, "{what}: {taken:?}");
-        assert_eq!(taken.received, Vec::<u8>::new(), "{what}");
+        assert_eq!(taken.received, Vec::new(), "{what}");
     }
     // Who may pair may not link: the pairing protocol does not know the call.
     let taken = say(acme, &[7; 32], PAIRING, &[b"hello".to_vec()]);
-    assert_eq!(taken.received, Vec::<u8>::new(), "{taken:?}");
+    assert_eq!(taken.received, Vec::new(), "{taken:?}");
     refused(&taken, "a link under the pairing protocol");
 
     two.acme.member().must(&["post", LAUNCH, "Undisturbed."]);

@@ -75,7 +75,7 @@ fn empty_and_oversized_messages_are_refused_and_leave_nothing() {
     let anna = acme.member();
     let empty = anna.refused(&["post", "launch", ""]);
     assert_eq!(empty.exit, 65, "{empty:?}");
-    for bytes in [8 * 1024 + 1, 64 * 1024, 300 * 1024] {
+    for bytes in [16 * 1024 + 1, 64 * 1024, 300 * 1024] {
         let long = "x".repeat(bytes);
         let mut child = anna
             .command(&with_json(&["post", "launch", "-"]))
@@ -91,7 +91,7 @@ fn empty_and_oversized_messages_are_refused_and_leave_nothing() {
         let fix = said["error"]["fix"].as_str().unwrap_or_default();
         assert!(!fix.is_empty(), "{bytes} bytes: {said}");
     }
-    let just_right = "x".repeat(8 * 1024);
+    let just_right = "x".repeat(16 * 1024);
     anna.must(&["post", "launch", &just_right]);
     let texts = acme.texts("launch");
     assert_eq!(texts, [just_right], "only what was acknowledged is there");
@@ -118,11 +118,19 @@ fn names_that_are_no_names_are_refused() {
     assert_eq!(taken.reason, "NAME_TAKEN");
     let taken = alice.refused(&["member", "add", "anna"]);
     assert_eq!(taken.reason, "NAME_TAKEN");
-    for handle in ["nonsense", "Globex.example", "globex..example", ""] {
-        let share = ["channel", "share", "launch", "--with", handle];
+    for handle in ["Globex.example", "globex..example", "globex example", ""] {
+        let share = [
+            "channel",
+            "share",
+            "launch",
+            "--project",
+            "P",
+            "--with",
+            handle,
+        ];
         let refusal = anna.refused(&share);
         assert!(
-            ["HANDLE_INVALID", "PARTNER_UNKNOWN"].contains(&refusal.reason.as_str()),
+            ["HANDLE_INVALID", "FIELD_NEEDED"].contains(&refusal.reason.as_str()),
             "{handle:?}: {refusal:?}"
         );
     }
@@ -132,6 +140,8 @@ fn names_that_are_no_names_are_refused() {
         "launch",
         "--with",
         "globex.example",
+        "--project",
+        "P",
         "--ends",
         "2020-01-01T00:00:00Z",
     ]);
