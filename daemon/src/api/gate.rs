@@ -107,7 +107,8 @@ fn explained(response: Response<Body>) -> Response<Body> {
     }
     let refusal = match status.code() {
         Code::OutOfRange | Code::ResourceExhausted => Refusal::new(
-            Code::ResourceExhausted,
+            // Not "try again later": it will never be taken.
+            Code::OutOfRange,
             "MESSAGE_TOO_LARGE",
             format!("a message of the API has at most {REQUEST_BYTES_MAX} bytes"),
             "send less at a time",
