@@ -106,13 +106,13 @@ pub enum ApiConfigError {
     #[error("certificate and key of the API can't be used")]
     Tls(#[source] rustls::Error),
     /// Another daemon answers on the socket.
-    #[error("another daemon answers on {}", path.display())]
+    #[error("another daemon answers on {} (api.socket)", path.display())]
     SocketTaken {
         /// The socket.
         path: PathBuf,
     },
     /// The socket can't be made.
-    #[error("cannot listen on {}", path.display())]
+    #[error("cannot listen on {} (api.socket)", path.display())]
     Socket {
         /// The socket.
         path: PathBuf,
@@ -121,7 +121,7 @@ pub enum ApiConfigError {
         source: io::Error,
     },
     /// The address is in use or not ours.
-    #[error("cannot listen on {listen}")]
+    #[error("cannot listen on {listen} (api.listen)")]
     Tcp {
         /// The address.
         listen: SocketAddr,
