@@ -126,6 +126,8 @@ fn failure_page(failure: &Failure) -> Page {
     let rule = match (reason.as_str(), rule.as_str()) {
         (reason, "") => reason.to_owned(),
         ("", rule) => rule.to_owned(),
+        // Most rules have no other name than their reason.
+        (reason, rule) if reason == rule => reason.to_owned(),
         (reason, rule) => format!("{reason} ({rule})"),
     };
     Page::new().details([

@@ -51,8 +51,10 @@ impl Screen {
 
     /// What is going to happen and why, for the reader.
     pub fn prose(&self, text: &str) {
-        for line in wrap(text, self.columns.min(100)) {
-            println!("{line}");
+        for paragraph in text.lines() {
+            for line in wrap(paragraph, self.columns.min(100)) {
+                println!("{}", line.trim_start());
+            }
         }
     }
 
@@ -60,14 +62,15 @@ impl Screen {
     pub fn one(&self, at: &str, said: &Said) {
         println!();
         let label = self.paint(DIM, &format!("{at:<7}"));
-        let lines = wrap(&format!("$ {}", said.command), self.columns - 8);
+        let command = shorten(&said.command, ONE_WORD_MAX);
+        let lines = wrap(&format!("$ {command}"), self.columns - 8);
         for (number, line) in lines.iter().enumerate() {
             let label = if number == 0 { &label } else { "       " };
             println!("{label} {}", self.paint(BOLD, line));
         }
         for line in said.output.trim_end().lines() {
-            for part in wrap(line, self.columns - 8) {
-                println!("        {part}");
+            for part in wrap(&shorten(line, ONE_WORD_MAX), self.columns - 8) {
+                println!("{}", format!("        {part}").trim_end());
             }
         }
     }
@@ -77,12 +80,15 @@ impl Screen {
         let column = (self.columns - 3) / 2;
         println!();
         self.row(DIM, left.0, right.0, column);
-        let commands = [left.1, right.1].map(|said| wrap(&format!("$ {}", said.command), column));
+        let commands = [left.1, right.1].map(|said| {
+            let command = shorten(&said.command, BOTH_WORD_MAX);
+            wrap(&format!("$ {command}"), column)
+        });
         self.rows(BOLD, &commands, column);
         let outputs = [left.1, right.1].map(|said| {
             let lines = said.output.trim_end().lines();
             lines
-                .flat_map(|line| wrap(line, column))
+                .flat_map(|line| wrap(&shorten(line, BOTH_WORD_MAX), column))
                 .collect::<Vec<_>>()
         });
         self.rows("", &outputs, column);
@@ -127,6 +133,29 @@ impl Screen {
             text.to_owned()
         }
     }
+}
+
+/// The longest word that is shown whole where one organisation has the screen.
+const ONE_WORD_MAX: usize = 96;
+
+/// The longest word that is shown whole in one of two columns.
+const BOTH_WORD_MAX: usize = 32;
+
+/// Leaves the middle out of identifiers, keys and the like: of words that nobody reads, and that would break the
+/// lines. Everything else stays as it was said.
+fn shorten(line: &str, longest: usize) -> String {
+    let words = line.split(' ').map(|word| {
+        let characters: Vec<char> = word.chars().collect();
+        if characters.len() <= longest || !word.is_ascii() {
+            return word.to_owned();
+        }
+        let (head, tail) = (
+            &characters[..longest / 2],
+            &characters[characters.len() - 6..],
+        );
+        head.iter().chain(&['…']).chain(tail).collect()
+    });
+    words.collect::<Vec<String>>().join(" ")
 }
 
 /// What the terminal says of itself, by the program that asks it.
@@ -182,7 +211,16 @@ fn character_width(character: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{width, wrap};
+    use super::{shorten, width, wrap};
+
+    #[test]
+    fn only_words_that_nobody_reads_are_shortened() {
+        assert_eq!(shorten("  root key  key_abc", 12), "  root key  key_abc");
+        assert_eq!(
+            shorten("key key_abcdefghijklmnop.", 12),
+            "key key_ab…lmnop."
+        );
+    }
 
     #[test]
     fn long_lines_are_cut_at_spaces_and_go_on_further_in() {

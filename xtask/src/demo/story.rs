@@ -20,6 +20,9 @@ const LOAD_MESSAGES: usize = 4000;
 /// Six words that are hardly those of any pairing.
 const OTHER_WORDS: &str = "zoo zoo zoo zoo zoo zoo";
 
+/// What the program exits with when what was given can't do.
+const BAD_DATA: i32 = 65;
+
 /// What the program exits with when a rule refused.
 const REFUSED: i32 = 77;
 
@@ -28,7 +31,8 @@ pub fn tell(stage: &Stage, screen: &Screen, keep: bool) -> anyhow::Result<()> {
     let teller = Teller { stage, screen };
     screen.prose(
         "Acme and Globex work on a project together. Each runs a daemon of its own, foedusd, with keys and a disk of \
-         its own; here both are on this machine. What follows is typed by their people, and what the daemons answer.",
+         its own; here both are on this machine. What follows is what their people type, and what the daemons answer; \
+         long identifiers are shortened with … for this page.",
     );
     teller.begin()?;
     let invitation = teller.invite()?;
@@ -207,7 +211,10 @@ impl Teller<'_> {
         self.one(
             acme,
             &["--as", "alice", "partner", "confirm", globex.handle],
-            refused(&["WORDS_NEEDED", "to do:"]),
+            Claim {
+                exit: BAD_DATA,
+                says: &["WORDS_NEEDED", "to do:"],
+            },
         )?;
         self.both(
             &["--as", "alice", "audit", "list", "--denied"],
