@@ -151,15 +151,21 @@ impl From<Status> for Failure {
         let what = match (status.message(), status.source()) {
             ("", None) => own_words(status.code()).to_owned(),
             ("", Some(source)) => format!("{}: {source}", own_words(status.code())),
-            ("transport error", Some(source)) => {
-                format!("the connection broke: {}", deepest(source))
+            // What came of no answer of the daemon's.
+            (_, Some(source)) => {
+                format!("the connection to the daemon broke: {}", deepest(source))
             }
             (message, _) => message.to_owned(),
         };
+        // A status with a source was made on this side, when the connection broke.
+        let code = match status.source() {
+            Some(_) => Code::Unavailable,
+            None => status.code(),
+        };
         Self {
-            exit: exit_of(status.code()),
+            exit: exit_of(code),
             fix: if fix.is_empty() {
-                own_fix(status.code()).to_owned()
+                own_fix(code).to_owned()
             } else {
                 fix
             },

@@ -12,7 +12,7 @@ pub const TEST_SEEDS: u64 = 300;
 pub const DEMO_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How wide the demo writes where no terminal says how wide it is.
-pub const DEMO_COLUMNS_DEFAULT: usize = 132;
+pub const DEMO_COLUMNS_DEFAULT: usize = 160;
 
 /// Narrower than this, two columns can't be read.
 pub const DEMO_COLUMNS_MIN: usize = 80;

@@ -174,7 +174,7 @@ fn end_page(end: &v1::ChannelEnd) -> Page {
                     record.handle.clone()
                 },
                 log.origin_handle.clone(),
-                wording::short_reference(&log.incarnation_id),
+                wording::short_identifier(&log.incarnation_id),
                 log.size.to_string(),
                 log.root.chars().take(16).collect(),
             ]
@@ -237,7 +237,7 @@ fn difference_words(difference: &v1::LogDifference) -> String {
     } = difference;
     let log = format!(
         "the log of {origin_handle} ({})",
-        wording::short_reference(incarnation_id)
+        wording::short_identifier(incarnation_id)
     );
     if *forked {
         return format!(

@@ -108,12 +108,17 @@ fn person(author: &v1::Author) -> String {
     }
 }
 
+/// An identifier, shortened to what people can compare.
+pub fn short_identifier(identifier: &str) -> String {
+    identifier.chars().take(9).collect()
+}
+
 /// An entry's reference, shortened to what people can compare.
 pub fn short_reference(reference: &str) -> String {
-    let short = |part: &str| part.chars().take(9).collect::<String>();
     match reference.split('/').collect::<Vec<_>>().as_slice() {
         [origin, incarnation, sequence] => {
-            format!("{}/{}/{sequence}", short(origin), short(incarnation))
+            let (origin, incarnation) = (short_identifier(origin), short_identifier(incarnation));
+            format!("{origin}/{incarnation}/{sequence}")
         }
         _ => reference.to_owned(),
     }

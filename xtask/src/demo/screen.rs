@@ -101,7 +101,6 @@ impl Screen {
 
     /// How long the story took.
     pub fn took(&self, time: Duration) {
-        println!();
         self.holds(&format!(
             "The whole story, on two real daemons, took {:.0} s.",
             time.as_secs_f64()

@@ -186,7 +186,7 @@ impl Teller<'_> {
         self.both_until(
             &["--as", "alice", "partner", "show", globex.handle],
             says(&[&words]),
-            &["--as", "gina", "request", "show", &request],
+            &["--as", "gina", "partner", "show", acme.handle],
             says(&[&words]),
         )?;
         self.screen

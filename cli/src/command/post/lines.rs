@@ -25,7 +25,19 @@ pub async fn run(channel: String, session: &Session, printer: &mut Printer) -> R
         .await?;
     let mut posted: u64 = 0;
     // No time limit: how long the next line takes is not the daemon's affair.
-    while let Some(answer) = answers.message().await? {
+    let after = |mut failure: Failure, posted: u64| {
+        failure.what = format!("{} (after {posted} messages that are posted)", failure.what);
+        failure
+    };
+    loop {
+        let answer = match answers.message().await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => break,
+            Err(status) => {
+                reading.abort();
+                return Err(after(status.into(), posted));
+            }
+        };
         let v1::PostManyResponse {
             list_number,
             entry_refs,
@@ -33,9 +45,7 @@ pub async fn run(channel: String, session: &Session, printer: &mut Printer) -> R
         } = answer;
         if let Some(refusal) = refusal {
             reading.abort();
-            let mut failure = Failure::from(refusal);
-            failure.what = format!("{} (after {posted} messages that are posted)", failure.what);
-            return Err(failure);
+            return Err(after(refusal.into(), posted));
         }
         posted += entry_refs.len() as u64;
         let page = entry_refs.iter().fold(Page::new(), |page, entry_ref| {
