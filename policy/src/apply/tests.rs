@@ -1,5 +1,5 @@
 use crate::action::{Action, Actor, CharterFacts, Outcome};
-use crate::bounds::TOKENS_PER_MEMBER_COUNT_MAX;
+use crate::bounds::{INVITATION_MILLIS, TOKENS_PER_MEMBER_COUNT_MAX};
 use crate::decide::{carrier_allowed, decide, origin_allowed};
 use crate::id::NoteHash;
 use crate::reason::Reason;
@@ -224,7 +224,7 @@ fn a_taken_back_or_expired_invitation_leaves_the_channel_local() {
     world.must(OPERATOR, Action::RevokeInvitation { invitation });
     assert_eq!(world.state.channels()[&channel].sharing, Sharing::Local);
     let (channel, invitation) = world.offered("two", "globex.example");
-    world.now = world.now.plus_millis(8 * DAY);
+    world.now = world.now.plus_millis(INVITATION_MILLIS + 1);
     assert_eq!(world.must(Actor::System, Action::ExpireDue), Outcome::Done);
     assert_eq!(
         world.state.invitations()[&invitation].state,

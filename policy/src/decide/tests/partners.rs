@@ -1,6 +1,7 @@
 //! Refusals about partners: replies, invitations, offers.
 
 use super::*;
+use crate::bounds::INVITATION_MILLIS;
 
 fn changed(action: Action, change: impl Fn(&mut Reply)) -> Action {
     match action {
@@ -46,7 +47,7 @@ pub(super) fn about_replies() -> Rows {
     let ours = changed(good.clone(), |reply| reply.handle = "acme.example".into());
     rows.deny(&world, GLOBEX_KEY, ours, Reason::HandleTaken);
     let mut late = world.clone();
-    late.now = late.now.plus_millis(8 * DAY);
+    late.now = late.now.plus_millis(INVITATION_MILLIS + 1);
     rows.deny(&late, GLOBEX_KEY, good.clone(), Reason::InvitationExpired);
     late.must(Actor::System, Action::ExpireDue);
     rows.deny(
