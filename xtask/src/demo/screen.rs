@@ -51,10 +51,9 @@ impl Screen {
 
     /// What is going to happen and why, for the reader.
     pub fn prose(&self, text: &str) {
-        for paragraph in text.lines() {
-            for line in wrap(paragraph, self.columns.min(100)) {
-                println!("{}", line.trim_start());
-            }
+        println!();
+        for line in wrap(text, self.columns.min(100)) {
+            println!("{}", line.trim_start());
         }
     }
 
@@ -78,6 +77,15 @@ impl Screen {
     /// The same question at both, side by side.
     pub fn both(&self, left: (&str, &Said), right: (&str, &Said)) {
         let column = (self.columns - 3) / 2;
+        if [left.1, right.1]
+            .iter()
+            .any(|said| has_wide_table(&said.output, column))
+        {
+            // A table with broken lines can't be read.
+            self.one(left.0, left.1);
+            self.one(right.0, right.1);
+            return;
+        }
         println!();
         self.row(DIM, left.0, right.0, column);
         let commands = [left.1, right.1].map(|said| {
@@ -132,6 +140,14 @@ impl Screen {
             text.to_owned()
         }
     }
+}
+
+/// Whether a line of a table is wider than a column. Rows of tables begin with one space.
+fn has_wide_table(output: &str, column: usize) -> bool {
+    let is_row = |line: &str| line.starts_with(' ') && !line.starts_with("  ");
+    output
+        .lines()
+        .any(|line| is_row(line) && width(line.trim_end()) > column)
 }
 
 /// The longest word that is shown whole where one organisation has the screen.

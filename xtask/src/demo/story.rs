@@ -192,7 +192,7 @@ impl Teller<'_> {
         self.screen
             .holds("Both are shown the same six words, so nobody stands between them.");
         self.screen
-            .prose("\nWrong words are refused, and no flag skips them. Nothing is shared so far:");
+            .prose("Wrong words are refused, and no flag skips them. Nothing is shared so far:");
         self.one(
             globex,
             &[
@@ -461,7 +461,7 @@ impl Teller<'_> {
             refused(&["CHANNEL_ENDED", "to do:"]),
         )?;
         self.screen
-            .prose("\nGlobex's daemon is started again, and knows by itself:");
+            .prose("Globex's daemon is started again, and knows by itself:");
         self.stage.start(globex)?;
         self.until(
             globex,
