@@ -290,6 +290,12 @@ impl Machine for Channel {
         load::load(setup, tainted, rows)
     }
 
+    fn prepare(setup: &mut Setup, input: &Input) {
+        if let Input::Org(org) = input {
+            setup.org = org.clone();
+        }
+    }
+
     fn reads(&self, now: Now, input: &Input) -> Vec<Read> {
         match input {
             Input::Request { request, .. } => self.reads_of_request(now, request),

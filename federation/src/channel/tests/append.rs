@@ -237,3 +237,17 @@ fn midnight_stops_nobody() {
         Some(Ask::Commit(_))
     ));
 }
+
+#[test]
+fn what_the_organisation_said_outlasts_what_makes_the_channel_be_read_again() {
+    let (mut world, channel) = World::shared(2);
+    for outcome in [CommitOutcome::DiskFull, CommitOutcome::Unknown] {
+        for at in [0, 1] {
+            world.sides[at].outcomes = [outcome].into();
+            let failed = world.try_post(at, channel, "lost, perhaps");
+            assert!(matches!(failed, Err(Refused::Failed(_))), "{failed:?}");
+            // The member joined after the channel's loop was made.
+            world.post(at, channel, "kept");
+        }
+    }
+}
