@@ -1,3 +1,4 @@
-//! What the tests share.
+//! What the tests share: real daemons, and the simulator. Nothing here is shipped.
 
 pub mod harness;
+pub mod simulator;

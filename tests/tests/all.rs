@@ -2,4 +2,5 @@
 
 mod bad_input;
 mod foreign;
+mod simulator;
 mod stories;

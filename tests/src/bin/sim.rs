@@ -1,0 +1,197 @@
+//! `sim`: runs simulated worlds, seed by seed, and says what their checkers found.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use foedus_federation::planted::Fault;
+use foedus_tests::simulator::{Report, run};
+
+const USAGE: &str = "usage: sim [--seeds N] [--from S] [--fault NAME] [--keep-going]
+       sim --trace SEED [--fault NAME]
+Without --from, the seeds of tests/seeds.txt are run first.";
+
+/// Seeds that found something once.
+const SEEDS: &str = include_str!("../../seeds.txt");
+
+struct Options {
+    seeds: u64,
+    from: Option<u64>,
+    fault: Option<Fault>,
+    trace: Option<u64>,
+    keep_going: bool,
+}
+
+fn main() -> ExitCode {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        let seed = SEED.get();
+        say(format_args!(
+            "seed {seed} panicked; again: cargo run --release -p foedus-tests --bin sim -- --trace {seed}"
+        ));
+    }));
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let Some(options) = parse(&words) else {
+        say(format_args!("{USAGE}"));
+        return ExitCode::from(64);
+    };
+    match options.trace {
+        Some(seed) => {
+            SEED.set(seed);
+            trace(seed, options.fault)
+        }
+        None => many(&options),
+    }
+}
+
+fn parse(words: &[String]) -> Option<Options> {
+    let mut options = Options {
+        seeds: 300,
+        from: None,
+        fault: None,
+        trace: None,
+        keep_going: false,
+    };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--seeds" => options.seeds = words.next()?.parse().ok()?,
+            "--from" => options.from = Some(words.next()?.parse().ok()?),
+            "--trace" => options.trace = Some(words.next()?.parse().ok()?),
+            "--keep-going" => options.keep_going = true,
+            "--fault" => {
+                let name = words.next()?;
+                let known = Fault::ALL.iter().find(|fault| fault.name() == name)?;
+                options.fault = Some(*known);
+            }
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+fn trace(seed: u64, fault: Option<Fault>) -> ExitCode {
+    let report = run(seed, fault, true);
+    show(&report, fault);
+    say(format_args!(
+        "seed {seed}: {} inputs, {} events, {} entries acknowledged, trace {:016x}",
+        report.inputs, report.events, report.acknowledged, report.trace
+    ));
+    exit(report.findings.is_empty())
+}
+
+fn many(options: &Options) -> ExitCode {
+    let begin = Instant::now();
+    let from = options.from.unwrap_or(1);
+    let kept = SEEDS
+        .lines()
+        .filter_map(|line| line.split('#').next()?.trim().parse().ok())
+        .filter(|_| options.fault.is_none());
+    let seeds: Vec<u64> = kept.chain(from..from + options.seeds).collect();
+    let next = AtomicU64::new(0);
+    let stop = AtomicU64::new(u64::MAX);
+    let reports: Mutex<BTreeMap<u64, Report>> = Mutex::new(BTreeMap::new());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(seed) = usize::try_from(place).ok().and_then(|p| seeds.get(p)) else {
+                        return;
+                    };
+                    if place > stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let report = run_named(*seed, options.fault);
+                    if !report.findings.is_empty() && !options.keep_going {
+                        stop.fetch_min(place, Ordering::Relaxed);
+                    }
+                    let mut reports = reports.lock().expect("no thread panics while it holds it");
+                    reports.insert(place, report);
+                }
+            });
+        }
+    });
+    let reports = reports.into_inner().expect("no thread panicked");
+    summarise(options, &reports, begin)
+}
+
+std::thread_local! {
+    static SEED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A world in which a machine panics ends the program: the last line says which one it was.
+fn run_named(seed: u64, fault: Option<Fault>) -> Report {
+    SEED.set(seed);
+    run(seed, fault, false)
+}
+
+fn summarise(options: &Options, reports: &BTreeMap<u64, Report>, begin: Instant) -> ExitCode {
+    let mut found: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    let mut checks: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut good = true;
+    for report in reports.values() {
+        show(report, options.fault);
+        good &= report.findings.is_empty();
+        for finding in report.findings.iter().take(1) {
+            found.entry(finding.checker).or_default().push(report.seed);
+        }
+        for (checker, count) in &report.checks {
+            *checks.entry(checker).or_default() += count;
+        }
+    }
+    for (checker, count) in &checks {
+        let seeds = found.get(checker).cloned().unwrap_or_default();
+        say(format_args!(
+            "{checker}: {count} checks, {} seeds found something",
+            seeds.len()
+        ));
+    }
+    let count = reports.len() as u64;
+    let inputs: u64 = reports.values().map(|report| report.inputs).sum();
+    let fewest = reports.values().map(|report| report.inputs).min();
+    let slowest = reports.values().map(|report| report.healed_millis).max();
+    let seconds = begin.elapsed().as_secs_f64();
+    say(format_args!(
+        "{count} seeds, {} inputs each (at least {}), healed within {} s, {:.1} seeds/s",
+        inputs / count.max(1),
+        fewest.unwrap_or(0),
+        slowest.unwrap_or(0) / 1000,
+        count as f64 / seconds
+    ));
+    exit(good)
+}
+
+fn show(report: &Report, fault: Option<Fault>) {
+    let planted = fault.map_or_else(String::new, |fault| format!(" --fault {}", fault.name()));
+    for finding in report.findings.iter().take(3) {
+        say(format_args!(
+            "seed {}: {} at {}.{:03}: {}\n  again: cargo run --release -p foedus-tests --bin sim -- --trace {}{planted}",
+            report.seed,
+            finding.checker,
+            finding.at_millis / 1000,
+            finding.at_millis % 1000,
+            finding.text,
+            report.seed,
+        ));
+    }
+}
+
+fn exit(good: bool) -> ExitCode {
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn say(line: std::fmt::Arguments<'_>) {
+    // Whoever stopped reading does not want to know.
+    writeln!(std::io::stdout(), "{line}").ok();
+}

@@ -1,0 +1,402 @@
+//! P1, P3 and P7 once everything works again: everybody holds the same, in the same order and
+//! with the same verdicts; what did not arrive is listed; two histories of one log are known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use foedus_federation::entry::LogId;
+use foedus_federation::kind::Body;
+use foedus_federation::note::value::LogHeads;
+use foedus_federation::note::{Claimed, NoteKind};
+use foedus_federation::record::DisconnectRecord;
+use foedus_federation::stored::LogHead;
+use foedus_policy::id::{ChannelId, EntryRef, NoteHash, OrgId};
+use foedus_policy::state::PartnerState;
+
+use crate::simulator::disk::{ChannelOnDisk, Held};
+use crate::simulator::plan::Finish;
+use crate::simulator::trace::name;
+use crate::simulator::world::World;
+
+/// What one disk holds of the shared channel.
+struct Holding {
+    heads: BTreeMap<LogId, LogHead>,
+    entries: BTreeMap<LogId, Vec<Held>>,
+    records: BTreeMap<OrgId, LogHeads>,
+    notes: BTreeSet<NoteHash>,
+    waiting: BTreeSet<EntryRef>,
+}
+
+impl Holding {
+    fn read(disk: &ChannelOnDisk<'_>) -> Self {
+        let heads = disk.heads();
+        let entries = heads.keys().map(|log| (*log, disk.entries(*log)));
+        let notes = disk.notes();
+        let records = notes
+            .iter()
+            .filter(|note| NoteKind::of(note) == Some(NoteKind::DisconnectRecord))
+            .filter_map(|note| Claimed::<DisconnectRecord>::parse(note).ok())
+            .map(|note| (note.claims().org, note.claims().logs.clone()));
+        let hashes = notes.iter().filter_map(|note| {
+            let text = foedus_federation::note::SignedNote::parse(note).ok()?;
+            Some(text.hash())
+        });
+        Self {
+            entries: entries.collect(),
+            records: records.collect(),
+            notes: hashes.collect(),
+            waiting: disk.waiting(),
+            heads,
+        }
+    }
+
+    fn get(&self, entry: EntryRef, channel: ChannelId) -> Option<&Held> {
+        let log = LogId {
+            channel,
+            origin: entry.origin,
+            incarnation: entry.incarnation,
+        };
+        let sequence = usize::try_from(entry.sequence).ok()?;
+        self.entries.get(&log)?.get(sequence)
+    }
+
+    /// Logs that participants may know of.
+    fn shared(&self) -> impl Iterator<Item = (&LogId, &LogHead)> {
+        self.heads.iter().filter(|(_, head)| head.revision > 0)
+    }
+}
+
+impl World {
+    fn holdings(&self, channel: ChannelId) -> Vec<Holding> {
+        let disks = self.orgs.iter().map(|org| &org.disk);
+        disks
+            .map(|disk| Holding::read(&ChannelOnDisk::new(disk, channel)))
+            .collect()
+    }
+
+    /// Who is in the shared channel by its own disk.
+    fn participants(&self) -> Vec<usize> {
+        let all = 0..self.orgs.len();
+        all.filter(|at| self.checker.in_force[*at].is_some())
+            .collect()
+    }
+
+    fn is_open(&self, at: usize) -> bool {
+        let end = self.checker.charter_at(at).and_then(|charter| charter.end);
+        self.checker.ended[at].is_none() && end.is_none_or(|end| self.wall(at) < end)
+    }
+
+    fn are_partners(&self, one: usize, other: usize) -> bool {
+        let active = |at: usize, to: usize| {
+            let snapshot = self.orgs[at].snapshot();
+            snapshot.is_some_and(|snapshot| {
+                let known = snapshot.state.partners().get(&self.orgs[to].id);
+                known.is_some_and(|known| known.state == PartnerState::Active)
+            })
+        };
+        active(one, other) && active(other, one)
+    }
+
+    /// Why not everything has come to rest yet, if it has not.
+    pub fn unsettled(&self) -> Option<String> {
+        if let Some(attempt) = self.attempts.iter().position(|attempt| !attempt.settled) {
+            return Some(format!("request {attempt} is not answered"));
+        }
+        let channel = self.checker.shared?;
+        let participants = self.participants();
+        let holdings = self.holdings(channel);
+        for (place, one) in participants.iter().enumerate() {
+            for other in &participants[place + 1..] {
+                if self.orgs[*one].dishonest || self.orgs[*other].dishonest {
+                    continue;
+                }
+                if !self.are_partners(*one, *other) {
+                    continue;
+                }
+                if !self.is_connected(*one, *other) {
+                    return Some(format!("{one} and {other} have no link"));
+                }
+                let difference = self.difference(*one, *other, &holdings[*one], &holdings[*other]);
+                if let Some(difference) = difference {
+                    return Some(format!("{one} and {other}: {difference}"));
+                }
+            }
+        }
+        None
+    }
+
+    /// What of two disks is not the same, and should be.
+    fn difference(&self, one: usize, other: usize, a: &Holding, b: &Holding) -> Option<String> {
+        if self.checker.in_force[one] != self.checker.in_force[other] {
+            return Some("other charters are in force".to_owned());
+        }
+        match (self.is_open(one), self.is_open(other)) {
+            (true, true) => {}
+            (false, false) => {
+                return (a.notes != b.notes).then(|| "other notes".to_owned());
+            }
+            _ => {
+                let left =
+                    matches!(self.plan.finish, Finish::Leave(by) | Finish::Project(by) if by != 0);
+                let cut = matches!(self.plan.finish, Finish::Disconnect(..));
+                return (!left && !cut).then(|| "only one of them has ended".to_owned());
+            }
+        }
+        if a.notes != b.notes {
+            return Some("other notes".to_owned());
+        }
+        let out: Vec<OrgId> = (0..self.orgs.len())
+            .filter(|at| self.orgs[*at].dishonest || !self.is_open(*at))
+            .map(|at| self.orgs[at].id)
+            .collect();
+        let sizes = |holding: &Holding| -> BTreeMap<LogId, usize> {
+            holding
+                .shared()
+                .filter(|(log, _)| !out.contains(&log.origin))
+                .map(|(log, _)| (*log, holding.entries[log].len()))
+                .collect()
+        };
+        let (sizes_a, sizes_b) = (sizes(a), sizes(b));
+        if sizes_a != sizes_b {
+            let differing = sizes_a
+                .iter()
+                .find(|(log, size)| sizes_b.get(log) != Some(size));
+            let differing =
+                differing.or(sizes_b.iter().find(|(log, _)| !sizes_a.contains_key(log)));
+            let (log, _) = differing.expect("they differ");
+            return Some(format!(
+                "{:?} and {:?} entries of {}",
+                sizes_a.get(log),
+                sizes_b.get(log),
+                name(log.entry(0))
+            ));
+        }
+        let waiting = !a.waiting.is_empty() || !b.waiting.is_empty();
+        waiting.then(|| "entries wait to be shown".to_owned())
+    }
+
+    /// Everything is as it should be, or says why not.
+    pub fn check_converged(&mut self) {
+        let Some(channel) = self.checker.shared else {
+            return;
+        };
+        let holdings = self.holdings(channel);
+        self.check_forks(&holdings);
+        self.check_same(&holdings);
+        self.check_arrived(channel, &holdings);
+        self.check_once(channel, &holdings);
+        self.check_readers(channel, &holdings);
+    }
+
+    /// P7, and that nobody honest writes two histories.
+    fn check_forks(&mut self, holdings: &[Holding]) {
+        let mut seen: BTreeMap<(LogId, usize), (usize, Vec<u8>)> = BTreeMap::new();
+        let mut forks = BTreeSet::new();
+        for (at, holding) in holdings.iter().enumerate() {
+            for (log, entries) in &holding.entries {
+                for (sequence, held) in entries.iter().enumerate() {
+                    match seen.get(&(*log, sequence)) {
+                        None => {
+                            seen.insert((*log, sequence), (at, held.raw_header.clone()));
+                        }
+                        Some((first, header)) if *header != held.raw_header => {
+                            forks.insert((*log, *first, at));
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+        self.checker.count("P7 forks");
+        for holding in holdings {
+            for (log, head) in &holding.heads {
+                let origin = self.index_of(log.origin);
+                let honest = origin.is_some_and(|origin| !self.orgs[origin].dishonest);
+                if !head.fork.is_empty() && honest {
+                    let text = "an honest organisation is said to have two histories".to_owned();
+                    self.checker.find("P7 forks", self.now, text);
+                }
+            }
+        }
+        for (log, one, other) in forks {
+            let origin = self.index_of(log.origin).expect("only these exist");
+            if !self.orgs[origin].dishonest {
+                let text =
+                    format!("{origin} has two histories of one log, held by {one} and {other}");
+                self.checker.find("P7 forks", self.now, text);
+                continue;
+            }
+            let honest = |at: usize| !self.orgs[at].dishonest;
+            let known = |at: usize| {
+                holdings[at]
+                    .heads
+                    .get(&log)
+                    .is_some_and(|head| !head.fork.is_empty())
+            };
+            let joined = honest(one) && honest(other) && self.is_connected(one, other);
+            if joined && !known(one) && !known(other) {
+                let text = format!("{one} and {other} hold two histories and do not know it");
+                self.checker.find("P7 forks", self.now, text);
+            }
+        }
+    }
+
+    /// P3: the same order, and the same void entries.
+    fn check_same(&mut self, holdings: &[Holding]) {
+        let mut verdicts: BTreeMap<EntryRef, (usize, bool)> = BTreeMap::new();
+        self.checker.count("P3 convergent");
+        for (at, holding) in holdings.iter().enumerate() {
+            for held in holding.entries.values().flatten() {
+                let entry = held.header.reference();
+                let void = held.verdict != 0 && held.verdict < 64;
+                let dishonest = self
+                    .index_of(entry.origin)
+                    .is_some_and(|origin| self.orgs[origin].dishonest);
+                if held.verdict >= 64 || dishonest {
+                    continue;
+                }
+                if let Some((first, other)) = verdicts.insert(entry, (at, void))
+                    && other != void
+                {
+                    let text = format!("{} is void at one of {first} and {at}", name(entry));
+                    self.checker.find("P3 convergent", self.now, text);
+                }
+            }
+        }
+    }
+
+    /// P1: what was acknowledged is at everybody who may read it, or listed as missing.
+    fn check_arrived(&mut self, channel: ChannelId, holdings: &[Holding]) {
+        for known in self.checker.acknowledged.clone() {
+            let restored = self.orgs[known.at].restored;
+            if restored.is_some_and(|restored| restored >= known.since) {
+                continue;
+            }
+            let on_disk = match known.channel == channel {
+                true => holdings[known.at].get(known.entry, channel).is_some(),
+                false => {
+                    let disk = &self.orgs[known.at].disk;
+                    ChannelOnDisk::new(disk, known.channel)
+                        .entry(known.entry)
+                        .is_some()
+                }
+            };
+            self.checker.count("P1 durable");
+            if !on_disk {
+                let text = format!(
+                    "{} was acknowledged at {} after {} s and is gone",
+                    name(known.entry),
+                    known.at,
+                    known.since / 1000
+                );
+                self.checker.find("P1 durable", self.now, text);
+                continue;
+            }
+            let held = holdings[known.at].get(known.entry, channel);
+            let Some(held) = held.filter(|held| held.header.revision != NoteHash::LOCAL) else {
+                continue;
+            };
+            let revision = held.header.revision;
+            for to in self.participants() {
+                if to == known.at
+                    || self.orgs[to].dishonest
+                    || self.orgs[known.at].dishonest
+                    || !self.checker.may_hold_body(known.entry.origin, revision, to)
+                {
+                    continue;
+                }
+                if let Some(text) = self.not_arrived(known.at, to, known.entry, channel, holdings) {
+                    self.checker.find("P1 durable", self.now, text);
+                }
+            }
+        }
+    }
+
+    fn not_arrived(
+        &self,
+        from: usize,
+        to: usize,
+        entry: EntryRef,
+        channel: ChannelId,
+        holdings: &[Holding],
+    ) -> Option<String> {
+        if let Some(held) = holdings[to].get(entry, channel) {
+            return (held.body.is_none())
+                .then(|| format!("{to} holds {} without its body", name(entry)));
+        }
+        let covers = |holder: usize| {
+            let record = holdings[holder].records.get(&self.orgs[holder].id)?;
+            let size = record.get(&(entry.origin, entry.incarnation));
+            Some(size.is_some_and(|head| head.size > entry.sequence))
+        };
+        let cut = matches!(self.plan.finish, Finish::Disconnect(..));
+        let listed = match (covers(from), covers(to)) {
+            (Some(held), Some(lacks)) => held && !lacks,
+            // One side ended alone: its own record says what it lacks.
+            (None, Some(lacks)) => !lacks,
+            (Some(held), None) => held,
+            (None, None) => cut,
+        };
+        (!listed).then(|| {
+            format!(
+                "{} was acknowledged at {from} and is not at {to}",
+                name(entry)
+            )
+        })
+    }
+
+    /// P1: nothing is there twice.
+    fn check_once(&mut self, channel: ChannelId, holdings: &[Holding]) {
+        for (at, holding) in holdings.iter().enumerate() {
+            let mut texts: BTreeMap<String, EntryRef> = BTreeMap::new();
+            for held in holding.entries.values().flatten() {
+                let Some(Body::Post { text, .. }) = held.body().filter(|_| held.verdict == 0)
+                else {
+                    continue;
+                };
+                let entry = held.header.reference();
+                let origin = self.index_of(entry.origin);
+                let excused = origin.is_none_or(|origin| self.orgs[origin].restored.is_some());
+                if let Some(first) = texts.insert(text, entry)
+                    && !excused
+                {
+                    let text = format!(
+                        "{at} holds one message twice: {} and {}",
+                        name(first),
+                        name(entry)
+                    );
+                    self.checker.find("P1 durable", self.now, text);
+                }
+            }
+        }
+        let _ = channel;
+    }
+
+    /// P1: whoever follows by cursor was shown all.
+    fn check_readers(&mut self, channel: ChannelId, holdings: &[Holding]) {
+        for client in 0..self.clients.len() {
+            self.follow(client);
+            let at = self.clients[client].at;
+            let exists = self.orgs[at]
+                .snapshot()
+                .is_some_and(|snapshot| snapshot.state.channels().contains_key(&channel));
+            if !exists || self.orgs[at].dishonest {
+                continue;
+            }
+            let all: BTreeSet<EntryRef> = holdings[at]
+                .entries
+                .values()
+                .flatten()
+                .filter(|held| held.is_message())
+                .map(|held| held.header.reference())
+                .filter(|entry| !holdings[at].waiting.contains(entry))
+                .collect();
+            let shown = &self.clients[client].tail.delivered;
+            let missing = all.iter().find(|entry| !shown.contains_key(entry)).copied();
+            self.checker.count("P1 durable");
+            if let Some(entry) = missing {
+                let text = format!("a reader at {at} was not shown {}", name(entry));
+                self.checker.find("P1 durable", self.now, text);
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! P2: what is shown was said, by the one whose name stands at it.
+
+use foedus_federation::channel::ChannelView;
+use foedus_federation::timeline::{Event, Happening, Message};
+use foedus_policy::id::EntryRef;
+
+use super::Said;
+use crate::simulator::disk::ChannelOnDisk;
+use crate::simulator::world::World;
+
+const CHECKER: &str = "P2 genuine";
+
+impl World {
+    /// A client at `at` was shown something.
+    pub fn check_shown(&mut self, at: usize, view: &ChannelView, event: &Event) {
+        self.checker.count(CHECKER);
+        let disk = ChannelOnDisk::new(&self.orgs[at].disk, view.channel);
+        match disk.entry(event.entry) {
+            Some(held) => self.check_agreed(at, &held),
+            None => {
+                let text = format!("{at} shows {:?}, which is on no disk of it", event.entry);
+                return self.checker.find(CHECKER, self.now, text);
+            }
+        }
+        let Some(origin) = self.index_of(event.entry.origin) else {
+            let text = format!("{at} shows an entry of nobody");
+            return self.checker.find(CHECKER, self.now, text);
+        };
+        let said = |verbs: &[&'static str], target: Option<EntryRef>, text: &str| {
+            let author = view.authors.get(&(event.entry.origin, event.author))?;
+            let said = |verb: &&'static str| Said {
+                at: origin,
+                address: author.address.clone(),
+                verb,
+                target,
+                text: text.to_owned(),
+            };
+            let mut said = verbs.iter().map(said);
+            Some(said.any(|said| self.checker.said.contains(&said)))
+        };
+        let newest = |message: &Message, target: EntryRef| match &message.text {
+            None => Some(true),
+            Some(text) => {
+                let first = said(&["post"], message.reply_to, text)?;
+                Some(first || said(&["edit"], Some(target), text)?)
+            }
+        };
+        let right = match &event.what {
+            Happening::Posted(message) => newest(message, event.entry),
+            Happening::Edited { target, message } => newest(message, *target),
+            Happening::Retracted(target) => said(&["retract"], Some(*target), ""),
+            Happening::Reacted { target, emoji, on } => {
+                said(&["react"], Some(*target), &format!("{emoji} {on}"))
+            }
+            _ => Some(true),
+        };
+        if right != Some(true) && !self.orgs[origin].dishonest {
+            let text = format!("{at} shows what nobody said: {:?}", event.what);
+            self.checker.find(CHECKER, self.now, text);
+        }
+    }
+}

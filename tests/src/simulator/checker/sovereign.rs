@@ -1,0 +1,156 @@
+//! P4: a partner's bytes change only logs that their origin signed, that origin's identity, and
+//! the list of waiting requests.
+
+use std::collections::BTreeSet;
+
+use foedus_federation::batch::{Batch, Key, Value};
+use foedus_federation::entry::{Header, ORG_AUTHOR};
+use foedus_federation::keys;
+use foedus_federation::org_store::read_record;
+use foedus_federation::stored::{Annotation, Annotations, Record as _, Run};
+use foedus_policy::id::{ChannelId, EntryRef, IncarnationId, OrgId};
+use foedus_policy::state::{InvitationState, PartnerState, Record};
+
+use crate::simulator::organisation::{Cause, ScopeId};
+use crate::simulator::world::World;
+
+const CHECKER: &str = "P4 sovereign";
+
+impl World {
+    /// Looks at what a commit that rests on nothing but a partner's bytes would change.
+    pub(super) fn check_sovereign(
+        &mut self,
+        at: usize,
+        id: ScopeId,
+        causes: &BTreeSet<Cause>,
+        batch: &Batch,
+    ) {
+        let all = batch.puts.iter().map(|(key, value)| (key, Some(value)));
+        let all = all.chain(batch.deletes.iter().map(|key| (key, None)));
+        let mut wrong = None;
+        for (key, value) in all {
+            let scope = keys::channel_of(key).map_or(ScopeId::Org, ScopeId::Channel);
+            if scope != id {
+                wrong = Some("another scope");
+            }
+            if let (ScopeId::Channel(channel), Some(value)) = (id, value) {
+                wrong = wrong.or(self.wrong_annotation(channel, key, value));
+            }
+        }
+        let only_partners = |cause: &Cause| matches!(cause, Cause::Partner(_) | Cause::Session);
+        if !causes.is_empty() && causes.iter().all(only_partners) {
+            self.checker.count(CHECKER);
+            for (key, value) in &batch.puts {
+                wrong = wrong.or(match id {
+                    ScopeId::Org => self.wrong_record(at, causes, key, value),
+                    ScopeId::Channel(_) => self.wrong_run(at, key, value),
+                });
+            }
+        }
+        if let Some(what) = wrong {
+            let text = format!("a partner's bytes change {what} at {at}");
+            self.checker.find(CHECKER, self.now, text);
+        }
+    }
+
+    /// Another organisation's words are changed by nobody's entries but its own.
+    fn wrong_annotation(
+        &self,
+        channel: ChannelId,
+        key: &Key,
+        value: &Value,
+    ) -> Option<&'static str> {
+        let rest = key.strip_prefix(b"c")?.strip_prefix(&channel.0)?;
+        let origin = rest.strip_prefix(b"x")?.get(..32)?;
+        let annotations = Annotations::from_value(key, value).ok()?;
+        let foreign = annotations
+            .rows
+            .iter()
+            .any(|row| row.kind != Annotation::REACT && row.origin != origin);
+        foreign.then_some("another organisation's words")
+    }
+
+    fn wrong_record(
+        &self,
+        at: usize,
+        causes: &BTreeSet<Cause>,
+        key: &Key,
+        value: &Value,
+    ) -> Option<&'static str> {
+        match key.get(..2)? {
+            b"ov" | b"oa" => None,
+            b"on" => self.wrong_note(at, causes, key),
+            b"os" => match read_record(key, value).ok()? {
+                Record::Request(..) => None,
+                Record::Invitation(_, invitation)
+                    if matches!(invitation.state, InvitationState::Used { .. }) =>
+                {
+                    None
+                }
+                Record::Partner(_, partner) if partner.state == PartnerState::Replied => None,
+                Record::Partner(..) => Some("a partner"),
+                Record::Member(..) | Record::Membership(..) => Some("a member"),
+                Record::Channel(..) => Some("a channel"),
+                Record::Project(..) => Some("a project"),
+                _ => Some("a setting"),
+            },
+            _ => Some("something unknown"),
+        }
+    }
+
+    /// Notes of the organisation: those that the partner is the author of, charters that it
+    /// offers, and who somebody introduced is.
+    fn wrong_note(&self, at: usize, causes: &BTreeSet<Cause>, key: &Key) -> Option<&'static str> {
+        let (kind, id) = (key.get(2)?, key.get(3..35));
+        let of_partner = id.is_some_and(|id| {
+            causes.iter().any(|cause| match cause {
+                Cause::Partner(partner) => partner.0 == id,
+                _ => false,
+            })
+        });
+        let partners = self.orgs[at].snapshot().map(|snapshot| &snapshot.state);
+        let of_another_partner = id.is_some_and(|id| {
+            let org = OrgId(id.try_into().expect("32 bytes were taken"));
+            org == self.orgs[at].id
+                || partners.is_some_and(|state| state.partners().contains_key(&org))
+        });
+        match kind {
+            b'a' | b'v' | b'o' => None,
+            b'i' | b'b' if of_partner || !of_another_partner => None,
+            b'e' | b'q' if of_partner => None,
+            _ => Some("the notes of somebody else"),
+        }
+    }
+
+    /// Entries that appear: another's as that one signed them, and of our own only what the
+    /// organisation itself has to say.
+    fn wrong_run(&self, at: usize, key: &Key, value: &Value) -> Option<&'static str> {
+        if key.get(33) != Some(&b'r') {
+            return None;
+        }
+        let us = self.orgs[at].id;
+        let origin = OrgId(key.get(34..66)?.try_into().ok()?);
+        if origin != us {
+            return None;
+        }
+        let run = Run::from_value(key, value).ok()?;
+        let mut said = run.entries.iter().zip(run.first..).filter(|(entry, _)| {
+            Header::decode(&entry.header).is_ok_and(|header| {
+                header.author != ORG_AUTHOR
+                    && header.class != foedus_federation::kind::Class::Membership
+            })
+        });
+        // What we lost and a partner gives back is ours, and of an earlier incarnation.
+        let incarnation = IncarnationId(key.get(66..82)?.try_into().ok()?);
+        said.find(|(_, sequence)| {
+            let entry = EntryRef {
+                origin,
+                incarnation,
+                sequence: *sequence,
+            };
+            let ours = self.checker.acknowledged.iter();
+            !ours.rev().any(|known| known.entry == entry) && self.orgs[at].restored.is_none()
+        })
+        .map(|_| "what our own people said")
+    }
+}

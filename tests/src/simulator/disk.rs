@@ -1,0 +1,151 @@
+//! What a disk holds of a channel, read without any machine: by the layout and the formats alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use foedus_daemon::store::memory::VirtualDisk;
+use foedus_federation::batch::{Key, Read, Value};
+use foedus_federation::entry::{Header, LogId};
+use foedus_federation::keys::{self, ChannelKeys, state_kind};
+use foedus_federation::kind::{Body, Kind};
+use foedus_federation::stored::{
+    LogHead, Record, Run, StoredBody, StoredEntry, StoredNote, Waiting,
+};
+use foedus_policy::id::{ChannelId, EntryRef, IncarnationId, OrgId};
+
+/// The most pairs that the store gives at once.
+const PAIRS_MAX: usize = 65_536;
+
+/// Answers one read from a disk; `None` if the disk has stopped.
+pub fn answer(disk: &VirtualDisk, read: &Read) -> Option<Vec<(Key, Value)>> {
+    match read {
+        Read::Get(key) => {
+            let value = disk.get(key).ok()?;
+            Some(
+                value
+                    .map(|value| (key.clone(), value))
+                    .into_iter()
+                    .collect(),
+            )
+        }
+        Read::Scan {
+            start,
+            end,
+            limit,
+            reverse,
+        } => disk
+            .scan(start, end, (*limit).min(PAIRS_MAX), *reverse)
+            .ok(),
+    }
+}
+
+/// One entry on a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub raw_header: Vec<u8>,
+    pub header: Header,
+    pub verdict: u8,
+    pub body: Option<StoredBody>,
+}
+
+impl Held {
+    fn of(entry: StoredEntry) -> Option<Self> {
+        Some(Self {
+            header: Header::decode(&entry.header).ok()?,
+            raw_header: entry.header,
+            verdict: entry.verdict,
+            body: entry.body,
+        })
+    }
+
+    /// What it says, if the body is here and reads.
+    pub fn body(&self) -> Option<Body> {
+        let kind = Kind::of_number(self.header.kind)?;
+        Body::decode(kind, &self.header.class, &self.body.as_ref()?.bytes).ok()
+    }
+
+    /// Whether it is a message that people are shown, once it is due.
+    pub fn is_message(&self) -> bool {
+        self.verdict == 0 && self.body.is_some() && self.header.kind == Kind::Post.number()
+    }
+}
+
+/// One channel on one disk.
+pub struct ChannelOnDisk<'a> {
+    disk: &'a VirtualDisk,
+    keys: ChannelKeys,
+}
+
+impl<'a> ChannelOnDisk<'a> {
+    pub fn new(disk: &'a VirtualDisk, channel: ChannelId) -> Self {
+        Self {
+            disk,
+            keys: ChannelKeys(channel),
+        }
+    }
+
+    fn rows(&self, read: &Read) -> Vec<(Key, Value)> {
+        answer(self.disk, read).unwrap_or_default()
+    }
+
+    fn state(&self, kind: u8) -> Vec<(Vec<u8>, Key, Value)> {
+        let of_kind = |(key, value): (Key, Value)| match state_kind(&key) {
+            Some((found, id)) if found == kind => Some((id.to_vec(), key, value)),
+            _ => None,
+        };
+        let rows = self.rows(&self.keys.state());
+        rows.into_iter().filter_map(of_kind).collect()
+    }
+
+    /// The heads of the logs.
+    pub fn heads(&self) -> BTreeMap<LogId, LogHead> {
+        let rows = self.state(b'l').into_iter();
+        rows.filter_map(|(id, key, value)| {
+            let log = keys::log_of(self.keys.0, &id)?;
+            Some((log, LogHead::from_value(&key, &value).ok()?))
+        })
+        .collect()
+    }
+
+    /// The notes, in the order in which they were learnt.
+    pub fn notes(&self) -> Vec<Vec<u8>> {
+        let mut notes: Vec<StoredNote> = self
+            .state(b'n')
+            .iter()
+            .filter_map(|(_, key, value)| StoredNote::from_value(key, value).ok())
+            .collect();
+        notes.sort_by_key(|note| note.order);
+        notes.into_iter().map(|note| note.bytes).collect()
+    }
+
+    /// All entries of one log, in order.
+    pub fn entries(&self, log: LogId) -> Vec<Held> {
+        let rows = self.rows(&self.keys.runs_from(log, 0, PAIRS_MAX));
+        let runs = rows
+            .iter()
+            .filter_map(|(key, value)| Run::from_value(key, value).ok());
+        runs.flat_map(|run| run.entries)
+            .filter_map(Held::of)
+            .collect()
+    }
+
+    /// One entry.
+    pub fn entry(&self, entry: EntryRef) -> Option<Held> {
+        let rows = self.rows(&self.keys.run_of(entry));
+        let (key, value) = rows.first()?;
+        let run = Run::from_value(key, value).ok()?;
+        let index = usize::try_from(entry.sequence.checked_sub(run.first)?).ok()?;
+        Held::of(run.entries.into_iter().nth(index)?)
+    }
+
+    /// Entries that wait to be shown.
+    pub fn waiting(&self) -> BTreeSet<EntryRef> {
+        let rows = self.state(b'w').into_iter();
+        rows.filter_map(|(_, key, value)| Waiting::from_value(&key, &value).ok())
+            .map(|waiting| EntryRef {
+                origin: OrgId(waiting.origin),
+                incarnation: IncarnationId(waiting.incarnation),
+                sequence: waiting.sequence,
+            })
+            .collect()
+    }
+}
