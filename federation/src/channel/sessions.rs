@@ -135,6 +135,7 @@ impl Channel {
         if !self.governance.is_open(now.wall) {
             // Before the charter is in force and after its end only notes pass.
             self.send_notes(partner, step);
+            self.ask_for_notes(partner, step);
             return;
         }
         let relayed = self.relayed_by(partner);
@@ -163,6 +164,24 @@ impl Channel {
             cursor,
             held,
             relayed,
+            notes: self.governance.digest(),
+        };
+        step.effect(Effect::Send(partner, Frame::Subscribe(subscribe)));
+    }
+
+    /// Says which notes we hold, so that the partner sends the others: what it sent before may have
+    /// been lost here with a commit. What we say to hold of its logs keeps it from sending entries
+    /// that we would not take.
+    fn ask_for_notes(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
+        let held = self.held(partner, &[]);
+        let session = self.sessions.get_mut(&partner).expect("there is a session");
+        session.relayed = Vec::new();
+        let subscribe = Subscribe {
+            channel: self.keys.0,
+            subscription: session.subscription,
+            cursor: None,
+            held,
+            relayed: Vec::new(),
             notes: self.governance.digest(),
         };
         step.effect(Effect::Send(partner, Frame::Subscribe(subscribe)));

@@ -4,6 +4,7 @@ use foedus_policy::action::Action;
 use foedus_policy::id::{ChannelId, IncarnationId};
 use foedus_policy::state::{EndCause, Sharing};
 
+use crate::batch::CommitOutcome;
 use crate::bounds::NOTE_LOG_HEADS_MAX;
 use crate::channel::Refused;
 use crate::entry::LogId;
@@ -188,4 +189,25 @@ fn nobody_begins_so_many_logs_that_we_can_not_leave() {
         record.note().logs.keys().any(|(origin, _)| *origin == us),
         "what goes on is named first"
     );
+}
+
+/// What a partner sent and a full disk refused is asked for again, in the same session, also
+/// after the end.
+#[test]
+fn a_record_that_was_lost_with_a_commit_is_heard_of_again() {
+    let (mut world, channel) = World::shared(2);
+    world.hold(0, 1);
+    world.pass(END.millis_since(world.now.wall));
+    let known = |world: &World, of: usize| {
+        let governance = &world.sides[1].view(channel).governance;
+        governance.record(world.id(of)).is_some()
+    };
+    assert!(known(&world, 1), "it ended by its own clock");
+    world.sides[1].outcomes = [CommitOutcome::DiskFull; 2].into();
+    world.deliver(0, 1);
+    assert!(!known(&world, 0));
+    for _ in 0..10 {
+        world.pass(1_000);
+    }
+    assert!(known(&world, 0));
 }
