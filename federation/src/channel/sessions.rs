@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::{IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Now;
+use foedus_policy::vocabulary::Access;
 use sha2::{Digest, Sha256};
 
 use super::{Channel, Effect, FeedStart};
@@ -94,8 +95,16 @@ impl Channel {
     fn relayed_by(&self, partner: OrgId) -> Vec<OrgId> {
         let host = self.governance.host();
         // Somebody who may bring them: not one that left, or has only been proposed.
+        let reads = |org: OrgId| {
+            let access = self.governance.access_of(org);
+            access.is_some_and(Access::may_read)
+        };
+        // Nor one that has headers only, if we may read: its origin would not bring us the bodies
+        // of what we hold.
         let may_carry = |org: &OrgId| {
-            self.governance.takes_part(*org) && carrier_allowed(&self.org.state, *org).is_ok()
+            self.governance.takes_part(*org)
+                && carrier_allowed(&self.org.state, *org).is_ok()
+                && (reads(*org) || !reads(self.ours.org))
         };
         let chosen = self
             .sessions

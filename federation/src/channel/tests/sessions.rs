@@ -1,12 +1,13 @@
 //! Whom is asked for what, and what is done when a store knows less than its partners.
 
 use foedus_policy::id::ChannelId;
+use foedus_policy::vocabulary::Access;
 
 use crate::channel::Reject;
 use crate::frame::{Cursor, Frame, Subscribe};
 use crate::keys::ChannelKeys;
 use crate::stored::{Record, Taken};
-use crate::testing::{World, newest, remove};
+use crate::testing::{World, newest, remove, revise};
 
 fn asked(world: &World, at: usize, of: usize) -> Subscribe {
     let partner = world.id(of);
@@ -96,6 +97,30 @@ fn who_takes_no_part_is_not_asked() {
             .iter()
             .all(|(_, reject)| *reject != Reject::NotACarrier)
     );
+}
+
+/// Headers alone would take the place of what their origin brings later, bodies and all.
+#[test]
+fn who_holds_no_bodies_is_not_asked_by_whoever_may_read() {
+    let (mut world, channel) = World::shared(3);
+    let second = world.id(1);
+    revise(&mut world, channel, |next| {
+        next.participants.insert(second, Access::PostOnly);
+    });
+    world.disconnect(0, 2);
+    world.settle();
+    let posted = world.post(0, channel, "for those who may read");
+    world.pass(1_000);
+    let held = |world: &World| {
+        let logs = &world.sides[2].view(channel).logs;
+        let log = logs
+            .iter()
+            .find(|(id, _)| id.incarnation == posted.first.incarnation);
+        log.map_or(0, |(_, log)| log.size())
+    };
+    assert!(held(&world) <= posted.first.sequence);
+    world.connect(0, 2);
+    assert!(held(&world) > posted.first.sequence);
 }
 
 /// What somebody wrote before it was left out still comes, from whoever holds it.
