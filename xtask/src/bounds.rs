@@ -20,3 +20,24 @@ pub const DEMO_COLUMNS_MIN: usize = 80;
 
 /// Wider than this, lines are too long to follow.
 pub const DEMO_COLUMNS_MAX: usize = 180;
+
+/// How long the whole story may take, once the programs are built.
+pub const DEMO_STORY_MAX: Duration = Duration::from_secs(60);
+
+/// How long the project in the demo lasts at least and at most. At most: so that its end can be told within the
+/// story's time.
+pub const DEMO_PROJECT_MIN: Duration = Duration::from_secs(18);
+/// See [`DEMO_PROJECT_MIN`].
+pub const DEMO_PROJECT_MAX: Duration = Duration::from_secs(42);
+
+/// How often as long as the first act the project in the demo lasts.
+pub const DEMO_PACE_FACTOR: u32 = 20;
+
+/// How many messages a member of the demo posts before something breaks, and after.
+pub const DEMO_LOAD_MESSAGES: usize = 200;
+
+/// How many of these may wait for their acknowledgement.
+pub const DEMO_UNACKNOWLEDGED_MAX: usize = 64;
+
+/// How many lines a reader in the demo reads at most before it is killed.
+pub const DEMO_TAIL_LINES_MAX: usize = 500;

@@ -4,9 +4,14 @@
 //! that output must contain: where it does not, the demo has failed. Nothing is known here of how a daemon works.
 
 mod cable;
+mod claim;
+mod load;
+mod processes;
 mod screen;
 mod stage;
+pub mod step;
 mod story;
+mod teller;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -15,6 +20,7 @@ use anyhow::{Context, ensure};
 
 pub use cable::run as run_cable;
 
+use crate::bounds::DEMO_STORY_MAX;
 use crate::demo::screen::Screen;
 use crate::demo::stage::Stage;
 use crate::workspace::Workspace;
@@ -39,23 +45,34 @@ impl Options {
     }
 }
 
-/// Builds, tells the story, and cleans up; or leaves both daemons running.
+/// Builds, tells the story, and cleans up; or leaves both daemons running. A story that takes too long has failed.
 pub fn run(workspace: &Workspace, options: Options) -> anyhow::Result<bool> {
     let programs = build(workspace)?;
     let began = Instant::now();
     let stage = Stage::set_up(programs)?;
     let screen = Screen::new();
-    let told = story::tell(&stage, &screen, options.keep);
+    let told = story::tell(&stage, &screen, began).and_then(|()| {
+        let took = began.elapsed();
+        ensure!(
+            took <= DEMO_STORY_MAX,
+            "the story took {:.0} s, and may take {:.0} s",
+            took.as_secs_f64(),
+            DEMO_STORY_MAX.as_secs_f64()
+        );
+        screen.took(took);
+        if options.keep {
+            story::go_on(&stage, &screen)?;
+        }
+        Ok(())
+    });
     if let Err(error) = told {
+        // After an interrupt this waits for the end of this process: what failed is no news then.
+        stage.processes.undisturbed(|| ());
         stage.show_logs(&screen);
-        stage.clear();
         return Err(error.context("the demo stopped, because a step did not do what it claims"));
     }
-    screen.took(began.elapsed());
     if options.keep {
         stage.leave(&screen);
-    } else {
-        stage.clear();
     }
     Ok(true)
 }

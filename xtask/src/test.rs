@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::step::{Log, Outcome, Step, run_all};
 use crate::workspace::Workspace;
-use crate::{crates, doctests, law, papers, sim, sources, tools};
+use crate::{crates, demo, doctests, law, papers, sim, sources, tools};
 
 /// What was asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -97,6 +97,11 @@ fn steps(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
             run: sim::step,
         });
     }
+    // After the simulator, with which it shares what is built in release.
+    steps.push(Step {
+        name: "demo",
+        run: demo::step::check,
+    });
     steps.push(Step {
         name: "deny",
         run: tools::deny,

@@ -1,27 +1,26 @@
 //! What the story is played on: a folder, two daemons, and the cables between them. All of it goes away at the end,
 //! also on Ctrl-C, unless it is to be left.
 
-use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
 use crate::bounds::{DEMO_WAIT_MAX, LOG_SHOWN_LINES_MAX};
+use crate::demo::processes::Processes;
 use crate::demo::screen::{Said, Screen};
 
 /// Between two looks at something that is waited for.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
 /// One organisation's place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Side {
     /// What the reader calls it.
     pub name: &'static str,
@@ -41,13 +40,11 @@ pub struct Stage {
     pub acme: Side,
     /// The invited.
     pub globex: Side,
+    /// What was started and has to be ended.
+    pub processes: Processes,
     folder: PathBuf,
-    processes: Processes,
+    left: AtomicBool,
 }
-
-/// What we started and have to end, by name.
-#[derive(Debug, Clone, Default)]
-struct Processes(Arc<Mutex<BTreeMap<String, Child>>>);
 
 /// How a command ended.
 #[derive(Debug, Clone)]
@@ -56,40 +53,6 @@ pub struct Ran {
     pub said: Said,
     /// Its exit code.
     pub exit: i32,
-}
-
-impl Processes {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Child>> {
-        // A thread that panicked with it leaves the children still to be ended.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn start(&self, name: &str, command: &mut Command) -> anyhow::Result<()> {
-        // A group of its own: Ctrl-C is for us, and we end what we started.
-        let child = command
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("{name} can't be started"))?;
-        self.lock().insert(name.to_owned(), child);
-        Ok(())
-    }
-
-    fn kill(&self, name: &str) {
-        let child = self.lock().remove(name);
-        child.into_iter().for_each(end);
-    }
-
-    fn kill_all(&self) {
-        std::mem::take(&mut *self.lock())
-            .into_values()
-            .for_each(end);
-    }
-}
-
-/// Ends a child of ours at once. One that has ended already is as good.
-fn end(mut child: Child) {
-    child.kill().ok();
-    child.wait().ok();
 }
 
 impl Stage {
@@ -102,36 +65,39 @@ impl Stage {
             .with_context(|| format!("{} can't be made", folder.display()))?;
         let processes = Processes::default();
         clean_up_on_interrupt(processes.clone(), folder.clone())?;
-        let side = |name, handle: &'static str| -> anyhow::Result<Side> {
-            let folder = folder.join(name);
-            fs::create_dir(&folder)?;
+        let side = |name, handle| -> anyhow::Result<Side> {
             Ok(Side {
                 name,
                 handle,
                 advertised: free_port()?,
                 listens: free_port()?,
-                folder,
+                folder: folder.join(name),
                 programs: programs.clone(),
             })
         };
+        // From here on all of it goes when this does, however the story ends.
         let stage = Self {
             acme: side("Acme", "acme.example")?,
             globex: side("Globex", "globex.example")?,
-            folder: folder.clone(),
             processes,
+            folder: folder.clone(),
+            left: AtomicBool::new(false),
         };
-        for side in [&stage.acme, &stage.globex] {
+        stage
+            .processes
+            .undisturbed(|| stage.write_configurations())?;
+        stage.mend_cables()?;
+        stage.start(&stage.acme)?;
+        stage.start(&stage.globex)?;
+        Ok(stage)
+    }
+
+    fn write_configurations(&self) -> anyhow::Result<()> {
+        for side in [&self.acme, &self.globex] {
+            fs::create_dir(&side.folder)?;
             fs::write(side.folder.join("foedusd.toml"), side.configuration())?;
         }
-        let started = stage.mend_cables().and_then(|()| {
-            stage.start(&stage.acme)?;
-            stage.start(&stage.globex)
-        });
-        if let Err(error) = started {
-            stage.clear();
-            return Err(error);
-        }
-        Ok(stage)
+        Ok(())
     }
 
     /// Starts a daemon and waits until it answers.
@@ -147,11 +113,8 @@ impl Stage {
         self.processes.start(side.name, &mut command)?;
         let began = Instant::now();
         while side.run(&["status"])?.exit != 0 {
-            let ended = match self.processes.lock().get_mut(side.name) {
-                Some(child) => child.try_wait()?,
-                None => bail!("interrupted"),
-            };
-            if ended.is_some() || began.elapsed() > DEMO_WAIT_MAX {
+            let ended = self.processes.has_ended(side.name)?;
+            if ended || began.elapsed() > DEMO_WAIT_MAX {
                 bail!(
                     "the daemon of {} does not answer\n{}",
                     side.name,
@@ -203,10 +166,29 @@ impl Stage {
         }
     }
 
-    /// Ends everything and removes the folder.
-    pub fn clear(&self) {
-        self.processes.kill_all();
-        remove(&self.folder);
+    /// The files of an organisation that hold `wanted`, by name, and how many bytes were searched.
+    pub fn files_holding(&self, side: &Side, wanted: &str) -> anyhow::Result<(Vec<String>, usize)> {
+        let (mut holding, mut searched) = (Vec::new(), 0);
+        let mut folders = vec![side.folder.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder)? {
+                let (kind, path) =
+                    entry.and_then(|entry| Ok((entry.file_type()?, entry.path())))?;
+                if kind.is_dir() {
+                    folders.push(path);
+                } else if kind.is_file() {
+                    // One that the daemon has removed meanwhile holds nothing any more.
+                    let bytes = fs::read(&path).unwrap_or_default();
+                    searched += bytes.len();
+                    let mut windows = bytes.windows(wanted.len());
+                    if windows.any(|window| window == wanted.as_bytes()) {
+                        let name = path.strip_prefix(&side.folder).unwrap_or(&path);
+                        holding.push(name.display().to_string());
+                    }
+                }
+            }
+        }
+        Ok((holding, searched))
     }
 
     /// Leaves everything running, and says how to go on and how to end it.
@@ -228,17 +210,21 @@ impl Stage {
                 side.name
             );
         }
-        let processes = self.processes.lock();
-        let ids: Vec<String> = processes
-            .values()
-            .map(|child| child.id().to_string())
-            .collect();
         println!("\n  # To end both, and to remove what they stored");
         println!(
-            "  kill {} && rm -r {}",
-            ids.join(" "),
+            "  kill -9 {} && rm -r {}",
+            self.processes.ids().join(" "),
             self.folder.display()
         );
+        self.left.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if !self.left.load(Ordering::Relaxed) {
+            self.processes.end_all(|| remove(&self.folder));
+        }
     }
 }
 
@@ -282,6 +268,7 @@ impl Side {
         }
         command
             .args(arguments)
+            .current_dir(&self.folder)
             .env("FOEDUS_SERVER", self.server())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -312,7 +299,7 @@ pub fn ran(arguments: &[&str], output: &std::process::Output) -> Ran {
 }
 
 /// A command as one would type it.
-fn typed(arguments: &[&str]) -> String {
+pub fn typed(arguments: &[&str]) -> String {
     let words = arguments.iter().map(|word| {
         let plain = |character: char| character.is_alphanumeric() || "-_./:+=".contains(character);
         if !word.is_empty() && word.chars().all(plain) {
@@ -331,13 +318,12 @@ fn free_port() -> anyhow::Result<SocketAddr> {
 
 fn clean_up_on_interrupt(processes: Processes, folder: PathBuf) -> anyhow::Result<()> {
     ctrlc::set_handler(move || {
-        // Held to the end, so that nothing is started after this.
-        let mut children = processes.lock();
-        std::mem::take(&mut *children).into_values().for_each(end);
-        remove(&folder);
-        eprintln!("\ncargo xtask demo: interrupted; both daemons are ended and what they stored is removed");
-        // As a shell says of a command that SIGINT ended.
-        std::process::exit(130);
+        processes.end_all(|| {
+            remove(&folder);
+            eprintln!("\ncargo xtask demo: interrupted; both daemons are ended and what they stored is removed");
+            // As a shell says of a command that SIGINT ended.
+            std::process::exit(130)
+        });
     })
     .context("signals can't be handled")
 }
