@@ -197,6 +197,7 @@ impl Metrics {
             CommitOutcome::Durable => "durable",
             CommitOutcome::Conflict => "conflict",
             CommitOutcome::DiskFull => "disk_full",
+            CommitOutcome::Refused => "refused",
             CommitOutcome::Unknown => "unknown",
         };
         self.commits.get_or_create(&ByOutcome { outcome }).inc();

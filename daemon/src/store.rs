@@ -76,13 +76,15 @@ pub trait Store: Send + Sync {
         batch: Batch,
     ) -> impl Future<Output = Result<CommitOutcome, StoreError>> + Send;
 
-    /// As [`Store::try_commit`], for the step loop, which knows outcomes only: an error is
-    /// [`CommitOutcome::Unknown`], the weakest of them, and makes the scope reload.
+    /// As [`Store::try_commit`], for the step loop, which knows outcomes only: what is over a limit is
+    /// [`CommitOutcome::Refused`], any other error [`CommitOutcome::Unknown`], the weakest of them.
     fn commit(&self, batch: Batch) -> impl Future<Output = CommitOutcome> + Send {
         async {
-            self.try_commit(batch)
-                .await
-                .unwrap_or(CommitOutcome::Unknown)
+            match self.try_commit(batch).await {
+                Ok(outcome) => outcome,
+                Err(error) if error.is_refusal() => CommitOutcome::Refused,
+                Err(_) => CommitOutcome::Unknown,
+            }
         }
     }
 
@@ -225,6 +227,19 @@ impl StoreError {
             path: path.into(),
             source,
         }
+    }
+
+    /// Whether the store took nothing because what was asked is over one of its limits.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::KeyEmpty
+                | Self::KeyTooLong { .. }
+                | Self::KeyTwice
+                | Self::ValueTooLarge { .. }
+                | Self::BatchTooLarge { .. }
+                | Self::BatchTooLong { .. }
+        )
     }
 
     /// Whether the cause is a lack of disk space, so that opening again, with space, is the cure.

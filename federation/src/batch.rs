@@ -69,6 +69,8 @@ pub enum CommitOutcome {
     Conflict,
     /// Refused before the engine was asked, for lack of disk space. Certainly not applied.
     DiskFull,
+    /// It is over a limit of the engine. Certainly not applied.
+    Refused,
     /// Nobody knows whether it was applied, or will be after a restart.
     Unknown,
 }

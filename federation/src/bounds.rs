@@ -179,12 +179,127 @@ pub const AUDIT_DETAILS_COUNT_MAX: usize = 7;
 /// Inputs that one step takes at most; the rest waits for the next.
 pub const STEP_INPUTS_MAX: usize = 256;
 
-/// A step that wrote this many bytes takes no further input. With the largest single input it
-/// stays below what an engine takes in one batch, 1 MiB.
+/// What an engine takes in one batch. Every engine takes this much.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// A step that wrote this many bytes takes nothing further: no input, and nothing more of an input
+/// that it can leave to the next step.
 pub const STEP_BYTES_MAX: usize = 256 * 1024;
 
-/// A step that wrote this many keys takes no further input.
+/// A step that wrote this many keys takes nothing further.
 pub const STEP_KEYS_MAX: usize = 1024;
+
+/// What the largest thing writes that is done in one step or not at all. Of what partners send:
+/// one entry, one note, one identity chain. Of ours: one request, one tick.
+pub const UNIT_BYTES_MAX: usize = largest(&[
+    ENTRY_WRITES_BYTES_MAX,
+    NOTE_WRITES_BYTES_MAX,
+    CHAIN_WRITES_BYTES_MAX,
+    REQUEST_WRITES_BYTES_MAX,
+    TICK_WRITES_BYTES_MAX,
+]);
+
+/// The key of a note, and what is stored beside its bytes.
+const NOTE_KEY_BYTES_MAX: usize = 80;
+
+/// The key of any record, and what is stored beside the bytes that others determine.
+pub const RECORD_OVERHEAD_BYTES_MAX: usize = 256;
+
+/// The head of a log that is not frozen: its checkpoint, and at most 64 hashes of its edge.
+pub const LOG_HEAD_BYTES_MAX: usize =
+    CHECKPOINT_BYTES_MAX + 8 + 64 * 32 + RECORD_OVERHEAD_BYTES_MAX;
+
+/// One entry: the run that it ends and its own, their arrivals, what waits of them, what it says
+/// of another, its author, its log's head and tile, and the heads of the logs that it closes.
+const ENTRY_WRITES_BYTES_MAX: usize = RUN_BYTES_MAX
+    + (BODY_BYTES_MAX + HEADER_BYTES_MAX)
+    + 2 * RUN_ENTRIES_MAX * RECORD_OVERHEAD_BYTES_MAX
+    + (STORED_VALUE_BYTES_MAX + RECORD_OVERHEAD_BYTES_MAX)
+    + 4 * RECORD_OVERHEAD_BYTES_MAX
+    + ADDRESS_BYTES_MAX
+    + DISPLAY_NAME_BYTES_MAX
+    + (1 + CLOSES_NOTED_MAX) * LOG_HEAD_BYTES_MAX;
+
+/// One note of ours or of a partner's: itself, and, if a text returns that had been given up, that
+/// text and all yeses to it; a seal of ours (at most half a note) twice; and what our yes lets be shown.
+const NOTE_WRITES_BYTES_MAX: usize = 2 * NOTE_BYTES_MAX
+    + PARTICIPANTS_MAX * CONSENTS_PER_ORG_MAX * (CONSENT_BYTES_MAX + NOTE_KEY_BYTES_MAX)
+    + RELEASED_MAX * RECORD_OVERHEAD_BYTES_MAX
+    + LOG_HEAD_BYTES_MAX;
+
+/// One identity chain.
+const CHAIN_WRITES_BYTES_MAX: usize =
+    IDENTITY_CHAIN_NOTES_MAX * (NOTE_BYTES_MAX + RECORD_OVERHEAD_BYTES_MAX);
+
+/// One request: its bodies, with a header for each.
+const REQUEST_WRITES_BYTES_MAX: usize = POST_BYTES_MAX
+    + POST_TEXTS_MAX * (HEADER_BYTES_MAX + RECORD_OVERHEAD_BYTES_MAX)
+    + STORED_VALUE_BYTES_MAX
+    + LOG_HEAD_BYTES_MAX;
+
+/// One tick, and what follows the last note of a frame: a seal as note and as entry, a record of
+/// the end, what waited and is shown, old answers, and notes of whom nobody names any more.
+const TICK_WRITES_BYTES_MAX: usize = 3 * NOTE_BYTES_MAX
+    + RELEASED_MAX * RECORD_OVERHEAD_BYTES_MAX
+    + ANSWERS_DELETED_MAX * 80
+    + LOG_HEAD_BYTES_MAX;
+
+/// What the end of a step writes: an incarnation of our own that opens and closes others, one
+/// member beyond the limit, a heads entry with the heads of the logs that it states, and the head
+/// of the channel.
+pub const FINISH_BYTES_MAX: usize = OWN_CLOSES_MAX * OWN_LOG_HEAD_BYTES_MAX
+    + 4 * 1024
+    + (BODY_BYTES_MAX + HEADER_BYTES_MAX)
+    + HEADS_STATED_BYTES_MAX
+    + LOG_HEAD_BYTES_MAX
+    + RUNS_REMEMBERED_MAX * 32
+    + RECORD_OVERHEAD_BYTES_MAX;
+
+/// The head of a log of our own: only we sign its checkpoints, once each.
+const OWN_LOG_HEAD_BYTES_MAX: usize = 8 + 64 * 32 + 1024;
+
+// One commit takes every step, whatever was sent to us.
+const _: () = assert!(STEP_BYTES_MAX + UNIT_BYTES_MAX + FINISH_BYTES_MAX <= BATCH_BYTES_MAX);
+
+const fn largest(all: &[usize]) -> usize {
+    let (mut at, mut largest) = (0, 0);
+    while at < all.len() {
+        if all[at] > largest {
+            largest = all[at];
+        }
+        at += 1;
+    }
+    largest
+}
+
+/// What an engine takes as one value.
+pub const STORED_VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// A step that has to read this much takes no further input.
+pub const STEP_READS_MAX: usize = 256;
+
+/// Entries of which what was said before is read for one step; the rest of their frame follows
+/// with the next.
+pub const ANNOTATED_PER_STEP_MAX: usize = 32;
+
+/// Bodies of one request.
+pub const POST_BYTES_MAX: usize = 256 * 1024;
+
+/// Logs that one first entry of another organisation marks as closed here. What it says beyond
+/// that only tells which logs a record of the end names first.
+pub const CLOSES_NOTED_MAX: usize = 4;
+
+/// Logs of ours that one first entry closes; what is left over is closed by the next.
+pub const OWN_CLOSES_MAX: usize = 16;
+
+/// Heads of logs that one heads entry of ours makes us write; what is left over is stated next.
+pub const HEADS_STATED_BYTES_MAX: usize = 64 * 1024;
+
+/// A consent as it travels: its text has at most 392 bytes, and its signer's line 166.
+pub const CONSENT_BYTES_MAX: usize = 704;
+
+/// Idempotency answers that one tick deletes at most.
+pub const ANSWERS_DELETED_MAX: usize = 1024;
 
 /// A step is decided at most this often when others change the scope meanwhile.
 pub const STEP_DECISIONS_MAX: u32 = 3;
@@ -277,7 +392,7 @@ pub const TIMELINE_RUNS_READ_MAX: usize = 8;
 pub const TIMELINE_ARRIVALS_MAX: usize = 16;
 
 /// Yeses of one organisation to one proposed text that are kept; a further one is not taken.
-pub const CONSENTS_PER_ORG_MAX: usize = 4;
+pub const CONSENTS_PER_ORG_MAX: usize = 2;
 
 /// Proposed texts that their host seems to have given up, remembered in case one was sealed; the
 /// oldest makes room.
@@ -299,7 +414,7 @@ pub const LOGS_PER_ORIGIN_MAX: usize = 16_384;
 pub const WAITING_PER_ORIGIN_MAX: usize = 16_384;
 
 /// Entries that are shown late by one step; the rest follows with the next.
-pub const RELEASED_MAX: usize = 256;
+pub const RELEASED_MAX: usize = 128;
 
 /// Authors of one organisation in one channel. Who joins after that is not shown.
 pub const AUTHORS_PER_ORIGIN_MAX: usize = 20_000;

@@ -16,6 +16,7 @@ use foedus_policy::reason::Reason;
 use foedus_policy::time::{Now, Timestamp};
 
 use crate::batch::{Key, Read};
+use crate::bounds::POST_BYTES_MAX;
 use crate::entry::LogId;
 use crate::evidence::{CheckedEntries, CheckedNotes, SignedPart};
 use crate::frame::{Frame, Subscribe};
@@ -198,6 +199,12 @@ pub enum Refused {
         /// Bytes found.
         found: usize,
     },
+    /// More at once than one commit takes.
+    #[error("one request takes {POST_BYTES_MAX} bytes of messages, found {found}")]
+    TooMuch {
+        /// Bytes found.
+        found: usize,
+    },
     /// The body can't be made.
     #[error(transparent)]
     Body(#[from] crate::kind::InvalidBody),
@@ -269,6 +276,8 @@ pub struct Channel {
     told_version: Option<u64>,
     step_wall: Timestamp,
     reminded_steady_millis: u64,
+    /// Notes changed something that has not been followed up yet.
+    news: bool,
     pending: append::Pending,
     changed: log::Changed,
 }
@@ -296,10 +305,10 @@ impl Machine for Channel {
         }
     }
 
-    fn reads(&self, now: Now, input: &Input) -> Vec<Read> {
+    fn reads(&self, now: Now, input: &Input, done: u32) -> Vec<Read> {
         match input {
             Input::Request { request, .. } => self.reads_of_request(now, request),
-            Input::Entries { entries, .. } => self.reads_of_entries(entries),
+            Input::Entries { entries, .. } => self.reads_of_entries(entries, done),
             Input::Examine(examine) => self.reads_of_examine(examine),
             Input::Tick => self.reads_of_tick(now),
             _ => Vec::new(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use foedus_policy::id::{ChannelId, NoteHash, OrgId, RunId};
 use foedus_policy::time::Timestamp;
 
-use crate::bounds::{FRAME_ENTRIES_BYTES_MAX, FRAME_ENTRIES_MAX};
+use crate::bounds::{CONSENT_BYTES_MAX, FRAME_ENTRIES_BYTES_MAX, FRAME_ENTRIES_MAX};
 use crate::charter::{Charter, Consent, Seal, Termination, Withdrawal};
 use crate::frame::{Ack, Cursor, Entries, Frame, Goodbye, Hello, Notes, RawPart, Subscribe};
 use crate::identity::{IdentityChain, InvalidChain};
@@ -63,6 +63,9 @@ impl GovernanceNote {
     pub fn check(bytes: &[u8], known: KnownIdentities<'_>) -> Result<Self, RefusedGovernanceNote> {
         match NoteKind::of(bytes) {
             Some(NoteKind::Charter) => checked(bytes, known).map(Self::Charter),
+            Some(NoteKind::Consent) if bytes.len() > CONSENT_BYTES_MAX => {
+                Err(RefusedGovernanceNote::Form)
+            }
             Some(NoteKind::Consent) => checked(bytes, known).map(Self::Consent),
             Some(NoteKind::Seal) => checked(bytes, known).map(Self::Seal),
             Some(NoteKind::Withdrawal) => checked(bytes, known).map(Self::Withdrawal),

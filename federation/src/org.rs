@@ -103,7 +103,7 @@ impl Machine for Org {
         }
     }
 
-    fn reads(&self, _now: Now, _input: &Input) -> Vec<Read> {
+    fn reads(&self, _now: Now, _input: &Input, _done: u32) -> Vec<Read> {
         Vec::new()
     }
 

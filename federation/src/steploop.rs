@@ -17,7 +17,9 @@ use std::mem;
 use foedus_policy::time::Now;
 
 use crate::batch::{Batch, CommitOutcome, Expect, Key, Read, Value};
-use crate::bounds::{STEP_BYTES_MAX, STEP_DECISIONS_MAX, STEP_INPUTS_MAX, STEP_KEYS_MAX};
+use crate::bounds::{
+    STEP_BYTES_MAX, STEP_DECISIONS_MAX, STEP_INPUTS_MAX, STEP_KEYS_MAX, STEP_READS_MAX,
+};
 use crate::planted::{Fault, planted};
 
 /// Pairs that one read returned: at most one for a get, in key order (or reversed) for a scan.
@@ -45,10 +47,13 @@ pub trait Machine: Sized {
     /// Keeps what an input brings that every later load of this run needs.
     fn prepare(_setup: &mut Self::Setup, _input: &Self::Input) {}
 
-    /// What has to be read before `input` can be handled.
-    fn reads(&self, now: Now, input: &Self::Input) -> Vec<Read>;
+    /// What has to be read before `input` can be handled, of which earlier steps did `done`.
+    fn reads(&self, now: Now, input: &Self::Input, done: u32) -> Vec<Read>;
 
     /// Decides and applies one input. Everything that goes into `step` becomes durable, or none.
+    ///
+    /// An input that would write more than one commit takes is done in several steps: see
+    /// [`Step::leave`].
     fn handle(&mut self, now: Now, input: &Self::Input, step: &mut Step<'_, Self::Effect>);
 
     /// Ends a step, after all its inputs were handled: writes what is written once for all.
@@ -80,6 +85,9 @@ pub enum Failure {
     /// The scope can't be read.
     #[error("what is stored for this scope can't be read")]
     Damaged,
+    /// The store takes no such change.
+    #[error("the change is larger than the store takes at once; nothing was stored")]
+    Refused,
 }
 
 /// What is stored does not read back as what was written.
@@ -119,6 +127,8 @@ pub struct Step<'a, E> {
     writes: BTreeMap<Key, Option<Value>>,
     bytes: usize,
     effects: Vec<E>,
+    done: u32,
+    left: Option<u32>,
 }
 
 impl<E> Step<'_, E> {
@@ -162,16 +172,49 @@ impl<E> Step<'_, E> {
         self.fetched.get(read)
     }
 
+    /// Whether the value of a key is known: it was read for this step, or written in it.
+    pub fn knows(&self, key: &[u8]) -> bool {
+        self.writes.contains_key(key) || self.fetched.contains_key(&Read::Get(key.to_vec()))
+    }
+
     /// Writes a value.
     pub fn put(&mut self, key: Key, value: Value) {
-        self.bytes += key.len() + value.len();
-        self.writes.insert(key, Some(value));
+        self.write(key, Some(value));
     }
 
     /// Removes a value.
     pub fn delete(&mut self, key: Key) {
-        self.bytes += key.len();
-        self.writes.insert(key, None);
+        self.write(key, None);
+    }
+
+    fn write(&mut self, key: Key, value: Option<Value>) {
+        let bytes = |value: &Option<Value>| value.as_ref().map_or(0, Vec::len);
+        let length = key.len();
+        self.bytes += length + bytes(&value);
+        // Only the last value of a key is written.
+        if let Some(before) = self.writes.insert(key, value) {
+            self.bytes -= length + bytes(&before);
+        }
+    }
+
+    /// Whether this step has written so much that it takes nothing further. A machine that has
+    /// more to do of its present input leaves it.
+    pub fn is_full(&self) -> bool {
+        self.bytes >= STEP_BYTES_MAX || self.writes.len() >= STEP_KEYS_MAX
+    }
+
+    /// How much of the present input earlier steps did, in the machine's own measure.
+    pub fn done(&self) -> u32 {
+        self.done
+    }
+
+    /// Leaves the rest of the present input to the next step, which begins with it and is told
+    /// `done`. The step that begins with an input must do some of it, or nothing ever does.
+    ///
+    /// What was done so far becomes durable by itself: whoever sent it hears of it only when the
+    /// last of it is.
+    pub fn leave(&mut self, done: u32) {
+        self.left = Some(done);
     }
 
     /// Counts bytes that will be written when the step ends.
@@ -185,12 +228,26 @@ impl<E> Step<'_, E> {
     }
 }
 
+/// An input that waits, and how much of it earlier steps did.
+struct Queued<I> {
+    input: I,
+    done: u32,
+}
+
+/// What a step did, while its commit is under way.
+struct Taken<I, E> {
+    inputs: Vec<Queued<I>>,
+    effects: Vec<E>,
+    /// What is done of the last input once the commit is durable, if not all.
+    left: Option<u32>,
+}
+
 enum Phase<I, E> {
     Unloaded,
     Loading,
     Idle,
-    Fetching(Vec<I>, Vec<Read>),
-    Committing(Vec<I>, Vec<E>),
+    Fetching(Vec<Queued<I>>, Vec<Read>),
+    Committing(Taken<I, E>),
 }
 
 /// The loop of one scope.
@@ -199,9 +256,10 @@ pub struct StepLoop<M: Machine> {
     machine: Option<M>,
     version: Option<Value>,
     phase: Phase<M::Input, M::Effect>,
-    queue: VecDeque<M::Input>,
-    again: Vec<M::Input>,
+    queue: VecDeque<Queued<M::Input>>,
     decisions: u32,
+    /// So many inputs are taken alone: the store took them not together.
+    alone: usize,
     tainted: u32,
     damage: Option<Damaged>,
 }
@@ -215,8 +273,8 @@ impl<M: Machine> StepLoop<M> {
             version: None,
             phase: Phase::Unloaded,
             queue: VecDeque::new(),
-            again: Vec::new(),
             decisions: 0,
+            alone: 0,
             tainted: 0,
             damage: None,
         }
@@ -230,7 +288,7 @@ impl<M: Machine> StepLoop<M> {
     /// Queues an input.
     pub fn push(&mut self, input: M::Input) {
         M::prepare(&mut self.setup, &input);
-        self.queue.push_back(input);
+        self.queue.push_back(Queued { input, done: 0 });
     }
 
     /// Inputs that wait for a step.
@@ -268,7 +326,7 @@ impl<M: Machine> StepLoop<M> {
             let phase = mem::replace(&mut self.phase, Phase::Idle);
             match (phase, answer.take()) {
                 (Phase::Unloaded, None) => {
-                    if self.queue.is_empty() && self.again.is_empty() {
+                    if self.queue.is_empty() {
                         self.phase = Phase::Unloaded;
                         return None;
                     }
@@ -280,11 +338,10 @@ impl<M: Machine> StepLoop<M> {
                 (Phase::Loading, Some(Answer::Rows(rows))) => self.loaded(rows, out),
                 (Phase::Loading, Some(Answer::ReadFailed)) => self.unreadable(out),
                 (Phase::Idle, None) => {
-                    let inputs = self.take_inputs();
+                    let (inputs, reads) = self.take_inputs(now);
                     if inputs.is_empty() {
                         return None;
                     }
-                    let reads = self.reads_of(now, &inputs);
                     let nothing_to_read = reads.is_empty();
                     self.phase = Phase::Fetching(inputs, reads.clone());
                     if nothing_to_read {
@@ -303,38 +360,46 @@ impl<M: Machine> StepLoop<M> {
                 (Phase::Fetching(inputs, _), Some(Answer::ReadFailed)) => {
                     self.abandon(inputs, Failure::Damaged, out);
                 }
-                (Phase::Committing(inputs, effects), Some(Answer::Committed(outcome))) => {
-                    self.committed(inputs, effects, outcome, out);
+                (Phase::Committing(taken), Some(Answer::Committed(outcome))) => {
+                    self.committed(taken, outcome, out);
                 }
                 _ => panic!("the answer is not to what the step loop asked"),
             }
         }
     }
 
-    fn take_inputs(&mut self) -> Vec<M::Input> {
-        let mut inputs = mem::take(&mut self.again);
-        let room = STEP_INPUTS_MAX.saturating_sub(inputs.len());
-        let queued = self.queue.len().min(room);
-        inputs.extend(self.queue.drain(..queued));
-        inputs
-    }
-
-    fn reads_of(&self, now: Now, inputs: &[M::Input]) -> Vec<Read> {
+    /// Inputs for one step, and what has to be read for them; neither is more than so many.
+    fn take_inputs(&mut self, now: Now) -> (Vec<Queued<M::Input>>, Vec<Read>) {
         let machine = self.machine.as_ref().expect("an idle loop has its machine");
-        let mut reads: Vec<Read> = inputs
-            .iter()
-            .flat_map(|input| machine.reads(now, input))
-            .collect();
+        let inputs_max = match self.alone {
+            0 => STEP_INPUTS_MAX,
+            _ => 1,
+        };
+        let (mut inputs, mut reads) = (Vec::new(), Vec::new());
+        while inputs.len() < inputs_max && reads.len() < STEP_READS_MAX {
+            let Some(next) = self.queue.pop_front() else {
+                break;
+            };
+            reads.extend(machine.reads(now, &next.input, next.done));
+            inputs.push(next);
+        }
+        self.alone = self.alone.saturating_sub(inputs.len());
         reads.sort_unstable();
         reads.dedup();
-        reads
+        (inputs, reads)
+    }
+
+    fn take_back(&mut self, inputs: impl DoubleEndedIterator<Item = Queued<M::Input>>) {
+        for input in inputs.rev() {
+            self.queue.push_front(input);
+        }
     }
 
     /// Lets the machine handle the inputs. What does not fit into one commit is handled next.
     fn step(
         &mut self,
         now: Now,
-        mut inputs: Vec<M::Input>,
+        mut inputs: Vec<Queued<M::Input>>,
         fetched: &BTreeMap<Read, Rows>,
         out: &mut Vec<M::Effect>,
     ) -> Option<Batch> {
@@ -344,27 +409,31 @@ impl<M: Machine> StepLoop<M> {
             writes: BTreeMap::new(),
             bytes: 0,
             effects: Vec::new(),
+            done: 0,
+            left: None,
         };
         let mut handled = 0;
-        for input in &inputs {
-            machine.handle(now, input, &mut step);
+        for queued in &inputs {
+            step.done = queued.done;
+            machine.handle(now, &queued.input, &mut step);
             handled += 1;
-            if step.bytes >= STEP_BYTES_MAX || step.writes.len() >= STEP_KEYS_MAX {
+            if step.left.is_some() || step.is_full() {
                 break;
             }
         }
         machine.finish(now, &mut step);
-        for input in inputs.drain(handled..).rev() {
-            self.queue.push_front(input);
-        }
+        let rest: Vec<_> = inputs.drain(handled..).collect();
+        self.take_back(rest.into_iter());
         let Step {
             writes,
             mut effects,
+            left,
             ..
         } = step;
         if writes.is_empty() {
             // Nothing waits for the disk: decisions that change nothing, such as refusals.
             self.decisions = 0;
+            self.take_rest(inputs, left);
             out.extend(effects);
             return None;
         }
@@ -372,8 +441,20 @@ impl<M: Machine> StepLoop<M> {
         if planted(Fault::AcknowledgeBeforeDurable) {
             out.append(&mut effects);
         }
-        self.phase = Phase::Committing(inputs, effects);
+        self.phase = Phase::Committing(Taken {
+            inputs,
+            effects,
+            left,
+        });
         Some(batch)
+    }
+
+    /// What the last input still has to do comes first in the next step.
+    fn take_rest(&mut self, mut inputs: Vec<Queued<M::Input>>, left: Option<u32>) {
+        if let (Some(done), Some(last)) = (left, inputs.pop()) {
+            let input = last.input;
+            self.queue.push_front(Queued { input, done });
+        }
     }
 
     fn batch(&self, writes: BTreeMap<Key, Option<Value>>) -> Batch {
@@ -397,15 +478,20 @@ impl<M: Machine> StepLoop<M> {
 
     fn committed(
         &mut self,
-        inputs: Vec<M::Input>,
-        effects: Vec<M::Effect>,
+        taken: Taken<M::Input, M::Effect>,
         outcome: CommitOutcome,
         out: &mut Vec<M::Effect>,
     ) {
+        let Taken {
+            inputs,
+            effects,
+            left,
+        } = taken;
         match outcome {
             CommitOutcome::Durable => {
                 self.version = Some(next_version(self.version.as_deref()));
                 self.decisions = 0;
+                self.take_rest(inputs, left);
                 out.extend(effects);
             }
             CommitOutcome::Conflict => {
@@ -413,12 +499,19 @@ impl<M: Machine> StepLoop<M> {
                 self.decisions += 1;
                 if self.decisions < STEP_DECISIONS_MAX {
                     self.unload(out);
-                    self.again = inputs;
+                    self.take_back(inputs.into_iter());
                 } else {
                     self.abandon(inputs, Failure::Conflict, out);
                 }
             }
             CommitOutcome::DiskFull => self.abandon(inputs, Failure::DiskFull, out),
+            CommitOutcome::Refused if inputs.len() > 1 => {
+                // Certainly not applied. None suffers for what came with it.
+                self.unload(out);
+                self.alone = inputs.len();
+                self.take_back(inputs.into_iter());
+            }
+            CommitOutcome::Refused => self.abandon(inputs, Failure::Refused, out),
             CommitOutcome::Unknown => {
                 self.tainted += 1;
                 self.abandon(inputs, Failure::Unknown, out);
@@ -427,11 +520,16 @@ impl<M: Machine> StepLoop<M> {
     }
 
     /// Answers the inputs and forgets the state: it was changed, and the change is not durable.
-    fn abandon(&mut self, inputs: Vec<M::Input>, failure: Failure, out: &mut Vec<M::Effect>) {
+    fn abandon(
+        &mut self,
+        inputs: Vec<Queued<M::Input>>,
+        failure: Failure,
+        out: &mut Vec<M::Effect>,
+    ) {
         self.decisions = 0;
         self.unload(out);
-        for input in inputs {
-            M::abandon(input, failure, out);
+        for queued in inputs {
+            M::abandon(queued.input, failure, out);
         }
     }
 
@@ -459,10 +557,7 @@ impl<M: Machine> StepLoop<M> {
 
     /// The scope can't be loaded: whoever waits is told, and the next input tries again.
     fn unreadable(&mut self, out: &mut Vec<M::Effect>) {
-        let inputs: Vec<_> = mem::take(&mut self.again)
-            .into_iter()
-            .chain(self.queue.drain(..))
-            .collect();
+        let inputs: Vec<_> = self.queue.drain(..).collect();
         self.abandon(inputs, Failure::Damaged, out);
     }
 }

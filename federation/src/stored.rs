@@ -146,6 +146,8 @@ record!(
         address: Vec<u8>,
         /// The display name that was told.
         display_name: Vec<u8>,
+        /// Whether participants can read it: 1 in a log that was written under a charter.
+        shared: u8,
     }
 );
 

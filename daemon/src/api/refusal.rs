@@ -167,6 +167,11 @@ impl From<Failure> for Refusal {
                 "STORE_DAMAGED",
                 "ask the daemon's operator to look at its log",
             ),
+            Failure::Refused => (
+                Code::ResourceExhausted,
+                "CHANGE_TOO_LARGE",
+                "ask for less at once",
+            ),
         };
         Self::new(code, reason, failure.to_string(), fix)
     }
@@ -213,6 +218,9 @@ impl From<channel::Refused> for Refusal {
             Refused::NotInChannel => Reason::NotInChannel.into(),
             Refused::TextTooLong { .. } => {
                 Self::malformed("TEXT_TOO_LONG", text, "shorten it, or send it in parts")
+            }
+            Refused::TooMuch { .. } => {
+                Self::malformed("TOO_MUCH_AT_ONCE", text, "send it in several requests")
             }
             Refused::Body(invalid) => invalid.into(),
         }

@@ -73,6 +73,10 @@ impl<M: Machine> Scope<M> {
             Ok(outcome) => outcome,
             // Certainly not applied, and there is a better word for it.
             Err(StoreError::OutOfSpace) => CommitOutcome::DiskFull,
+            Err(error) if error.is_refusal() => {
+                tracing::error!(error = %chain(&error), "a commit is over a limit of the store");
+                CommitOutcome::Refused
+            }
             Err(error) => {
                 tracing::error!(error = %chain(&error), "a commit failed");
                 if is_final(&error) {

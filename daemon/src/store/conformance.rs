@@ -468,7 +468,7 @@ pub async fn refusals(place: &Place) {
             expected(&refused),
             "refused for another reason: {refused:?}"
         );
-        assert_eq!(engine.commit(batch).await, CommitOutcome::Unknown);
+        assert_eq!(engine.commit(batch).await, CommitOutcome::Refused);
     };
     let long = vec![b'k'; KEY_BYTES_MAX + 1];
     check(put(b"", b"v"), |error| {

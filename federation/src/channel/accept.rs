@@ -12,8 +12,8 @@ use super::judge::{Verdict, Wait};
 use super::{Channel, Effect, Examine, Log, Reject, Waiting};
 use crate::batch::Read;
 use crate::bounds::{
-    CLOCK_AHEAD_MILLIS_MAX, HEADS_EXAMINED_MAX, LOGS_PER_ORIGIN_MAX, RUN_BYTES_MAX,
-    RUN_ENTRIES_MAX, WAITING_PER_ORIGIN_MAX,
+    ANNOTATED_PER_STEP_MAX, CLOCK_AHEAD_MILLIS_MAX, CLOSES_NOTED_MAX, HEADS_EXAMINED_MAX,
+    LOGS_PER_ORIGIN_MAX, PART_ENTRIES_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX, WAITING_PER_ORIGIN_MAX,
 };
 use crate::entry::{Entry, LogId};
 use crate::evidence::{CheckedEntries, SignedPart};
@@ -29,6 +29,8 @@ use crate::stored::{self, Record, StoredBody, StoredEntry};
 enum Taken {
     /// All of it is held now.
     Held,
+    /// Some of it is held now; the step takes no more.
+    Some,
     /// It can't be taken, and never will be: the rest of the frame does not wait for it.
     Dropped,
     /// Something before it, or what it takes to judge it, is missing: nothing of this frame may be
@@ -36,25 +38,34 @@ enum Taken {
     Missing,
 }
 
-#[derive(Default)]
-struct Counts {
+/// What became of the entries of one frame.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
     void: u32,
     withheld: u32,
 }
 
 impl Channel {
-    pub(super) fn reads_of_entries(&self, entries: &CheckedEntries) -> Vec<Read> {
-        let targets = entries.parts().iter().flat_map(|part| {
-            part.checked()
-                .new_entries(0)
-                .iter()
-                .filter_map(|entry| target(entry.body.as_ref()?))
-        });
-        let mut reads: Vec<Read> = targets
-            .map(|target| Read::Get(self.keys.annotations(target)))
-            .collect();
-        for part in entries.parts() {
+    /// What has to be read for as much of a frame as one step may take. Parts before `done` were
+    /// taken.
+    pub(super) fn reads_of_entries(&self, entries: &CheckedEntries, done: u32) -> Vec<Read> {
+        let (mut reads, mut annotated, mut looked_at) = (Vec::new(), 0, 0);
+        for part in entries.parts().iter().skip(done as usize) {
             reads.extend(self.reads_of_overlap(part));
+            let log = self.logs.get(part.checked().log());
+            let new = part.checked().new_entries(log.map_or(0, Log::size));
+            let targets = new.iter().filter_map(|entry| target(entry.body.as_ref()?));
+            for target in targets {
+                if annotated == ANNOTATED_PER_STEP_MAX {
+                    return reads;
+                }
+                annotated += 1;
+                reads.push(Read::Get(self.keys.annotations(target)));
+            }
+            looked_at += part.checked().new_entries(0).len();
+            if looked_at >= PART_ENTRIES_MAX {
+                break;
+            }
         }
         reads
     }
@@ -78,8 +89,12 @@ impl Channel {
             step.effect(Effect::Reject(carrier, Reject::NotACarrier));
             return;
         }
-        let mut counts = Counts::default();
-        for part in entries.parts() {
+        let mut counts = self.counted(carrier, entries.number());
+        let done = step.done();
+        for (index, part) in (0..).zip(entries.parts()).skip(done as usize) {
+            if index > done && (step.is_full() || self.is_unread(part, step)) {
+                return self.leave_entries(carrier, entries.number(), counts, index, step);
+            }
             let origin = part.checked().log().origin;
             if origin != carrier && !relayed.contains(&origin) {
                 step.effect(Effect::Reject(carrier, Reject::NotAsked(origin)));
@@ -87,6 +102,9 @@ impl Channel {
             }
             match self.take_part(now, carrier, part, &mut counts, step) {
                 Taken::Held | Taken::Dropped => {}
+                Taken::Some => {
+                    return self.leave_entries(carrier, entries.number(), counts, index, step);
+                }
                 Taken::Missing => {
                     // What was taken before stays; without an acknowledgement the partner's
                     // credit for this frame stays used until it is asked anew.
@@ -110,6 +128,38 @@ impl Channel {
             withheld: counts.withheld,
         };
         step.effect(Effect::Send(carrier, Frame::Ack(ack)));
+    }
+
+    /// What the steps before counted of a frame that one step did not take.
+    fn counted(&mut self, carrier: OrgId, number: u64) -> Counts {
+        let session = self.sessions.get_mut(&carrier);
+        let counted = session.and_then(|session| session.counted.take());
+        counted
+            .filter(|(of, _)| *of == number)
+            .map_or_else(Counts::default, |(_, counts)| counts)
+    }
+
+    /// The rest of the frame is for the next step. What is held of it by then is proven and
+    /// counts; the partner hears of it, and its position moves, with the last of it. A crash in
+    /// between has it sent again.
+    fn leave_entries(
+        &mut self,
+        carrier: OrgId,
+        number: u64,
+        counts: Counts,
+        done: u32,
+        step: &mut Step<'_, Effect>,
+    ) {
+        if let Some(session) = self.sessions.get_mut(&carrier) {
+            session.counted = Some((number, counts));
+        }
+        step.leave(done);
+    }
+
+    /// Whether what we hold of a part would have to be compared with it, and was not read.
+    fn is_unread(&self, part: &SignedPart, step: &Step<'_, Effect>) -> bool {
+        let read = self.reads_of_overlap(part);
+        read.is_some_and(|read| step.try_scanned(&read).is_none())
     }
 
     /// A crash after the commit finds the position with the entries that it covers: they are in
@@ -229,24 +279,28 @@ impl Channel {
             }
         };
         let held = log.size();
-        let new = checked.new_entries(held).to_vec();
+        let new = checked.new_entries(held);
         if new.is_empty() && (checked.checkpoint().size() != held || log.signed == held) {
             // A duplicate costs us no disk.
             return Taken::Held;
         }
-        for tile in advanced.tiles {
-            step.put(self.keys.tile(id, tile.index), tile.hash.to_vec());
-        }
-        log.frontier = advanced.frontier;
+        // All of the part is proven: so is each beginning of it.
+        self.store_entries(now, id, &mut log, new, counts, step);
+        let all = log.size() == advanced.frontier.size();
+        assert!(!all || log.frontier == advanced.frontier, "one tree");
         if checked.checkpoint().size() == log.size() {
             log.checkpoint = checked.checkpoint().bytes().to_vec();
             log.signed = log.size();
         }
-        self.store_entries(now, id, &mut log, held, new, counts, step);
-        self.logs.insert(id, log);
-        self.changed.logs.insert(id);
-        self.changed.view = true;
-        Taken::Held
+        if all || log.size() > held {
+            self.logs.insert(id, log);
+            self.touch(id, step);
+            self.changed.view = true;
+        }
+        match all {
+            true => Taken::Held,
+            false => Taken::Some,
+        }
     }
 
     /// How many logs of an organisation are held.
@@ -267,25 +321,27 @@ impl Channel {
             .any(|entry| self.governance.revision(entry.header.revision).is_none())
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one log's new entries, and where they go"
-    )]
+    /// Stores new entries of one log, from its size on, as many as the step takes.
     fn store_entries(
         &mut self,
         now: Now,
         id: LogId,
         log: &mut Log,
-        held: u64,
-        entries: Vec<Entry>,
+        entries: &[Entry],
         counts: &mut Counts,
         step: &mut Step<'_, Effect>,
     ) {
         let mut run: Vec<StoredEntry> = Vec::new();
         let mut waits: Vec<(u64, Wait)> = Vec::new();
-        let mut first = held;
+        let mut first = log.size();
         let mut bytes = 0;
-        for mut entry in entries {
+        for (place, entry) in entries.iter().enumerate() {
+            let unread = entry.body.as_ref().and_then(target);
+            let unread = unread.is_some_and(|target| !step.knows(&self.keys.annotations(target)));
+            if unread || (place > 0 && step.is_full()) {
+                break;
+            }
+            let mut entry = entry.clone();
             entry.check_time(log.hlc);
             let sequence = entry.header.sequence;
             let mut verdict = self.judge(&entry, log).expect("its revision is held");
@@ -303,6 +359,9 @@ impl Channel {
                 Verdict::Accepted => self.accept(&entry, step),
                 Verdict::Void(_) => counts.void += 1,
                 Verdict::Withheld => counts.withheld += 1,
+            }
+            if let Some(tile) = log.frontier.append(entry.leaf) {
+                step.put(self.keys.tile(id, tile.index), tile.hash.to_vec());
             }
             self.follow(now, &entry, log);
             let size =
@@ -391,14 +450,17 @@ impl Channel {
             self.examine_heads(header.log.origin, rows, step);
         }
         if let Body::Opened(opened) = body {
-            for closed in &opened.closes {
+            let open = opened.closes.iter().filter_map(|closed| {
                 let id = LogId {
                     incarnation: closed.incarnation,
                     ..header.log
                 };
-                self.change_log(id, |log| {
-                    log.closed_at.get_or_insert(closed.size);
-                });
+                let log = self.logs.get(&id)?;
+                log.closed_at.is_none().then_some((id, closed.size))
+            });
+            let open: Vec<_> = open.take(CLOSES_NOTED_MAX).collect();
+            for (id, size) in open {
+                self.change_log(id, step, |log| log.closed_at = Some(size));
             }
         }
     }

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Channel, Effect, Log, Verdict};
 use crate::bounds::{
-    CLOSES_ROWS_MAX, HEADS_ENTRIES_MAX, HEADS_MILLIS_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX,
-    RUNS_REMEMBERED_MAX,
+    CHECKPOINT_BYTES_MAX, HEADS_ENTRIES_MAX, HEADS_MILLIS_MAX, HEADS_ROWS_MAX,
+    HEADS_STATED_BYTES_MAX, OWN_CLOSES_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUNS_REMEMBERED_MAX,
 };
 use crate::checkpoint::Checkpoint;
 use crate::entry::{LogId, ORG_AUTHOR, Place, compose};
@@ -81,7 +81,7 @@ impl Channel {
                 id.origin == self.ours.org && log.is_shared() == shared && log.closed_at.is_none()
             })
             // What is left over is closed by the next.
-            .take(CLOSES_ROWS_MAX)
+            .take(OWN_CLOSES_MAX)
             .map(|(id, log)| ClosedLog {
                 incarnation: id.incarnation,
                 size: log.size(),
@@ -90,7 +90,7 @@ impl Channel {
             .collect();
         for closed in &closes {
             let id = self.own_log(closed.incarnation);
-            self.change_log(id, |log| log.closed_at = Some(closed.size));
+            self.change_log(id, step, |log| log.closed_at = Some(closed.size));
         }
         self.own = Some(incarnation);
         self.head.incarnation = Some(incarnation.0);
@@ -174,7 +174,7 @@ impl Channel {
         self.logs.insert(id, log);
         self.head.hlc = hlc.0;
         self.changed.appended.insert(id);
-        self.changed.logs.insert(id);
+        self.touch(id, step);
         self.changed.head = true;
         if counts {
             self.count_unstated(now);
@@ -290,11 +290,25 @@ impl Channel {
         }
     }
 
-    pub(super) fn change_log(&mut self, id: LogId, change: impl FnOnce(&mut Log)) {
+    pub(super) fn change_log(
+        &mut self,
+        id: LogId,
+        step: &mut Step<'_, Effect>,
+        change: impl FnOnce(&mut Log),
+    ) {
         if let Some(log) = self.logs.get_mut(&id) {
             change(log);
-            self.changed.logs.insert(id);
+            self.touch(id, step);
             self.changed.view = true;
+        }
+    }
+
+    /// Has the head of a log written when the step ends, and counts it now.
+    pub(super) fn touch(&mut self, id: LogId, step: &mut Step<'_, Effect>) {
+        if self.changed.logs.insert(id) {
+            let log = self.logs.get(&id).expect("what changed is held");
+            // Its checkpoint may become another within the step.
+            step.weigh(log.head_bytes() - log.checkpoint.len() + CHECKPOINT_BYTES_MAX);
         }
     }
 
@@ -314,13 +328,23 @@ impl Channel {
         if !due || !self.may_write_control(now) {
             return;
         }
+        let mut bytes = 0;
+        let mut fits = |log: &Log| {
+            bytes += log.head_bytes();
+            bytes <= HEADS_STATED_BYTES_MAX
+        };
+        let mut all = true;
         let grown: Vec<(LogId, Head)> = self
             .logs
             .iter()
             .filter(|(id, log)| {
                 id.origin != self.ours.org && log.is_shared() && log.size() > log.stated
             })
-            .take(crate::bounds::HEADS_ROWS_MAX)
+            .take_while(|(_, log)| {
+                all = fits(log);
+                all
+            })
+            .take(HEADS_ROWS_MAX)
             .map(|(id, log)| {
                 let head = Head {
                     origin: id.origin,
@@ -331,13 +355,15 @@ impl Channel {
                 (*id, head)
             })
             .collect();
-        self.head.unstated = 0;
+        // What is left over is stated with the next step.
+        let rest = !all || grown.len() == HEADS_ROWS_MAX;
+        self.head.unstated = if rest { HEADS_ENTRIES_MAX } else { 0 };
         self.changed.head = true;
         if grown.is_empty() {
             return;
         }
         for (id, head) in &grown {
-            self.change_log(*id, |log| log.stated = head.size);
+            self.change_log(*id, step, |log| log.stated = head.size);
         }
         let body = Body::Heads(grown.into_iter().map(|(_, head)| head).collect());
         let salt = self.derived_salt(b"heads");

@@ -9,7 +9,7 @@ use super::governance::Governance;
 use super::request::day;
 use super::{Channel, Effect, Ended, Log, Waiting};
 use crate::batch::Read;
-use crate::bounds::{NOTE_LOG_HEADS_MAX, RELEASED_MAX};
+use crate::bounds::{ANSWERS_DELETED_MAX, NOTE_LOG_HEADS_MAX, RELEASED_MAX};
 use crate::charter::{Termination, Withdrawal};
 use crate::entry::LogId;
 use crate::evidence::GovernanceNote;
@@ -23,8 +23,6 @@ use crate::stored::{self, Record};
 
 /// How often the organisation is told again what it should know.
 const REMINDER_MILLIS: u64 = 5_000;
-/// Answers that one tick deletes at most.
-const ANSWERS_DELETED_MAX: usize = 1024;
 
 impl Channel {
     pub(super) fn reads_of_tick(&self, now: Now) -> Vec<Read> {

@@ -60,8 +60,10 @@ impl Channel {
 
     fn overlap(&self, part: &SignedPart) -> Read {
         let checked = part.checked();
+        // A run has at least one entry: no part makes us read more than it has itself.
+        let entries = checked.new_entries(0).len();
         self.keys
-            .runs_from(*checked.log(), checked.first(), PART_ENTRIES_MAX)
+            .runs_from(*checked.log(), checked.first(), entries)
     }
 
     pub(super) fn reads_of_examine(&self, examine: &Examine) -> Vec<Read> {
@@ -230,7 +232,7 @@ impl Channel {
         fork: &Fork,
         step: &mut Step<'_, Effect>,
     ) {
-        self.change_log(id, |log| log.fork = fork.encode());
+        self.change_log(id, step, |log| log.fork = fork.encode());
         step.effect(Effect::Reject(carrier, Reject::Fork(id)));
         step.effect(Effect::Org(Box::new(OrgInput::ForkFound {
             channel: self.keys.0,

@@ -129,6 +129,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         told_version: None,
         step_wall: Timestamp::ZERO,
         reminded_steady_millis: 0,
+        news: false,
         pending: Default::default(),
         // Whoever loads it is shown it, although nothing changes.
         changed: super::log::Changed {

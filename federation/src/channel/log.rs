@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::bounds::RECORD_OVERHEAD_BYTES_MAX;
 use crate::entry::LogId;
 use crate::hlc::Hlc;
 use crate::steploop::Damaged;
@@ -55,6 +56,12 @@ impl Log {
     /// Whether participants may know of it: its entries were written under a charter.
     pub fn is_shared(&self) -> bool {
         self.revision > 0
+    }
+
+    /// Bytes that its head takes in the store.
+    pub(super) fn head_bytes(&self) -> usize {
+        let frontier = 8 + 32 * self.size().count_ones() as usize;
+        frontier + self.checkpoint.len() + self.fork.len() + RECORD_OVERHEAD_BYTES_MAX
     }
 
     /// Whether two histories of it are known.

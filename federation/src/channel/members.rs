@@ -25,7 +25,12 @@ impl Channel {
             return;
         };
         let state = self.org.state.clone();
+        let shared = u8::from(self.governance.newest().is_some());
         for (member, membership) in state.memberships_of(self.keys.0) {
+            // The others follow with the next steps.
+            if step.is_full() {
+                return;
+            }
             let Some(person) = state.members().get(&member) else {
                 continue;
             };
@@ -35,6 +40,7 @@ impl Channel {
                 joined: u8::from(membership.present),
                 address: format!("{}@{handle}", person.name).into_bytes(),
                 display_name: display_name.into_bytes(),
+                shared,
             };
             self.tell_member(now, membership.author, wanted, step);
         }
@@ -48,7 +54,9 @@ impl Channel {
         wanted: Announced,
         step: &mut Step<'_, Effect>,
     ) {
+        // A log that participants can read must say all of it anew.
         let told = self.announced.get(&author);
+        let told = told.filter(|told| told.shared == wanted.shared);
         let joined = wanted.joined == 1;
         let was_joined = told.is_some_and(|told| told.joined == 1);
         if told == Some(&wanted) || (!joined && !was_joined) {
@@ -119,14 +127,6 @@ impl Channel {
         );
         self.authors.insert((origin, author), now_known);
         self.changed.view = true;
-    }
-
-    /// Forgets what was told: a log that participants can read must say all of it anew.
-    pub(super) fn forget_told_members(&mut self, step: &mut Step<'_, Effect>) {
-        for author in std::mem::take(&mut self.announced).into_keys() {
-            step.delete(self.keys.announced(author));
-        }
-        self.told_version = None;
     }
 }
 

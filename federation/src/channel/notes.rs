@@ -110,12 +110,15 @@ impl Channel {
         }
         self.on_spoken(carrier);
         let before = self.governance.digest();
-        for note in notes.notes() {
-            self.take_note(carrier, note, step);
+        let all = self.take_notes(now, carrier, notes, step);
+        self.news |= self.governance.digest() != before;
+        if !all {
+            return;
         }
-        self.seal_if_due(now, step);
-        self.introduce(carrier, notes, step);
-        if self.governance.digest() != before {
+        if step.is_full() {
+            return step.leave(u32::MAX);
+        }
+        if std::mem::take(&mut self.news) {
             self.release_waiting(now, step);
             // One of them may end the channel for us.
             if !self.end_if_due(now, step) {
@@ -126,6 +129,58 @@ impl Channel {
             // lost with an earlier session. What it was sent in this one is not sent again.
             self.send_notes(carrier, step);
         }
+    }
+
+    /// Takes the notes and then the identities of a frame, as many as the step takes, and says
+    /// whether that was all; the rest is for the next.
+    fn take_notes(
+        &mut self,
+        now: Now,
+        carrier: OrgId,
+        notes: &CheckedNotes,
+        step: &mut Step<'_, Effect>,
+    ) -> bool {
+        let done = step.done();
+        let after = u32::try_from(notes.notes().len()).expect("a frame has few notes");
+        for (index, note) in (0..after).zip(notes.notes()).skip(done as usize) {
+            if index > done && step.is_full() {
+                step.leave(index);
+                return false;
+            }
+            self.take_note(carrier, note, step);
+        }
+        if after > done && step.is_full() {
+            step.leave(after);
+            return false;
+        }
+        if done <= after {
+            self.seal_if_due(now, step);
+            self.forget_unnamed(step);
+        }
+        let named = |org: OrgId| org != self.ours.org && self.governance.names(org);
+        let chains = notes.identities().iter();
+        let chains: Vec<_> = chains.filter(|chain| named(chain.org())).cloned().collect();
+        for (index, chain) in (after + 1..)
+            .zip(&chains)
+            .skip_while(|(index, _)| *index < done)
+        {
+            if index > done && step.is_full() {
+                step.leave(index);
+                return false;
+            }
+            self.keep_introduced(chain, step);
+            self.introduce(carrier, chain, step);
+        }
+        true
+    }
+
+    /// Tells the organisation who somebody is whom only the charter names. One at a time: each has
+    /// to fit into a commit of its own there.
+    fn introduce(&self, by: OrgId, chain: &IdentityChain, step: &mut Step<'_, Effect>) {
+        step.effect(Effect::Org(Box::new(OrgInput::Introduced {
+            by,
+            chains: vec![chain.clone()],
+        })));
     }
 
     /// Whether we said yes to an offer of this host, and its charter has yet to come.
@@ -176,7 +231,6 @@ impl Channel {
             if !had_charter {
                 // What was written before stays unknown to participants, even that it was.
                 self.close_incarnation(step);
-                self.forget_told_members(step);
             }
             self.told_version = None;
             if let GovernanceNote::Seal(_) = note {
@@ -287,12 +341,11 @@ impl Channel {
         let unknown = self.introduced.values().filter(|chain| {
             self.org.identity(chain.org()).is_none() && self.governance.names(chain.org())
         });
-        let chains: Vec<IdentityChain> = unknown.map(|chain| IdentityChain::clone(chain)).collect();
-        if let (false, Some(host)) = (chains.is_empty(), self.governance.host()) {
-            step.effect(Effect::Org(Box::new(OrgInput::Introduced {
-                by: host,
-                chains,
-            })));
+        let Some(host) = self.governance.host() else {
+            return;
+        };
+        for chain in unknown {
+            self.introduce(host, chain, step);
         }
     }
 
@@ -338,27 +391,6 @@ impl Channel {
             {
                 step.delete(self.keys.introduced(org, note.note().serial));
             }
-        }
-    }
-
-    /// Tells the organisation who the others are whom only the charter names.
-    fn introduce(&mut self, carrier: OrgId, notes: &CheckedNotes, step: &mut Step<'_, Effect>) {
-        let named = |org: OrgId| org != self.ours.org && self.governance.names(org);
-        let chains: Vec<_> = notes
-            .identities()
-            .iter()
-            .filter(|chain| named(chain.org()))
-            .cloned()
-            .collect();
-        self.forget_unnamed(step);
-        for chain in &chains {
-            self.keep_introduced(chain, step);
-        }
-        if !chains.is_empty() {
-            step.effect(Effect::Org(Box::new(OrgInput::Introduced {
-                by: carrier,
-                chains,
-            })));
         }
     }
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::append::Draft;
 use super::{Channel, Effect, Refused};
 use crate::batch::Read;
-use crate::bounds::POST_TEXTS_MAX;
+use crate::bounds::{POST_BYTES_MAX, POST_TEXTS_MAX};
 use crate::entry::{Header, LogId};
 use crate::hlc::Hlc;
 use crate::kind::{Body, Kind};
@@ -194,9 +194,13 @@ impl Channel {
             "the API bounds a list"
         );
         // All or none: nothing is appended before everything is known to fit.
+        let mut bytes = 0;
         for body in &bodies {
-            body.encode()?;
+            bytes += body.encode()?.len();
             self.check_text(body)?;
+        }
+        if bytes > POST_BYTES_MAX {
+            return Err(Refused::TooMuch { found: bytes });
         }
         let mut posted: Option<Posted> = None;
         for (index, body) in bodies.into_iter().enumerate() {

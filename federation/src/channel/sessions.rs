@@ -33,6 +33,8 @@ pub(super) struct Session {
     pub stalled: bool,
     /// Subscribe again with the next tick.
     pub retry: bool,
+    /// What was counted so far of the frame of this number, which takes several steps.
+    pub counted: Option<(u64, super::accept::Counts)>,
     /// Notes that the partner was sent since it was last sent all of them.
     told: BTreeSet<NoteHash>,
     /// Whose identities it was sent since then.

@@ -42,7 +42,7 @@ impl Machine for Counter {
         Ok(Self(u64::from_be_bytes(value.try_into().map_err(damaged)?)))
     }
 
-    fn reads(&self, _now: Now, _input: &u64) -> Vec<Read> {
+    fn reads(&self, _now: Now, _input: &u64, _done: u32) -> Vec<Read> {
         Vec::new()
     }
 
@@ -50,9 +50,16 @@ impl Machine for Counter {
         if *input == 0 {
             return step.effect(Effect::Refused);
         }
-        self.0 += input;
+        // What is more than a hundred is added a hundred at a time, one step each.
+        let rest = input - 100 * u64::from(step.done());
+        if rest > 100 {
+            self.0 += 100;
+            step.leave(step.done() + 1);
+        } else {
+            self.0 += rest;
+            step.effect(Effect::Sum(self.0));
+        }
         step.put(b"sum".to_vec(), self.0.to_be_bytes().to_vec());
-        step.effect(Effect::Sum(self.0));
     }
 
     fn finish(&mut self, _now: Now, _step: &mut Step<'_, Effect>) {}
@@ -224,4 +231,68 @@ fn damage_is_kept_for_the_host_and_the_caller_is_answered() {
         steps.take_damage().expect("it is kept").expected,
         "a number"
     );
+}
+
+#[test]
+fn an_input_may_take_several_steps_and_what_follows_waits() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(1);
+    steps.push(250);
+    steps.push(7);
+    let durable = || Some(Answer::Committed(CommitOutcome::Durable));
+    let mut sums = vec![sum_in(&to_commit(&mut steps, 0, &mut out))];
+    while let Some(ask) = steps.advance(NOW, durable(), &mut out) {
+        let Ask::Commit(batch) = ask else {
+            panic!("nothing is read")
+        };
+        sums.push(sum_in(&batch));
+    }
+    assert_eq!(sums, [101, 201, 258]);
+    let done = [Effect::Sum(1), Effect::Sum(251), Effect::Sum(258)];
+    assert_eq!(out, done, "the answer comes once, with the last step");
+}
+
+#[test]
+fn a_conflict_in_the_middle_of_an_input_repeats_only_the_step() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(250);
+    assert_eq!(sum_in(&to_commit(&mut steps, 0, &mut out)), 100);
+    let durable = Some(Answer::Committed(CommitOutcome::Durable));
+    assert!(steps.advance(NOW, durable, &mut out).is_some());
+    let conflict = Some(Answer::Committed(CommitOutcome::Conflict));
+    assert!(matches!(
+        steps.advance(NOW, conflict, &mut out),
+        Some(Ask::Read(_))
+    ));
+    let Some(Ask::Commit(again)) = steps.advance(NOW, Some(loaded(100)), &mut out) else {
+        panic!("decided again")
+    };
+    assert_eq!(sum_in(&again), 200);
+}
+
+#[test]
+fn what_the_store_does_not_take_together_it_is_offered_one_by_one() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(1);
+    steps.push(2);
+    to_commit(&mut steps, 0, &mut out);
+    let refused = || Some(Answer::Committed(CommitOutcome::Refused));
+    assert!(matches!(
+        steps.advance(NOW, refused(), &mut out),
+        Some(Ask::Read(_))
+    ));
+    let Some(Ask::Commit(first)) = steps.advance(NOW, Some(loaded(0)), &mut out) else {
+        panic!("the first alone")
+    };
+    assert_eq!(sum_in(&first), 1);
+    steps.advance(NOW, refused(), &mut out);
+    assert!(out.contains(&Effect::Failed(1, Failure::Refused)));
+    // Certainly not applied: nothing is tainted, and the other goes on.
+    let Some(Ask::Commit(second)) = steps.advance(NOW, Some(loaded(0)), &mut out) else {
+        panic!("the second alone")
+    };
+    assert_eq!(sum_in(&second), 2);
 }
