@@ -39,7 +39,9 @@ use crate::store::{Engine, StoreError};
 pub use clock::Clock;
 pub use handle::{Initialise, InitialiseError, Runtime};
 pub use links::{LinkState, LinkStatus, Links, ToLink};
-pub use pairing::{AcceptInvitationError, Accepted, Delivery, PasteReplyError, invitation_text};
+pub use pairing::{
+    AcceptInvitationError, Accepted, Delivery, PasteReplyError, Undelivered, invitation_text,
+};
 pub(crate) use scope::chain;
 
 use channels::Channels;

@@ -22,8 +22,8 @@ pub const IDENTITY_CHAIN_NOTES_MAX: usize = 8;
 /// Addresses at which one organisation says that it can be dialled.
 pub const ENDPOINT_ADDRESSES_MAX: usize = 8;
 
-/// An invitation as text, prefix included.
-pub const INVITATION_BYTES_MAX: usize = 2 * 1024;
+/// An invitation as text, prefix included: the inviter's identity takes most of it.
+pub const INVITATION_BYTES_MAX: usize = 16 * 1024;
 
 /// A reply to an invitation as text, prefix included.
 pub const INVITATION_REPLY_BYTES_MAX: usize = 16 * 1024;

@@ -100,8 +100,7 @@ pub(crate) fn reply() -> InvitationReply {
 
 pub(crate) fn invitation() -> Invitation {
     Invitation {
-        inviter: org(ACME),
-        handle: "acme.example".parse().expect("a handle"),
+        inviter: chain(ACME, "acme.example"),
         addresses: endpoints(ACME).addresses,
         secret: secret(),
         expires: AT.plus_millis(7 * DAY_MILLIS),

@@ -14,11 +14,13 @@ use crate::note::lines::Value;
 use crate::note::value::printed_values;
 
 mod invitation;
+mod packed;
 mod reply;
 mod words;
 
 pub use foedus_policy::id::InvitationId;
 pub use invitation::{InvalidInvitation, Invitation, Offer};
+pub use packed::InvalidPacked;
 pub use reply::{
     InvalidProof, InvalidReply, InvitationReply, PairingReply, ProvedReply, reply_proof,
 };

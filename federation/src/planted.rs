@@ -1,6 +1,6 @@
 //! Faults that the simulator's checkers have to find: each is one changed line of production code.
 //!
-//! Without feature `planted-faults` no line is changed: [`planted`] is false, and known to be so
+//! Without feature `planted-faults` no line is changed: `planted` is false, and known to be so
 //! when the program is built. With it, the thread that runs a simulated world says which fault is
 //! in it. Must not know what a checker looks at.
 

@@ -5,3 +5,4 @@ mod meeting;
 mod names;
 mod outages;
 mod talking;
+mod unreachable;

@@ -179,11 +179,16 @@ async fn accept(
     let delivery = if response.delivered {
         "The inviter has our reply. Nothing else flows until both administrators have approved."
     } else {
-        "The inviter could not be reached from here."
+        "The reply could not be delivered from here."
     };
     let page = Page::new()
         .sentence(delivery)
         .sentence_if(&response.problem)
+        .sentence_if(if response.delivered {
+            ""
+        } else {
+            "Accept the same invitation again once the inviter can be reached, or send it the reply."
+        })
         .then(reply_page(&waiting, &response))
         .blank()
         .then(request::page(&waiting));

@@ -335,12 +335,6 @@ impl From<AcceptInvitationError> for Refusal {
                 "copy it whole: it begins with `foedus-invitation-v1.`",
             ),
             E::Refused(refused) => refused.into(),
-            E::Unreachable(_) => Self::new(
-                Code::FailedPrecondition,
-                "INVITER_UNREACHABLE",
-                text,
-                "ask the inviter whether its daemon runs and can be reached, then try again",
-            ),
             E::OtherInviter => Self::new(
                 Code::FailedPrecondition,
                 "INVITER_DIFFERS",

@@ -48,8 +48,19 @@ pub enum Delivery {
         /// What the inviter pastes.
         reply_text: String,
         /// Why.
-        problem: PairError,
+        problem: Undelivered,
     },
+}
+
+/// Why our reply did not reach the inviter.
+#[derive(Debug, thiserror::Error)]
+pub enum Undelivered {
+    /// There is no address to try.
+    #[error("the invitation names no address of the inviter")]
+    NoAddress,
+    /// Nobody took it at any address.
+    #[error("the inviter could not be reached at any address of the invitation")]
+    Unreachable(#[source] PairError),
 }
 
 /// Why an invitation was not taken up.
@@ -61,9 +72,6 @@ pub enum AcceptInvitationError {
     /// The rules say no, or it could not be stored.
     #[error(transparent)]
     Refused(#[from] org::Refused),
-    /// The invitation names no address, or nobody answers at any of them.
-    #[error("the inviter could not be reached at any address of the invitation: try again later")]
-    Unreachable(#[source] Option<PairError>),
     /// Whoever answers at the address is not the organisation that invited.
     #[error(
         "who answers at the invitation's address is not the organisation that invited: nothing was \
@@ -99,7 +107,8 @@ struct Met {
 
 impl Runtime {
     /// Takes up an invitation: finds out that who answers at its address is who invited, stores a request to
-    /// approve, and sends the reply. What nobody took at the other end comes back as text to bring there.
+    /// approve, and sends the reply. What nobody took at the other end comes back as text to bring there; if
+    /// nobody could be met, by the identity that the invitation carries.
     ///
     /// The reply leaves only after the request is durable: a crash in between leaves a request whose invitation
     /// can be taken up again.
@@ -110,10 +119,10 @@ impl Runtime {
     ) -> Result<Accepted, AcceptInvitationError> {
         let invitation = Invitation::parse(text).map_err(AcceptInvitationError::Invitation)?;
         let ours = self.ours()?;
-        let Met {
-            connection,
-            identity,
-        } = meet(&ours, &invitation).await?;
+        let (connection, identity) = match meet(&ours, &invitation).await? {
+            Ok(met) => (Ok(met.connection), met.identity),
+            Err(undelivered) => (Err(undelivered), invitation.inviter.clone()),
+        };
         let reply = self.reply_to(&ours, &invitation, &identity)?;
         let reply_text = reply.encode().map_err(AcceptInvitationError::Reply)?;
         let outcome = self
@@ -129,9 +138,13 @@ impl Runtime {
         let Outcome::Requested { number: request } = outcome else {
             return Err(org::Refused::Denied(Reason::PartnerExists).into());
         };
-        let delivery = match deliver(&ours, &invitation, connection, &reply_text).await {
+        let delivered = match connection {
+            Ok(connection) => deliver(&ours, &invitation, connection, &reply_text).await,
+            Err(undelivered) => Err(undelivered),
+        };
+        let delivery = match delivered {
             Ok(()) => Delivery::Delivered,
-            Err(PairError::Refused(PairingRefusal::Refused)) => {
+            Err(Undelivered::Unreachable(PairError::Refused(PairingRefusal::Refused))) => {
                 // The request can lead to nothing. If it can't be taken back it expires.
                 let withdrawn = self
                     .act(actor, Action::WithdrawRequest { number: request })
@@ -148,7 +161,7 @@ impl Runtime {
         };
         Ok(Accepted {
             request,
-            inviter: invitation.inviter,
+            inviter: invitation.inviter.org(),
             delivery,
         })
     }
@@ -200,7 +213,7 @@ impl Runtime {
         let inviter_root = inviter.current().root;
         let note = InvitationReply {
             invitation: invitation.id(),
-            inviter: invitation.inviter,
+            inviter: invitation.inviter.org(),
             inviter_root,
             invitee: ours.keys.org,
             invitee_root: root,
@@ -219,46 +232,52 @@ impl Runtime {
     }
 }
 
-/// Dials the invitation's addresses in turn until somebody answers who is the inviter.
-async fn meet(ours: &Ours, invitation: &Invitation) -> Result<Met, AcceptInvitationError> {
-    let mut problem = None;
+/// Dials the invitation's addresses in turn until somebody answers who is the inviter. That nobody answers is no
+/// fault of the invitation; that somebody else does is.
+async fn meet(
+    ours: &Ours,
+    invitation: &Invitation,
+) -> Result<Result<Met, Undelivered>, AcceptInvitationError> {
+    let mut undelivered = Undelivered::NoAddress;
     let mut other = false;
     for address in &invitation.addresses {
         let found = match identify(&ours.tls, address.as_str(), PAIRING_TIMEOUT).await {
             Ok(found) => found,
             Err(error) => {
-                problem = Some(error);
+                undelivered = Undelivered::Unreachable(error);
                 continue;
             }
         };
-        match found.verify(|notes, key| is_inviter(invitation.inviter, notes, key)) {
+        match found.verify(|notes, key| is_inviter(&invitation.inviter, notes, key)) {
             Ok((connection, identity)) => {
-                return Ok(Met {
+                return Ok(Ok(Met {
                     connection,
                     identity,
-                });
+                }));
             }
             Err(NotTheInviter) => other = true,
         }
     }
-    if other {
-        return Err(AcceptInvitationError::OtherInviter);
+    match other {
+        true => Err(AcceptInvitationError::OtherInviter),
+        false => Ok(Err(undelivered)),
     }
-    Err(AcceptInvitationError::Unreachable(problem))
 }
 
 struct NotTheInviter;
 
-/// The chain is the inviter's own and certifies the key that the connection proved.
+/// The chain is the inviter's own, no older than the one in the invitation, and certifies the key that the
+/// connection proved.
 fn is_inviter(
-    inviter: OrgId,
+    inviter: &IdentityChain,
     notes: &[Vec<u8>],
     key: VerifyingKey,
 ) -> Result<IdentityChain, NotTheInviter> {
     let chain = IdentityChain::verify(notes.iter().map(Vec::as_slice));
     chain
         .ok()
-        .filter(|chain| chain.org() == inviter && chain.current().link == key)
+        .filter(|chain| chain.org() == inviter.org() && chain.current().link == key)
+        .filter(|chain| chain.current().serial >= inviter.current().serial)
         .ok_or(NotTheInviter)
 }
 
@@ -268,18 +287,20 @@ async fn deliver(
     invitation: &Invitation,
     connection: VerifiedInviter,
     reply_text: &str,
-) -> Result<(), PairError> {
+) -> Result<(), Undelivered> {
     let first = match connection.reply(reply_text.as_bytes().to_vec()).await {
         Ok(_) => return Ok(()),
-        Err(refused @ PairError::Refused(PairingRefusal::Refused)) => return Err(refused),
+        Err(refused @ PairError::Refused(PairingRefusal::Refused)) => {
+            return Err(Undelivered::Unreachable(refused));
+        }
         Err(error) => error,
     };
     match meet(ours, invitation).await {
-        Ok(met) => {
-            let reply = met.connection.reply(reply_text.as_bytes().to_vec());
-            reply.await.map(drop)
+        Ok(Ok(met)) => {
+            let reply = met.connection.reply(reply_text.as_bytes().to_vec()).await;
+            reply.map(drop).map_err(Undelivered::Unreachable)
         }
-        Err(_) => Err(first),
+        Ok(Err(_)) | Err(_) => Err(Undelivered::Unreachable(first)),
     }
 }
 
@@ -289,7 +310,7 @@ fn accept_action(invitation: &Invitation, inviter: &IdentityChain, ours: &Ours) 
     let words = six_words(&inviter_root, &root, &invitation.secret);
     Action::AcceptInvitation(Box::new(action::AcceptedInvitation {
         invitation: invitation.id(),
-        inviter: invitation.inviter,
+        inviter: invitation.inviter.org(),
         handle: inviter.current().handle.as_str().to_owned(),
         root: *inviter_root.as_bytes(),
         expects: invitation
@@ -348,8 +369,7 @@ pub fn invitation_text(snapshot: &OrgSnapshot, invitation: InvitationId) -> Opti
         capabilities: offer.capabilities,
     });
     Invitation {
-        inviter: us.org,
-        handle: us.handle.as_str().parse().ok()?,
+        inviter: snapshot.identity(us.org)?.as_ref().clone(),
         addresses,
         secret: InvitationSecret::from_bytes(known.secret.0),
         expires: known.expires,

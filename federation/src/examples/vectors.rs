@@ -81,10 +81,7 @@ fn the_pairing_is_as_in_its_file() {
             "words",
             six_words(&public(ACME), &public(GLOBEX), &secret()).join(" "),
         ),
-        (
-            "invitation-payload",
-            HEXLOWER.encode(invitation.to_text().as_bytes()),
-        ),
+        ("invitation-payload", HEXLOWER.encode(&invitation.payload())),
         ("invitation", invitation.encode().expect("short")),
         ("reply", whole.encode().expect("short")),
     ] {

@@ -1,17 +1,20 @@
 //! The invitation: one pasteable text that says who invites, where, until when and for what.
 //!
-//! It is not signed: TLS proves the inviter to the invitee, the secret proves the invitee.
+//! It carries the inviter's identity, so that it can be answered also where the inviter can't be
+//! dialled. The rest is not signed: who hands it over vouches for it, and the six words show whether
+//! the keys were those.
 
 use std::collections::BTreeSet;
 
-use foedus_policy::id::{ChannelId, OrgId};
+use foedus_policy::id::ChannelId;
 use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::Capabilities;
 
+use super::packed::{InvalidPacked, pack, unpack};
 use super::{InvalidPaste, InvitationId, InvitationSecret, paste, unpaste};
 use crate::bounds::{ENDPOINT_ADDRESSES_MAX, INVITATION_BYTES_MAX};
 use crate::charter::read_capabilities;
-use crate::identity::Handle;
+use crate::identity::{Handle, IdentityChain};
 use crate::note::lines::{InvalidText, LineReader, LineWriter};
 use crate::note::value::FreeText;
 use crate::record::EndpointAddress;
@@ -22,10 +25,8 @@ const TYPE: &str = "foedus/invitation/v1";
 /// An invitation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// Who invites. The id is the fingerprint of its first root key.
-    pub inviter: OrgId,
-    /// What the inviter calls itself.
-    pub handle: Handle,
+    /// Who invites, with the keys and the name that it had when it invited.
+    pub inviter: IdentityChain,
     /// Where the inviter can be dialled; nowhere if the reply goes back as text.
     pub addresses: BTreeSet<EndpointAddress>,
     /// What the invitee must know.
@@ -53,11 +54,14 @@ pub struct Offer {
 }
 
 /// Why a text is no invitation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidInvitation {
     /// The text did not arrive whole, or is another.
     #[error("not an invitation")]
     Paste(#[source] InvalidPaste),
+    /// The text does not begin with the inviter's identity.
+    #[error("not the parts of an invitation, or not the identity of an inviter")]
+    Parts(#[source] InvalidPacked),
     /// Its content does not read.
     #[error("not the content of an invitation")]
     Text(#[from] InvalidText),
@@ -74,9 +78,8 @@ impl Invitation {
 
     /// The pasteable text. Too many long addresses or names make it too long.
     pub fn encode(&self) -> Result<String, InvalidInvitation> {
-        let text = self.to_text();
-        Self::read(&text)?;
-        let pasted = paste(PREFIX, text.as_bytes());
+        self.offered()?;
+        let pasted = paste(PREFIX, &self.payload());
         if pasted.len() > INVITATION_BYTES_MAX {
             return Err(InvalidInvitation::Paste(InvalidPaste::TooLong {
                 expected_bytes_max: INVITATION_BYTES_MAX,
@@ -86,19 +89,29 @@ impl Invitation {
         Ok(pasted)
     }
 
-    /// Reads a pasted text strictly.
+    /// Reads a pasted text strictly and verifies the identity in it.
     pub fn parse(pasted: &str) -> Result<Self, InvalidInvitation> {
         let payload =
             unpaste(PREFIX, pasted, INVITATION_BYTES_MAX).map_err(InvalidInvitation::Paste)?;
-        let text = std::str::from_utf8(&payload).map_err(|_error| InvalidInvitation::NotUtf8)?;
-        Self::read(text)
+        let (inviter, [text]) = unpack(&payload).map_err(InvalidInvitation::Parts)?;
+        let text = std::str::from_utf8(text).map_err(|_error| InvalidInvitation::NotUtf8)?;
+        Self::read(inviter, text)
     }
 
-    /// The payload of the pasteable text.
+    /// What is written can be read: no value breaks the form.
+    fn offered(&self) -> Result<(), InvalidInvitation> {
+        Self::read(self.inviter.clone(), &self.to_text()).map(drop)
+    }
+
+    /// The payload of the pasteable text: the inviter's identity, then the lines.
+    pub(crate) fn payload(&self) -> Vec<u8> {
+        pack(&self.inviter, [self.to_text().as_bytes()])
+    }
+
+    /// The lines of the payload.
     pub(crate) fn to_text(&self) -> String {
         let Self {
-            inviter,
-            handle,
+            inviter: _,
             addresses,
             secret,
             expires,
@@ -106,8 +119,6 @@ impl Invitation {
             offer,
         } = self;
         let mut lines = LineWriter::new(TYPE);
-        lines.field("inviter", inviter);
-        lines.field("handle", handle);
         lines.repeated("address", addresses.iter().cloned());
         lines.field("secret", secret);
         lines.field("expires", expires);
@@ -127,11 +138,10 @@ impl Invitation {
         lines.finish()
     }
 
-    fn read(text: &str) -> Result<Self, InvalidInvitation> {
+    fn read(inviter: IdentityChain, text: &str) -> Result<Self, InvalidInvitation> {
         let mut lines = LineReader::open(text, TYPE)?;
         let invitation = Self {
-            inviter: lines.field("inviter")?,
-            handle: lines.field("handle")?,
+            inviter,
             addresses: lines.set("address", ENDPOINT_ADDRESSES_MAX)?,
             secret: lines.field("secret")?,
             expires: lines.field("expires")?,

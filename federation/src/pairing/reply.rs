@@ -9,9 +9,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
+use super::packed::{InvalidPacked, pack, unpack};
 use super::{InvalidPaste, InvitationId, InvitationSecret, paste, unpaste};
-use crate::bounds::{IDENTITY_CHAIN_NOTES_MAX, INVITATION_REPLY_BYTES_MAX};
-use crate::identity::{IdentityChain, InvalidChain};
+use crate::bounds::INVITATION_REPLY_BYTES_MAX;
+use crate::identity::IdentityChain;
 use crate::key::VerifyingKey;
 use crate::note::lines::{InvalidText, LineReader, LineWriter};
 use crate::note::{KeyName, NoteType, RefusedNote, Verified, verify};
@@ -98,12 +99,9 @@ pub enum InvalidReply {
     /// The text did not arrive whole, or is another.
     #[error("not a reply to an invitation")]
     Paste(#[source] InvalidPaste),
-    /// The text does not hold the notes that it should, or it would be too long.
-    #[error("expected identity notes, endpoints and a reply in {INVITATION_REPLY_BYTES_MAX} bytes")]
-    Notes,
-    /// The invitee does not prove who it is.
-    #[error("the invitee's identity is not valid")]
-    Identity(#[source] InvalidChain),
+    /// The text does not begin with the invitee's identity.
+    #[error("not the parts of a reply, or not the identity of an invitee")]
+    Parts(#[source] InvalidPacked),
     /// The endpoints are not the invitee's.
     #[error("the invitee's endpoints are not valid")]
     Endpoints(#[source] RefusedNote<InvalidText>),
@@ -148,20 +146,16 @@ impl PairingReply {
         }
     }
 
-    /// The text that an administrator can paste where the inviter can't be dialled: the notes, each
-    /// with its length in two bytes before it, the identity's first with their number in one byte.
+    /// The text that an administrator can paste where the inviter can't be dialled: the invitee's
+    /// identity, its endpoints, the reply.
     pub fn encode(&self) -> Result<String, InvalidReply> {
-        let count = u8::try_from(self.identity.notes().len()).expect("a chain has at most 8 notes");
-        let mut payload = vec![count];
-        let identity = self.identity.notes().iter().map(Verified::bytes);
-        for note in identity.chain([self.endpoints.bytes(), self.reply.bytes()]) {
-            let length = u16::try_from(note.len()).map_err(|_error| InvalidReply::Notes)?;
-            payload.extend_from_slice(&length.to_be_bytes());
-            payload.extend_from_slice(note);
-        }
-        let pasted = paste(PREFIX, &payload);
+        let parts = [self.endpoints.bytes(), self.reply.bytes()];
+        let pasted = paste(PREFIX, &pack(&self.identity, parts));
         if pasted.len() > INVITATION_REPLY_BYTES_MAX {
-            return Err(InvalidReply::Notes);
+            return Err(InvalidReply::Paste(InvalidPaste::TooLong {
+                expected_bytes_max: INVITATION_REPLY_BYTES_MAX,
+                found_bytes: pasted.len(),
+            }));
         }
         Ok(pasted)
     }
@@ -170,27 +164,8 @@ impl PairingReply {
     pub fn parse(pasted: &str) -> Result<Self, InvalidReply> {
         let payload =
             unpaste(PREFIX, pasted, INVITATION_REPLY_BYTES_MAX).map_err(InvalidReply::Paste)?;
-        let (count, mut rest) = payload.split_first().ok_or(InvalidReply::Notes)?;
-        let count = usize::from(*count);
-        if !(1..=IDENTITY_CHAIN_NOTES_MAX).contains(&count) {
-            return Err(InvalidReply::Notes);
-        }
-        let mut notes = Vec::with_capacity(count + 2);
-        for _ in 0..count + 2 {
-            let (length, tail) = rest.split_first_chunk().ok_or(InvalidReply::Notes)?;
-            let length = usize::from(u16::from_be_bytes(*length));
-            let (note, tail) = tail.split_at_checked(length).ok_or(InvalidReply::Notes)?;
-            notes.push(note);
-            rest = tail;
-        }
-        let [identity @ .., endpoints, reply] = notes.as_slice() else {
-            return Err(InvalidReply::Notes);
-        };
-        if !rest.is_empty() {
-            return Err(InvalidReply::Notes);
-        }
-        let identity = IdentityChain::verify(identity.iter().copied());
-        Self::verify(identity.map_err(InvalidReply::Identity)?, endpoints, reply)
+        let (identity, [endpoints, reply]) = unpack(&payload).map_err(InvalidReply::Parts)?;
+        Self::verify(identity, endpoints, reply)
     }
 
     /// Who answers, with proof.

@@ -1,10 +1,14 @@
 use super::*;
-use crate::bounds::{INVITATION_BYTES_MAX, INVITATION_REPLY_BYTES_MAX};
-use crate::examples::{
-    ACME, GLOBEX, INITECH, chain, endpoints, invitation, key, org, public, reply, secret, sign_seed,
+use crate::bounds::{
+    HANDLE_BYTES_MAX, IDENTITY_CHAIN_NOTES_MAX, INVITATION_BYTES_MAX, INVITATION_REPLY_BYTES_MAX,
 };
+use crate::examples::{
+    ACME, GLOBEX, INITECH, chain, endpoints, identity, invitation, key, org, public, reply, secret,
+    sign_seed,
+};
+use crate::identity::{Handle, Identity, IdentityChain};
 use crate::note::lines::InvalidText;
-use crate::note::{NoteType, RefusedNote};
+use crate::note::{NoteType, RefusedNote, SignedNote};
 
 fn pairing_reply(reply: &InvitationReply) -> Result<PairingReply, InvalidReply> {
     let sign = key(sign_seed(GLOBEX));
@@ -70,7 +74,11 @@ fn a_damaged_invitation_is_refused() {
 #[test]
 fn the_content_of_an_invitation_is_strict() {
     let text = invitation().to_text();
-    let check = |text: &str| Invitation::parse(&paste("foedus-invitation-v1.", text.as_bytes()));
+    let read = |text: &[u8]| {
+        let payload = packed::pack(&invitation().inviter, [text]);
+        Invitation::parse(&paste("foedus-invitation-v1.", &payload))
+    };
+    let check = |text: &str| read(text.as_bytes());
     assert_eq!(check(&text), Ok(invitation()));
     for line in text.lines().filter(|line| !line.starts_with("address: ")) {
         let line = format!("{line}\n");
@@ -85,12 +93,59 @@ fn the_content_of_an_invitation_is_strict() {
     assert!(check(text.trim_end()).is_err());
     assert!(check(&format!("{text}more: 1\n")).is_err());
     assert!(check(&text.replace('\n', "\r\n")).is_err());
-    let bytes = paste("foedus-invitation-v1.", &[0xff]);
-    assert_eq!(Invitation::parse(&bytes), Err(InvalidInvitation::NotUtf8));
+    assert_eq!(read(&[0xff]), Err(InvalidInvitation::NotUtf8));
 }
 
 #[test]
-fn too_much_does_not_fit_into_an_invitation() {
+fn an_invitation_is_of_whose_identity_it_carries() {
+    let payload = invitation().payload();
+    let check = |payload: &[u8]| Invitation::parse(&paste("foedus-invitation-v1.", payload));
+    assert_eq!(check(&payload), Ok(invitation()));
+    let parts = Err(InvalidInvitation::Parts(InvalidPacked::Parts));
+    for length in 0..payload.len() {
+        assert_eq!(check(&payload[..length]), parts, "{length} bytes");
+    }
+    assert_eq!(check(&[payload.as_slice(), &[0]].concat()), parts);
+    // The note's own bytes: the number, two of its length, and the first letters of its text.
+    let note = invitation().inviter.notes()[0].bytes().len();
+    for at in 3..3 + note {
+        let mut other = payload.clone();
+        other[at] ^= 1;
+        assert!(
+            matches!(
+                check(&other),
+                Err(InvalidInvitation::Parts(InvalidPacked::Identity(_)))
+            ),
+            "byte {at} of the identity"
+        );
+    }
+}
+
+#[test]
+fn the_longest_invitation_fits() {
+    // Every note brings a new root: two signatures each, as many as a chain may have.
+    let handle = vec!["a".repeat(63); 4].join(".");
+    let handle: Handle = handle[..HANDLE_BYTES_MAX].parse().expect("a handle");
+    let mut notes = Vec::new();
+    for serial in 1..=u8::try_from(IDENTITY_CHAIN_NOTES_MAX).expect("few") {
+        let root = if serial == 1 { ACME } else { 100 + serial };
+        let identity = Identity {
+            serial: serial.into(),
+            root: public(root),
+            handle: handle.clone(),
+            ..identity(ACME, "acme.example")
+        };
+        let note = match serial {
+            1 => identity.sign(&key(root)).map(|note| note.bytes().to_vec()),
+            _ => {
+                let before = if serial == 2 { ACME } else { 99 + serial };
+                let note = identity.sign_new_root(&key(root), &key(before));
+                note.map(SignedNote::into_bytes)
+            }
+        };
+        notes.push(note.expect("a valid note"));
+    }
+    let inviter = IdentityChain::verify(notes.iter().map(Vec::as_slice)).expect("a valid chain");
     let label = "a".repeat(60);
     let addresses = (1..=8).map(|port| {
         format!("{label}.{label}.{label}.{label}:{port}")
@@ -98,13 +153,13 @@ fn too_much_does_not_fit_into_an_invitation() {
             .expect("an address")
     });
     let long = Invitation {
+        inviter,
         addresses: addresses.collect(),
+        expected: Some(handle),
         ..invitation()
     };
-    assert!(matches!(
-        long.encode(),
-        Err(InvalidInvitation::Paste(InvalidPaste::TooLong { .. }))
-    ));
+    let pasted = long.encode().expect("short enough");
+    assert_eq!(Invitation::parse(&pasted), Ok(long));
 }
 
 #[test]
@@ -192,18 +247,22 @@ fn a_pasted_reply_reads_back_and_is_strict() {
     for length in 0..payload.len() {
         assert_eq!(
             check(&payload[..length]),
-            Err(InvalidReply::Notes),
+            Err(InvalidReply::Parts(InvalidPacked::Parts)),
             "{length} bytes"
         );
     }
     assert_eq!(
         check(&[payload.as_slice(), &[0]].concat()),
-        Err(InvalidReply::Notes)
+        Err(InvalidReply::Parts(InvalidPacked::Parts))
     );
     for count in [0, 2, 9, 255] {
         let mut other = payload.clone();
         other[0] = count;
-        assert_eq!(check(&other), Err(InvalidReply::Notes), "{count} notes");
+        assert_eq!(
+            check(&other),
+            Err(InvalidReply::Parts(InvalidPacked::Parts)),
+            "{count} notes"
+        );
     }
     assert!(matches!(
         PairingReply::parse(&invitation().encode().expect("short")),

@@ -101,6 +101,9 @@ impl Act<'_> {
     }
 
     pub(super) fn accept_invitation(&mut self, accepted: AcceptedInvitation) -> Outcome {
+        if let Some(number) = self.state.request_of_invitation(&accepted) {
+            return Outcome::Requested { number };
+        }
         self.put(Record::Partner(
             accepted.inviter,
             Partner {

@@ -191,6 +191,10 @@ impl Asked<'_> {
         if !self.caller.is_administrator() {
             self.listed(&accepted.inviter, &handle)?;
         }
+        // Again, because the reply did not get through: what waits is waiting, and nothing changes.
+        if self.state.request_of_invitation(accepted).is_some() {
+            return Ok(());
+        }
         self.newcomer(accepted.inviter, &handle)?;
         if let Some(offer) = &accepted.offer {
             if offer.ends.is_some_and(|ends| ends <= self.now) {

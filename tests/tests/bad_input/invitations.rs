@@ -16,12 +16,14 @@ fn an_invitation_serves_once() {
     let two = Two::begin();
     let invited = two.invite("+1h");
     let accepted = two.accept(&invited.invitation);
-    // Again by the same organisation.
-    let again = two
-        .globex
-        .administrator()
-        .refused(&["partner", "accept", &invited.invitation]);
-    assert_eq!(again.reason, "PARTNER_EXISTS", "{again:?}");
+    // Again by the same organisation: what waits is waiting, and there is no second of it.
+    let again = two.accept(&invited.invitation);
+    assert_eq!(
+        (&again.request, &again.words),
+        (&accepted.request, &accepted.words)
+    );
+    let waiting = two.globex.administrator().json(&["request", "list"]);
+    assert_eq!(waiting["requests"].as_array().map(Vec::len), Some(1));
 
     // By another that goes by the same handle and got hold of the text: who was first stays first.
     let thief_folder = tempfile::tempdir().expect("a folder");
@@ -125,15 +127,13 @@ fn an_inviter_that_cannot_be_reached_costs_no_invitation() {
     let invited = two.invite("+1h");
     two.acme.daemon.stop();
     let gina = two.globex.administrator();
-    let refusal = gina.refused(&["partner", "accept", &invited.invitation]);
-    assert_eq!(refusal.reason, "INVITER_UNREACHABLE", "{refusal:?}");
-    let requests = gina.json(&["request", "list", "--all"]);
-    assert_eq!(
-        requests["requests"],
-        serde_json::json!([]),
-        "nothing is half done"
-    );
+    let undelivered = gina.json(&["partner", "accept", &invited.invitation]);
+    assert_eq!(undelivered["delivered"], false, "{undelivered}");
+    let problem = text(&undelivered, "problem");
+    assert!(problem.contains("could not be reached"), "{problem}");
     two.acme.daemon.start();
+    // The same invitation again: the same request, and now the inviter has the reply.
     let accepted = two.accept(&invited.invitation);
+    assert_eq!(accepted.request, text(&undelivered["request"], "name"));
     assert_eq!(two.words_at_acme(), accepted.words);
 }

@@ -105,7 +105,7 @@ async fn an_approved_request_gives_an_invitation() {
         ..v1::AcceptInvitationRequest::default()
     };
     let refusal = operator.partners().accept_invitation(accept).await;
-    assert_eq!(reason(refusal), "INVITER_UNREACHABLE");
+    assert_eq!(reason(refusal), "HANDLE_TAKEN");
     let revoke = v1::RevokeInvitationRequest {
         invitation_id: request.invitation_id,
     };

@@ -1,13 +1,14 @@
 //! Taking up an invitation, and all that can be wrong with it.
 
 use foedus_federation::org;
+use foedus_federation::pairing::Invitation;
 use foedus_policy::action::Action;
 use foedus_policy::reason::Reason;
 use foedus_policy::state::PartnerState;
 use tokio::net::TcpListener;
 
 use super::world::*;
-use crate::runtime::{AcceptInvitationError, Delivery, LinkState, PasteReplyError};
+use crate::runtime::{AcceptInvitationError, Delivery, LinkState, PasteReplyError, Undelivered};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_linked_before_both_have_said_yes_to_the_same_words() {
@@ -76,7 +77,7 @@ async fn who_answers_at_the_address_must_be_who_invited() {
     let globex = Org::new("globex.example", None).await;
     let anna = acme.member("anna").await;
     let (text, ..) = invite(&acme, anna, None).await;
-    let mut invitation = foedus_federation::pairing::Invitation::parse(&text).expect("it reads");
+    let mut invitation = Invitation::parse(&text).expect("it reads");
     invitation.addresses = [other.address.parse().expect("an address")].into();
     let text = invitation.encode().expect("an invitation");
     let refused = globex.runtime.accept_invitation(OPERATOR, &text).await;
@@ -88,7 +89,7 @@ async fn who_answers_at_the_address_must_be_who_invited() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_inviter_that_is_not_there_leaves_nothing_behind() {
+async fn an_inviter_that_is_not_there_gets_the_reply_as_text() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = nobody.local_addr().expect("bound").to_string();
     drop(nobody);
@@ -96,12 +97,35 @@ async fn an_inviter_that_is_not_there_leaves_nothing_behind() {
     let globex = Org::new("globex.example", None).await;
     let anna = acme.member("anna").await;
     let (text, ..) = invite(&acme, anna, None).await;
-    let refused = globex.runtime.accept_invitation(OPERATOR, &text).await;
-    assert!(
-        matches!(refused, Err(AcceptInvitationError::Unreachable(_))),
-        "{refused:?}"
-    );
-    assert!(globex.runtime.snapshot().state.requests().is_empty());
+    let mut nowhere = Invitation::parse(&text).expect("it reads");
+    nowhere.addresses.clear();
+    let nowhere = nowhere.encode().expect("an invitation");
+
+    let mut replies = Vec::new();
+    for text in [&text, &nowhere] {
+        let accepted = globex.runtime.accept_invitation(OPERATOR, text).await;
+        let Delivery::Undelivered {
+            reply_text,
+            problem,
+        } = accepted.expect("accepted").delivery
+        else {
+            panic!("expected no delivery to nobody");
+        };
+        let no_address = matches!(problem, Undelivered::NoAddress);
+        assert_eq!(no_address, *text == nowhere, "{problem}");
+        replies.push(reply_text);
+    }
+    assert!(acme.runtime.snapshot().state.partners().is_empty());
+    for reply in replies {
+        let pasted = acme.runtime.paste_reply(&reply).await;
+        assert_eq!(pasted.expect("taken"), globex.id());
+    }
+    let words = |org: &Org, of: &Org| {
+        let snapshot = org.runtime.snapshot();
+        snapshot.state.partners()[&of.id()].words.clone()
+    };
+    assert_eq!(words(&acme, &globex), words(&globex, &acme));
+
     let damaged = &text[..text.len() - 3];
     let refused = globex.runtime.accept_invitation(OPERATOR, damaged).await;
     assert!(
@@ -146,8 +170,13 @@ async fn a_reply_that_the_inviter_could_not_take_is_pasted_there() {
     approve_both(&acme, &globex, accepted.request).await;
     globex.link_is(acme.id(), LinkState::Up).await;
     // The same answer once more is no other answer, and changes nothing.
-    let version = acme.runtime.snapshot().version();
+    let known = || {
+        let snapshot = acme.runtime.snapshot();
+        let partner = snapshot.state.partners()[&globex.id()].clone();
+        (partner, snapshot.state.invitations().clone())
+    };
+    let before = known();
     let again = acme.runtime.paste_reply(&reply_text).await;
     assert_eq!(again.expect("known"), globex.id());
-    assert_eq!(acme.runtime.snapshot().version(), version);
+    assert_eq!(known(), before);
 }

@@ -1,6 +1,7 @@
 //! Refusals about partners: replies, invitations, offers.
 
 use super::*;
+use crate::action::Outcome;
 use crate::bounds::INVITATION_MILLIS;
 
 fn changed(action: Action, change: impl Fn(&mut Reply)) -> Action {
@@ -225,7 +226,16 @@ pub(super) fn about_invitations() -> Rows {
     rows.deny(&world, OPERATOR, taken, Reason::ChannelIdTaken);
 
     let number = world.accepted(GLOBEX, Some(offer(9, None)));
-    rows.deny(&world, OPERATOR, take(&|_| {}), Reason::PartnerExists);
+    // The same once more, because the reply got lost, is the same request; another is not.
+    let again = world.must(OPERATOR, take(&|_| {}));
+    assert_eq!(again, Outcome::Requested { number });
+    for change in [
+        (|accepted| accepted.root = [0; 32]) as fn(&mut AcceptedInvitation),
+        |accepted| accepted.invitation = crate::id::InvitationId([0; 32]),
+        |accepted| accepted.words[0] = "zoo".to_owned(),
+    ] {
+        rows.deny(&world, OPERATOR, take(&change), Reason::PartnerExists);
+    }
     let namesake = take(&|accepted| accepted.inviter = INITECH);
     rows.deny(&world, OPERATOR, namesake, Reason::HandleTaken);
     rows.deny(

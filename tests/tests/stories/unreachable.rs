@@ -1,0 +1,42 @@
+//! An inviter that nobody can dial: the reply is carried back by people, and the inviter dials out.
+
+use foedus_tests::harness::organisation::text;
+use foedus_tests::harness::two::{ACME_LAUNCH, Accepted, GLOBEX, LAUNCH, Two, words};
+
+#[test]
+fn an_inviter_that_cannot_be_dialled_gets_the_reply_pasted() {
+    let two = Two::begin();
+    two.acme.network.cut();
+    let invited = two.invite("+1h");
+    let answer = two
+        .globex
+        .administrator()
+        .json(&["partner", "accept", &invited.invitation]);
+    assert_eq!(answer["delivered"], false, "{answer}");
+    let reply = text(&answer, "reply_text");
+    assert!(reply.starts_with("foedus-reply-v1."), "{reply}");
+    let accepted = Accepted {
+        request: text(&answer["request"], "name"),
+        words: words(&answer["request"]),
+    };
+
+    // Without the words the reply is only taken note of: Acme is shown who answered, and links with nobody.
+    let alice = two.acme.administrator();
+    let waiting = alice.json(&["partner", "confirm", &reply]);
+    assert_eq!(words(&waiting), accepted.words, "{waiting}");
+    let refusal = alice.refused(&["partner", "confirm", &reply[..reply.len() - 4]]);
+    assert_eq!(refusal.reason, "REPLY_INVALID", "{refusal:?}");
+    two.approve(&accepted, &accepted.words);
+    let status = two.globex.foedus().json(&["status"]);
+    assert_eq!(status["counts"]["links_up"], 0, "{status}");
+
+    alice.must(&["partner", "confirm", GLOBEX, "--words", &accepted.words]);
+    two.settle();
+    two.acme.member().must(&["post", LAUNCH, "From here."]);
+    two.globex
+        .member()
+        .must(&["post", ACME_LAUNCH, "From there."]);
+    let mut texts = two.agree();
+    texts.sort();
+    assert_eq!(texts, ["From here.", "From there."]);
+}
