@@ -137,11 +137,7 @@ impl Machine for Org {
                 addresses,
                 entropy,
             } => {
-                let result = self.accept(now, actor, action, *entropy, step);
-                if result.is_ok() {
-                    self.learn_identity(inviter, step);
-                    self.learn_addresses(inviter.org(), addresses, step);
-                }
+                let result = self.accept(now, actor, action, inviter, addresses, *entropy, step);
                 step.effect(Effect::Reply(*reply, result));
             }
             Input::Replied {
@@ -159,6 +155,7 @@ impl Machine for Org {
                 peering,
             } => {
                 self.partner_said(
+                    now,
                     *partner,
                     identity,
                     endpoints.as_deref(),
@@ -166,7 +163,7 @@ impl Machine for Org {
                     step,
                 );
             }
-            Input::Introduced { by, chains } => self.introduced(*by, chains, step),
+            Input::Introduced { by, chains } => self.introduced(now, *by, chains, step),
             Input::CharterOffered { host, charter } => {
                 self.charter_offered(now, *host, charter, step);
             }

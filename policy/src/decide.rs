@@ -17,7 +17,7 @@ use crate::state::{Offer, State};
 use crate::time::Timestamp;
 
 use caller::Caller;
-pub use partners::{carrier_allowed, origin_allowed};
+pub use partners::{carrier_allowed, link_key_allowed, origin_allowed};
 
 /// The answer.
 #[derive(Debug, PartialEq, Eq)]

@@ -215,6 +215,8 @@ reasons! {
         "The partner is not on the allow list: an administrator can add it."
     PartnersNotAllowed "PARTNERS_NOT_ALLOWED" Forbidden Refused
         "This organisation takes no new partners: an administrator can change the mode."
+    LinkKeyTaken "LINK_KEY_TAKEN" Exists Invalid
+        "The link key stands for another organisation: one key is one organisation's; whoever claims it has to make a key of its own."
     OfferDeclined "OFFER_DECLINED" Unmet Refused
         "An administrator declined exactly this offer: its host can offer other terms."
 }

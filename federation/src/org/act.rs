@@ -15,6 +15,7 @@ use foedus_policy::vocabulary::Access;
 
 use super::{Effect, Org, OurKeys, Refused};
 use crate::entry::LogId;
+use crate::identity::IdentityChain;
 use crate::message::{Ended, Govern};
 use crate::note::NoteType;
 use crate::org_store::{record_key, record_value};
@@ -40,7 +41,7 @@ impl Org {
         self.ours.get_or_insert_with(|| keys.clone());
         let result = self.act(now, actor, action, entropy, &[], step);
         match result {
-            Ok(_) => self.learn_identity(&keys.identity, step),
+            Ok(_) => self.keep_identity(&keys.identity, step),
             Err(_) => self.ours = had,
         }
         result
@@ -162,15 +163,41 @@ impl Org {
         }
     }
 
+    /// One of ours takes up the invitation of an organisation that showed who it is.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one input, taken apart by its caller"
+    )]
     pub(super) fn accept(
         &mut self,
         now: Now,
         actor: &Actor,
         action: &Action,
+        inviter: &IdentityChain,
+        addresses: &[String],
         entropy: [u8; 64],
         step: &mut Step<'_, Effect>,
     ) -> Result<Outcome, Refused> {
-        self.act(now, actor, action, entropy, &[], step)
+        self.key_is_its_own(now, actor, action, inviter, step)?;
+        let outcome = self.act(now, actor, action, entropy, &[], step)?;
+        self.keep_identity(inviter, step);
+        self.learn_addresses(inviter.org(), addresses, step);
+        Ok(outcome)
+    }
+
+    /// Refuses to pair with an organisation whose link key stands for another.
+    fn key_is_its_own(
+        &mut self,
+        now: Now,
+        actor: &Actor,
+        action: &Action,
+        identity: &IdentityChain,
+        step: &mut Step<'_, Effect>,
+    ) -> Result<(), Refused> {
+        self.link_key_allowed(identity).map_err(|reason| {
+            self.audit_denial(now, actor, action, reason, step);
+            Refused::Denied(reason)
+        })
     }
 
     /// Takes note of a proven answer to an invitation of ours. The first one, once durable, uses
@@ -201,8 +228,10 @@ impl Org {
             proof_holds: true,
             words: words.map(str::to_owned),
         }));
-        let outcome = self.act(now, &Actor::Partner(partner), &action, entropy, &[], step)?;
-        self.learn_identity(reply.identity(), step);
+        let actor = Actor::Partner(partner);
+        self.key_is_its_own(now, &actor, &action, reply.identity(), step)?;
+        let outcome = self.act(now, &actor, &action, entropy, &[], step)?;
+        self.keep_identity(reply.identity(), step);
         self.learn_endpoints(partner, reply.endpoints(), step);
         Ok(outcome)
     }

@@ -180,6 +180,19 @@ impl Org {
         reason: Reason,
         step: &mut Step<'_, Effect>,
     ) {
+        let event = || audit_event(actor, action, Err(reason));
+        self.audit_refusal(now, actor, reason, event, step);
+    }
+
+    /// As [`Org::audit_denial`], of what is no act.
+    pub(super) fn audit_refusal(
+        &mut self,
+        now: Now,
+        actor: &Actor,
+        reason: Reason,
+        event: impl FnOnce() -> AuditEvent,
+        step: &mut Step<'_, Effect>,
+    ) {
         self.flush_denials(now, step);
         let source = format!("{actor:?}");
         if self.denials.counts.len() >= DENIAL_SOURCES_MAX
@@ -191,8 +204,7 @@ impl Org {
         let count = self.denials.counts.entry((source, reason)).or_default();
         *count += 1;
         if *count <= DENIALS_PER_MINUTE_MAX {
-            let event = audit_event(actor, action, Err(reason));
-            self.audit(now, &event, step);
+            self.audit(now, &event(), step);
         }
     }
 

@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
+use foedus_policy::action::Actor;
+use foedus_policy::audit::{AuditEvent, AuditOutcome};
+use foedus_policy::decide::link_key_allowed;
 use foedus_policy::id::OrgId;
+use foedus_policy::reason::Reason;
 use foedus_policy::state::PartnerState;
+use foedus_policy::time::Now;
 
 use super::store::{ADDRESS, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING};
 use super::{Effect, Org};
@@ -18,16 +23,70 @@ use crate::stored::{self, Record};
 const ADDRESSES_MAX: usize = 8;
 
 impl Org {
-    /// Keeps what is newer of an identity. The same serial with another text is a conflict that
-    /// only the organisation itself can have made; the newer text is not taken.
-    pub(super) fn learn_identity(&mut self, chain: &IdentityChain, step: &mut Step<'_, Effect>) {
-        let org = chain.org();
-        let newer = match self.snapshot.identities.get(&org) {
-            None => chain.clone(),
+    /// What is newer of an identity. The same serial with another text is a conflict that only
+    /// the organisation itself can have made; the newer text is not taken.
+    fn newer_identity(&self, chain: &IdentityChain) -> Option<IdentityChain> {
+        match self.snapshot.identities.get(&chain.org()) {
+            None => Some(chain.clone()),
             Some(known) => match known.merge(chain) {
-                Ok(Extension::Newer(newer)) => newer,
-                Ok(Extension::Nothing | Extension::Conflict(_)) | Err(_) => return,
+                Ok(Extension::Newer(newer)) => Some(newer),
+                Ok(Extension::Nothing | Extension::Conflict(_)) | Err(_) => None,
             },
+        }
+    }
+
+    /// Whether the link key that an organisation would have is its own. Whoever else holds it keeps
+    /// it: nobody takes the place of another by saying that it has its key.
+    pub(super) fn link_key_allowed(&self, chain: &IdentityChain) -> Result<(), Reason> {
+        let org = chain.org();
+        let newer = self.newer_identity(chain);
+        let Some(link) = newer
+            .as_ref()
+            .or_else(|| self.snapshot.identities.get(&org).map(Arc::as_ref))
+            .map(|identity| identity.current().link)
+        else {
+            return Ok(());
+        };
+        let us = self.state().org();
+        let known = us.iter().chain(self.state().partners().keys());
+        let holders = known.copied().filter(|holder| {
+            let identity = self.snapshot.identities.get(holder);
+            identity.is_some_and(|identity| identity.current().link == link)
+        });
+        link_key_allowed(self.state(), org, holders)
+    }
+
+    /// Keeps what is newer of an identity, unless its link key stands for another. That is written
+    /// down against `by`, who said it, and nothing of it is kept.
+    fn learn_identity(
+        &mut self,
+        now: Now,
+        by: OrgId,
+        chain: &IdentityChain,
+        step: &mut Step<'_, Effect>,
+    ) -> Result<(), Reason> {
+        if let Err(reason) = self.link_key_allowed(chain) {
+            let (actor, org) = (Actor::Partner(by), chain.org());
+            let event = || AuditEvent {
+                actor,
+                verb: "partner.identity",
+                object: org.to_string(),
+                outcome: AuditOutcome::Denied(reason),
+                details: vec![("link", chain.current().link.to_string())],
+            };
+            self.audit_refusal(now, &actor, reason, event, step);
+            step.effect(Effect::Refused(by, reason));
+            return Err(reason);
+        }
+        self.keep_identity(chain, step);
+        Ok(())
+    }
+
+    /// Keeps what is newer of an identity whose link key was found to be its own.
+    pub(super) fn keep_identity(&mut self, chain: &IdentityChain, step: &mut Step<'_, Effect>) {
+        let org = chain.org();
+        let Some(newer) = self.newer_identity(chain) else {
+            return;
         };
         for note in newer.notes() {
             let id = [org.as_bytes().as_slice(), &note.note().serial.to_be_bytes()].concat();
@@ -68,6 +127,7 @@ impl Org {
 
     pub(super) fn partner_said(
         &mut self,
+        now: Now,
         partner: OrgId,
         identity: &IdentityChain,
         endpoints: Option<&Verified<Endpoints>>,
@@ -79,7 +139,9 @@ impl Org {
         if !is_active || identity.org() != partner {
             return;
         }
-        self.learn_identity(identity, step);
+        if self.learn_identity(now, partner, identity, step).is_err() {
+            return;
+        }
         if let Some(endpoints) = endpoints {
             self.learn_endpoints(partner, endpoints, step);
         }
@@ -102,6 +164,7 @@ impl Org {
     /// Keeps who the others in a common channel are. Partners speak for themselves.
     pub(super) fn introduced(
         &mut self,
+        now: Now,
         by: OrgId,
         chains: &[IdentityChain],
         step: &mut Step<'_, Effect>,
@@ -118,8 +181,8 @@ impl Org {
             if speaks_for_itself || (is_new && full) {
                 continue;
             }
-            self.learn_identity(chain, step);
-            if is_new {
+            let learned = self.learn_identity(now, by, chain, step);
+            if is_new && learned.is_ok() {
                 self.put_note(INTRODUCED, org.as_bytes(), by.as_bytes(), step);
                 self.snapshot.introduced_by.insert(org, by);
             }

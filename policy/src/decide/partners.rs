@@ -41,6 +41,26 @@ pub fn carrier_allowed(state: &State, org: OrgId) -> Result<(), Reason> {
     }
 }
 
+/// Whether an organisation may name a link key as its own. `holders` are those whose newest identity names it: a key
+/// that stands for us or for a partner stands for nobody else, or one could take the place of another. What
+/// somebody is only said to be counts for nothing.
+pub fn link_key_allowed(
+    state: &State,
+    claimant: OrgId,
+    holders: impl IntoIterator<Item = OrgId>,
+) -> Result<(), Reason> {
+    let stands_for = |holder: &OrgId| {
+        let partner = state.partners().get(holder);
+        state.org() == Some(*holder)
+            || partner.is_some_and(|partner| partner.state != PartnerState::Disconnected)
+    };
+    let mut others = holders.into_iter().filter(|holder| *holder != claimant);
+    match others.any(|holder| stands_for(&holder)) {
+        true => Err(Reason::LinkKeyTaken),
+        false => Ok(()),
+    }
+}
+
 impl Asked<'_> {
     /// Not denied, and this organisation takes new partners.
     pub(super) fn acceptable(

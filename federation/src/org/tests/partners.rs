@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use foedus_policy::action::{Action, Outcome};
 use foedus_policy::reason::Reason;
-use foedus_policy::state::RequestKind;
+use foedus_policy::state::{InvitationState, RequestKind};
 use foedus_policy::vocabulary::Access;
 
 use crate::bounds::INTRODUCED_BY_ONE_MAX;
@@ -11,8 +12,11 @@ use crate::charter::{Charter, channel_id};
 use crate::examples::{self, key};
 use crate::frame::{Frame, Notes};
 use crate::identity::{Identity, IdentityChain, org_id};
-use crate::message::OrgInput;
+use crate::key::VerifyingKey;
+use crate::message::{OrgInput, ReplyTo};
 use crate::note::NoteType;
+use crate::org::{OurKeys, Refused, read_audit_entry};
+use crate::pairing::{InvitationReply, InvitationSecret, PairingReply, reply_proof};
 use crate::testing::World;
 
 fn offered(world: &World, charter: &Charter, by: usize) -> Frame {
@@ -141,4 +145,163 @@ fn introductions_of_one_partner_are_bounded() {
     assert_eq!(introduced.len(), INTRODUCED_BY_ONE_MAX + 1);
     assert!(introduced.contains_key(&invented(u32::MAX).org()));
     assert!(!introduced.contains_key(&world.id(0)) && !introduced.contains_key(&world.id(2)));
+}
+
+/// The newest identity of one side, but for its link key.
+fn with_link_key(world: &World, at: usize, link: VerifyingKey) -> IdentityChain {
+    let side = &world.sides[at];
+    let chain = &side.keys.identity;
+    let next = Identity {
+        serial: 2,
+        link,
+        ..chain.current().clone()
+    };
+    let next = next.sign(&key(side.root)).expect("valid");
+    let notes = [chain.newest().bytes(), next.bytes()];
+    IdentityChain::verify(notes).expect("valid")
+}
+
+fn denials(world: &World) -> usize {
+    let keys = world.sides[0].store.iter();
+    let records = keys.filter_map(|(key, value)| read_audit_entry(key, value).ok());
+    let events = records.filter_map(|record| record.event);
+    events
+        .filter(|event| String::from_utf8_lossy(event).contains("LINK_KEY_TAKEN"))
+        .count()
+}
+
+/// A partner that names the key of another, or ours, as its own keeps the key it has, and so does
+/// the other.
+#[test]
+fn nobody_takes_anothers_link_key() {
+    let mut world = World::peered(3);
+    let pins: Vec<_> = world.sides[0].snapshot.pins().collect();
+    let link_of = |world: &World, at: usize| world.sides[at].keys.identity.current().link;
+    for (count, victim) in [(1, 2), (2, 0)] {
+        let claim = with_link_key(&world, 1, link_of(&world, victim));
+        let said = OrgInput::PartnerSaid {
+            partner: world.id(1),
+            identity: Box::new(claim.clone()),
+            endpoints: None,
+            peering: None,
+        };
+        world.push_org(0, said);
+        world.settle();
+        let snapshot = &world.sides[0].snapshot;
+        assert_eq!(snapshot.pins().collect::<Vec<_>>(), pins);
+        assert_eq!(snapshot.identities[&world.id(1)].current().serial, 1);
+        assert!(
+            world.sides[0]
+                .refused
+                .contains(&(world.id(1), Reason::LinkKeyTaken))
+        );
+        assert_eq!(denials(&world), count);
+    }
+    // A key of its own is taken.
+    let own = with_link_key(&world, 1, *key(99).verifying_key());
+    let said = OrgInput::PartnerSaid {
+        partner: world.id(1),
+        identity: Box::new(own),
+        endpoints: None,
+        peering: None,
+    };
+    world.push_org(0, said);
+    world.settle();
+    assert_eq!(
+        world.sides[0].snapshot.identities[&world.id(1)]
+            .current()
+            .link,
+        *key(99).verifying_key()
+    );
+}
+
+/// Whoever is only spoken of takes nobody's key either, and keeps nobody from having its own.
+#[test]
+fn who_is_introduced_takes_nobodys_link_key() {
+    let mut world = World::of(3);
+    world.peer(0, 1);
+    let squatter = with_link_key(&world, 2, world.sides[1].keys.identity.current().link);
+    let by = world.id(1);
+    let squats = OrgInput::Introduced {
+        by,
+        chains: vec![squatter],
+    };
+    world.push_org(0, squats);
+    // Invented by a partner: it names the key by which the third will come.
+    let third = world.sides[2].keys.identity.current().link;
+    let root = key(60);
+    let invented = Identity {
+        org: org_id(root.verifying_key()),
+        root: *root.verifying_key(),
+        link: third,
+        ..world.sides[2].keys.identity.current().clone()
+    };
+    let invented = invented.sign(&root).expect("valid");
+    let chain = IdentityChain::verify([invented.bytes()]).expect("valid");
+    let invented = OrgInput::Introduced {
+        by,
+        chains: vec![chain],
+    };
+    world.push_org(0, invented);
+    world.settle();
+    let introduced = &world.sides[0].snapshot.introduced_by;
+    assert!(!introduced.contains_key(&world.id(2)));
+    assert_eq!(introduced.len(), 1);
+    world.peer(0, 2);
+    let pins: Vec<_> = world.sides[0].snapshot.pins().collect();
+    assert!(pins.contains(&(world.id(2), *third.as_bytes())));
+}
+
+/// Nor does pairing: the answer to an invitation is refused before it leads to anything.
+#[test]
+fn who_pairs_with_anothers_link_key_is_refused() {
+    let mut world = World::of(3);
+    world.peer(0, 1);
+    world.sides[2].keys = {
+        let taken = with_link_key(&world, 2, world.sides[1].keys.identity.current().link);
+        let keys = OurKeys::clone(&world.sides[2].keys);
+        Arc::new(OurKeys {
+            identity: taken,
+            ..keys
+        })
+    };
+    let action = Action::InvitePartner {
+        handle: Some(world.sides[2].handle.to_owned()),
+    };
+    let Outcome::Invited { invitation, secret } = world.act(0, action) else {
+        panic!("an invitation is made")
+    };
+    let secret = InvitationSecret::from_bytes(secret.0);
+    let inviter = world.sides[0].keys.identity.clone();
+    let side = &world.sides[2];
+    let root = side.keys.identity.current().root;
+    let reply = InvitationReply {
+        invitation: secret.invitation_id(),
+        inviter: inviter.org(),
+        inviter_root: inviter.current().root,
+        invitee: side.id,
+        invitee_root: root,
+        proof: reply_proof(&secret, &inviter.current().root, &root),
+        at: world.now.wall,
+    };
+    let reply = reply.sign(&side.keys.sign).expect("valid");
+    let endpoints = side.snapshot.endpoints[&side.id].bytes().to_vec();
+    let reply = PairingReply::verify(side.keys.identity.clone(), &endpoints, reply.bytes());
+    let proved = reply.expect("valid").prove(&secret, &inviter);
+    let replied = OrgInput::Replied {
+        reply: ReplyTo(u64::MAX),
+        proved: Box::new(proved.expect("proved")),
+        entropy: world.draw(),
+    };
+    world.push_org(0, replied);
+    world.settle();
+    let result = world.sides[0].done.remove(&u64::MAX).expect("answered");
+    assert_eq!(result, Err(Refused::Denied(Reason::LinkKeyTaken)));
+    let snapshot = &world.sides[0].snapshot;
+    assert!(!snapshot.state.partners().contains_key(&world.id(2)));
+    assert_eq!(
+        snapshot.state.invitations()[&invitation].state,
+        InvitationState::Open
+    );
+    assert_eq!(denials(&world), 1);
 }

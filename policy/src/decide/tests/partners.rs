@@ -3,6 +3,8 @@
 use super::*;
 use crate::action::Outcome;
 use crate::bounds::INVITATION_MILLIS;
+use crate::decide::link_key_allowed;
+use crate::id::OrgId;
 
 fn changed(action: Action, change: impl Fn(&mut Reply)) -> Action {
     match action {
@@ -11,6 +13,24 @@ fn changed(action: Action, change: impl Fn(&mut Reply)) -> Action {
             Action::RecordReply(reply)
         }
         other => other,
+    }
+}
+
+impl Rows {
+    /// Globex is a partner, Initech is not.
+    fn one_key_is_one_organisations(&mut self, world: &World) {
+        let allowed = |claimant, holders: &[OrgId]| {
+            link_key_allowed(&world.state, claimant, holders.iter().copied())
+        };
+        for holder in [US, GLOBEX] {
+            assert_eq!(allowed(INITECH, &[holder]), Err(Reason::LinkKeyTaken));
+        }
+        assert_eq!(allowed(GLOBEX, &[GLOBEX, US]), Err(Reason::LinkKeyTaken));
+        self.0.insert(Reason::LinkKeyTaken);
+        assert_eq!(allowed(GLOBEX, &[]), Ok(()));
+        assert_eq!(allowed(GLOBEX, &[GLOBEX]), Ok(()));
+        // Who is no partner can't keep a partner's key from it.
+        assert_eq!(allowed(GLOBEX, &[INITECH]), Ok(()));
     }
 }
 
@@ -359,7 +379,9 @@ pub(super) fn about_offers() -> Rows {
     }
     rows.deny(&world, GLOBEX_KEY, theirs(99), Reason::RequestsFull);
     permit(&world, GLOBEX_KEY, theirs(100));
+    rows.one_key_is_one_organisations(&world);
     world.must(OPERATOR, Action::SuspendPartner { partner: GLOBEX });
+    rows.one_key_is_one_organisations(&world);
     rows.deny(&world, GLOBEX_KEY, theirs(52), Reason::PartnerSuspended);
     let number = RequestNumber(
         world
