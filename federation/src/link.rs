@@ -14,16 +14,17 @@ use foedus_policy::id::{ChannelId, OrgId, RunId};
 use foedus_policy::state::Sharing;
 use foedus_policy::time::Now;
 
-use crate::bounds::{
-    CREDIT_BYTES_MAX, CREDIT_FRAMES_MAX, HELLO_MILLIS_MAX, PAGE_BYTES_MAX, SILENT_ARRIVALS_MAX,
-};
+use crate::bounds::HELLO_MILLIS_MAX;
 use crate::channel::{self, ChannelView, FeedStart};
-use crate::entry::LogId;
 use crate::evidence::{CheckedFrame, CheckedHello, CheckedNotes, GovernanceNote};
-use crate::feed::{Page, PageReader, Wanted};
-use crate::frame::{Ack, Cursor, Entries, Frame, Goodbye, Hello, Subscribe};
+use crate::feed::{Page, PageReader};
+use crate::frame::{Ack, Frame, Goodbye, Hello, Subscribe};
 use crate::message::OrgInput;
 use crate::snapshot::OrgSnapshot;
+
+mod feeds;
+
+use feeds::Feed;
 
 /// The version of the frames' protocol that this speaks.
 pub const VERSION: u32 = 1;
@@ -75,45 +76,6 @@ pub enum Effect {
     Close(Goodbye),
     /// The partner's clock is this many milliseconds ahead of ours.
     Skew(i64),
-}
-
-/// What the partner is owed of one channel.
-#[derive(Debug)]
-struct Feed {
-    subscription: u32,
-    origins: BTreeSet<OrgId>,
-    missing: VecDeque<(LogId, u64, u64)>,
-    after: u64,
-    /// The last arrival that the partner was told of.
-    told: Option<u64>,
-    reading: bool,
-    /// A page could not be read: tried again with the next tick.
-    failed: bool,
-    /// Logs of which entries were left out from this sequence on, until their origin signs them.
-    /// A position given meanwhile lies beyond them: if the session ends first, the partner finds
-    /// the gap with the next entry of that log.
-    unsigned: BTreeMap<LogId, u64>,
-}
-
-impl Feed {
-    fn leave_out(&mut self, unsigned: Vec<(LogId, u64)>) {
-        for (log, from) in unsigned {
-            let known = self.unsigned.entry(log).or_insert(from);
-            *known = from.min(*known);
-        }
-    }
-
-    /// What was left out is sent before what arrived later.
-    fn take_up(&mut self, view: &ChannelView) {
-        let signed = |log: &LogId| view.logs.get(log).map_or(0, |log| log.signed);
-        self.unsigned.retain(|log, from| {
-            let signed = signed(log);
-            if signed > *from {
-                self.missing.push_back((*log, *from, signed));
-            }
-            signed <= *from
-        });
-    }
 }
 
 /// A frame of entries that is not acknowledged yet.
@@ -437,201 +399,6 @@ impl Link {
         }
     }
 
-    fn on_view(&mut self, view: Arc<ChannelView>) {
-        if let Some(session) = &mut self.session
-            && let Some(feed) = session.feeds.get_mut(&view.channel)
-        {
-            feed.take_up(&view);
-            if !session.turns.contains(&view.channel) {
-                session.turns.push_back(view.channel);
-            }
-        }
-        self.views.insert(view.channel, view);
-    }
-
-    fn on_feed(&mut self, channel: ChannelId, start: FeedStart) {
-        let Some(session) = &mut self.session else {
-            return;
-        };
-        let feed = Feed {
-            subscription: start.subscription,
-            origins: start.origins.into_iter().collect(),
-            told: (start.missing.is_empty()).then_some(start.after),
-            missing: start.missing.into(),
-            after: start.after,
-            reading: false,
-            failed: false,
-            unsigned: BTreeMap::new(),
-        };
-        session.feeds.insert(channel, feed);
-        // What was sent for an earlier subscription will never be acknowledged. It is not
-        // forgotten at once: who subscribes again and again gets no more than who acknowledges.
-        let stale: Vec<u64> = session
-            .unacknowledged
-            .iter()
-            .filter(|(_, sent)| sent.channel == channel)
-            .map(|(number, _)| *number)
-            .collect();
-        for number in stale {
-            if let Some(sent) = session.unacknowledged.remove(&number) {
-                session.unacknowledged_bytes -= sent.bytes;
-                session.given_up_bytes += sent.bytes;
-            }
-        }
-        if !session.turns.contains(&channel) {
-            session.turns.push_back(channel);
-        }
-    }
-
-    /// Asks for the next pages, as far as credit goes, one at a time for each channel.
-    fn pump(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let Some(session) = self.session.as_mut().filter(|session| session.greeted) else {
-            return;
-        };
-        let reading = session.feeds.values().filter(|feed| feed.reading).count();
-        let frames_left = CREDIT_FRAMES_MAX
-            .saturating_sub(session.unacknowledged.len())
-            .saturating_sub(reading);
-        // A page that is being read counts as full.
-        let used = session.unacknowledged_bytes + session.given_up_bytes;
-        let pages_left =
-            (CREDIT_BYTES_MAX.saturating_sub(used) / PAGE_BYTES_MAX).saturating_sub(reading);
-        let mut room = frames_left.min(pages_left);
-        while room > 0 {
-            let Some(channel) = session.turns.pop_front() else {
-                break;
-            };
-            let (Some(feed), Some(view)) =
-                (session.feeds.get_mut(&channel), self.views.get(&channel))
-            else {
-                continue;
-            };
-            if feed.reading || feed.failed || !view.is_open_to(self.partner, now) {
-                continue;
-            }
-            let wanted = match feed.missing.front() {
-                // What the channel told of this feed is newer than the view that we have: the view that shows
-                // these entries is on its way, and brings the turn back.
-                Some((log, _, to)) if view.logs.get(log).is_none_or(|log| log.size() < *to) => {
-                    continue;
-                }
-                Some((log, from, to)) => Wanted::Missing {
-                    log: *log,
-                    from: *from,
-                    to: *to,
-                },
-                None if view.arrival > feed.after || feed.told.is_none() => {
-                    Wanted::Arrivals { after: feed.after }
-                }
-                None => continue,
-            };
-            feed.reading = true;
-            room -= 1;
-            let reader = PageReader::new(view.clone(), self.partner, feed.origins.clone(), wanted);
-            out.push(Effect::Read(channel, feed.subscription, reader));
-        }
-    }
-
-    fn on_page(
-        &mut self,
-        now: Now,
-        channel: ChannelId,
-        subscription: u32,
-        page: Page,
-        out: &mut Vec<Effect>,
-    ) {
-        let run = self.run;
-        let Some(session) = &mut self.session else {
-            return;
-        };
-        let Some(feed) = session.feeds.get_mut(&channel) else {
-            return;
-        };
-        if feed.subscription != subscription {
-            return;
-        }
-        feed.reading = false;
-        // The channel may have ended, or the partner left it, while the page was read.
-        let open = self
-            .views
-            .get(&channel)
-            .is_some_and(|view| view.is_open_to(self.partner, now));
-        if !open || carrier_allowed(&self.org.state, self.partner).is_err() {
-            return;
-        }
-        feed.leave_out(page.unsigned);
-        if let Some(view) = self.views.get(&channel) {
-            feed.take_up(view);
-        }
-        let mut cursor = None;
-        let progressed = match page.wanted {
-            Wanted::Missing { to, .. } => {
-                if page.through >= to {
-                    feed.missing.pop_front();
-                } else if let Some((_, from, _)) = feed.missing.front_mut() {
-                    *from = page.through;
-                }
-                true
-            }
-            Wanted::Arrivals { after } => {
-                let silent = page.parts.is_empty()
-                    && feed
-                        .told
-                        .is_some_and(|told| page.through < told + SILENT_ARRIVALS_MAX);
-                if !silent {
-                    cursor = Some(Cursor {
-                        run,
-                        arrival: page.through,
-                    });
-                    feed.told = Some(page.through);
-                }
-                feed.after = page.through;
-                page.through > after
-            }
-        };
-        // Without progress the next change of the channel brings the turn back.
-        let view = self.views.get(&channel);
-        let more = !feed.missing.is_empty()
-            || feed.told.is_none()
-            || view.is_some_and(|view| view.arrival > feed.after);
-        if progressed && more && !session.turns.contains(&channel) {
-            session.turns.push_back(channel);
-        }
-        if page.parts.is_empty() && cursor.is_none() {
-            return;
-        }
-        session.frames += 1;
-        let number = session.frames;
-        session.unacknowledged.insert(
-            number,
-            Unacknowledged {
-                channel,
-                bytes: page.bytes,
-            },
-        );
-        session.unacknowledged_bytes += page.bytes;
-        let entries = Entries {
-            channel,
-            subscription,
-            number,
-            cursor,
-            parts: page.parts,
-        };
-        out.push(Effect::Send(Frame::Entries(entries)));
-    }
-
-    fn on_page_failed(&mut self, channel: ChannelId, subscription: u32) {
-        let Some(session) = &mut self.session else {
-            return;
-        };
-        if let Some(feed) = session.feeds.get_mut(&channel)
-            && feed.subscription == subscription
-        {
-            feed.reading = false;
-            feed.failed = true;
-        }
-    }
-
     fn on_org(&mut self, org: Arc<OrgSnapshot>, out: &mut Vec<Effect>) {
         self.org = org;
         if self.session.is_none() {
@@ -656,11 +423,7 @@ impl Link {
             return;
         }
         session.given_up_bytes = 0;
-        for (channel, feed) in &mut session.feeds {
-            if std::mem::take(&mut feed.failed) && !session.turns.contains(channel) {
-                session.turns.push_back(*channel);
-            }
-        }
+        self.retry_failed();
         self.remind_forgotten(out);
     }
 

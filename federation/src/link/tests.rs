@@ -5,10 +5,12 @@ use foedus_policy::id::ChannelId;
 
 use super::*;
 use crate::batch::CommitOutcome;
-use crate::bounds::NOTES_AGAIN_MILLIS_MIN;
+use crate::bounds::{CREDIT_BYTES_MAX, CREDIT_FRAMES_MAX, NOTES_AGAIN_MILLIS_MIN, PAGE_BYTES_MAX};
 use crate::channel::Log;
 use crate::channel::{Text, Verb};
+use crate::entry::LogId;
 use crate::examples::GLOBEX;
+use crate::feed::Progress;
 use crate::frame::{Notes, Subscribe};
 use crate::hlc::Hlc;
 use crate::testing::{Forger, World};
@@ -364,4 +366,55 @@ fn a_feed_waits_for_the_view_that_shows_its_entries() {
     let read = |effect: &Effect| matches!(effect, Effect::Read(..));
     assert!(!feed(link, size + 1).iter().any(read));
     assert!(feed(link, size).iter().any(read));
+}
+
+/// A channel may change while a page of it is read: what came meanwhile is read next, also when the page itself had
+/// nothing in it.
+#[test]
+fn what_comes_while_an_empty_page_is_read_is_read_next() {
+    let (mut world, channel) = World::shared(2);
+    let (us, partner, now) = (world.id(0), world.id(1), world.now);
+    let before = world.sides[0].view(channel).clone();
+    world.hold(0, 1);
+    world.ask(0, channel, big(1)).expect("it is stored");
+    let after = Arc::new(world.sides[0].view(channel).clone());
+    assert!(after.arrival > before.arrival);
+    let link = world.sides[0]
+        .links
+        .get_mut(&partner)
+        .expect("they are partners");
+    let handle = |link: &mut Link, input| {
+        let mut out = Vec::new();
+        link.handle(now, input, &mut out);
+        out.into_iter().find_map(|effect| match effect {
+            Effect::Read(_, 100, mut reader) => match reader.advance(Vec::new()) {
+                Ok(Progress::Read(reads)) => Some((reader, reads)),
+                other => panic!("expected reads, found {other:?}"),
+            },
+            _ => None,
+        })
+    };
+    let start = FeedStart {
+        subscription: 100,
+        origins: vec![us],
+        missing: Vec::new(),
+        after: before.arrival,
+    };
+    let behind = Arc::new(before.clone());
+    assert!(handle(link, Input::View(behind)).is_none());
+    let mut feed = Feed::of(start);
+    feed.told = None;
+    let session = link.session.as_mut().expect("there is a session");
+    session.feeds.insert(channel, feed);
+    session.turns.push_back(channel);
+    let (mut reader, reads) = handle(link, Input::Tick).expect("it has not been told where it is");
+    assert!(
+        handle(link, Input::View(after)).is_none(),
+        "one page at a time"
+    );
+    let rows = reads.iter().map(|_| Vec::new()).collect();
+    let Ok(Progress::Page(page)) = reader.advance(rows) else {
+        panic!("expected an empty page");
+    };
+    assert!(handle(link, Input::Page(channel, 100, page)).is_some());
 }
