@@ -275,7 +275,7 @@ impl Bound {
         let api_listen = self.tcp_address().map(|address| address.to_string());
         let server = serve::Server {
             stop: runtime.stopping(),
-            routes: Api::new(runtime.clone(), facts, api_listen).routes(),
+            routes: Api::new(runtime.clone(), facts, api_listen, tasks.clone()).routes(),
             runtime,
             tasks: tasks.clone(),
             uid: rustix::process::geteuid().as_raw(),
@@ -306,6 +306,8 @@ struct Inner {
     facts: Facts,
     api_listen: Option<String>,
     repeats: Repeats,
+    /// What goes on when its caller is gone: whoever drains the daemon waits for it.
+    tasks: TaskTracker,
 }
 
 /// A channel as it is now, with the organisation that it is looked at from.
@@ -316,13 +318,14 @@ struct Seen {
 }
 
 impl Api {
-    fn new(runtime: Runtime, facts: Facts, api_listen: Option<String>) -> Self {
+    fn new(runtime: Runtime, facts: Facts, api_listen: Option<String>, tasks: TaskTracker) -> Self {
         Self {
             inner: Arc::new(Inner {
                 runtime,
                 facts,
                 api_listen,
                 repeats: Repeats::default(),
+                tasks,
             }),
         }
     }

@@ -17,35 +17,33 @@ impl Api {
         caller: &Caller,
         request: v1::CreateChannelRequest,
     ) -> Result<v1::CreateChannelResponse, Refusal> {
-        let act = async {
-            let private = match request.visibility() {
-                v1::Visibility::Unspecified | v1::Visibility::Public => false,
-                v1::Visibility::Private => true,
-                v1::Visibility::Direct => {
-                    return Err(Refusal::not_yet("direct channels", "open a private one"));
-                }
-            };
-            let action = Action::CreateChannel {
-                name: request.name.clone(),
-                topic: request.topic.clone(),
-                private,
-            };
-            let outcome = self.runtime().act(caller.actor, action).await?;
-            let Outcome::ChannelCreated { channel, .. } = outcome else {
-                return Err(unexpected());
-            };
-            Ok(v1::CreateChannelResponse {
-                channel: Some(self.channel_now(caller, channel).await),
-            })
-        };
-        let key = &request.idempotency_key;
+        let key = request.idempotency_key.clone();
         self.once(
             caller,
             "channel.create",
             key,
-            &request,
-            |answer| answer,
-            act,
+            request,
+            |api, caller, request| async move {
+                let private = match request.visibility() {
+                    v1::Visibility::Unspecified | v1::Visibility::Public => false,
+                    v1::Visibility::Private => true,
+                    v1::Visibility::Direct => {
+                        return Err(Refusal::not_yet("direct channels", "open a private one"));
+                    }
+                };
+                let action = Action::CreateChannel {
+                    name: request.name.clone(),
+                    topic: request.topic.clone(),
+                    private,
+                };
+                let outcome = api.runtime().act(caller.actor, action).await?;
+                let Outcome::ChannelCreated { channel, .. } = outcome else {
+                    return Err(unexpected());
+                };
+                Ok(v1::CreateChannelResponse {
+                    channel: Some(api.channel_now(&caller, channel).await),
+                })
+            },
         )
         .await
     }
@@ -63,19 +61,24 @@ impl Api {
         caller: &Caller,
         request: v1::ShareChannelRequest,
     ) -> Result<v1::ShareChannelResponse, Refusal> {
-        let act = async {
-            let action = share_action(&self.seen(), &caller.actor, &request)?;
-            let outcome = self.runtime().act(caller.actor, action).await?;
-            let Outcome::Requested { number } = outcome else {
-                return Err(unexpected());
-            };
-            Ok(v1::ShareChannelResponse {
-                request: Some(self.seen().request_message(number)),
-            })
-        };
-        let key = &request.idempotency_key;
-        self.once(caller, "channel.share", key, &request, |answer| answer, act)
-            .await
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "channel.share",
+            key,
+            request,
+            |api, caller, request| async move {
+                let action = share_action(&api.seen(), &caller.actor, &request)?;
+                let outcome = api.runtime().act(caller.actor, action).await?;
+                let Outcome::Requested { number } = outcome else {
+                    return Err(unexpected());
+                };
+                Ok(v1::ShareChannelResponse {
+                    request: Some(api.seen().request_message(number)),
+                })
+            },
+        )
+        .await
     }
 
     async fn list_channels(
@@ -180,18 +183,23 @@ impl Api {
         caller: &Caller,
         request: v1::LeaveChannelRequest,
     ) -> Result<v1::LeaveChannelResponse, Refusal> {
-        let act = async {
-            let channel = self.seen().channel(&caller.actor, &request.channel)?;
-            self.runtime()
-                .act(caller.actor, Action::LeaveChannel { channel })
-                .await?;
-            Ok(v1::LeaveChannelResponse {
-                channel: Some(self.channel_now(caller, channel).await),
-            })
-        };
-        let key = &request.idempotency_key;
-        self.once(caller, "channel.leave", key, &request, |answer| answer, act)
-            .await
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "channel.leave",
+            key,
+            request,
+            |api, caller, request| async move {
+                let channel = api.seen().channel(&caller.actor, &request.channel)?;
+                api.runtime()
+                    .act(caller.actor, Action::LeaveChannel { channel })
+                    .await?;
+                Ok(v1::LeaveChannelResponse {
+                    channel: Some(api.channel_now(&caller, channel).await),
+                })
+            },
+        )
+        .await
     }
 
     async fn add_channel_member(

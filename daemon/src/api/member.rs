@@ -13,10 +13,15 @@ impl Api {
         caller: &Caller,
         request: v1::AddMemberRequest,
     ) -> Result<v1::AddMemberResponse, Refusal> {
-        let act = self.do_add_member(caller, request.clone());
         let key = request.idempotency_key.clone();
-        self.once(caller, "member.add", &key, &request, |answer| answer, act)
-            .await
+        self.once(
+            caller,
+            "member.add",
+            key,
+            request,
+            |api, caller, request| async move { api.do_add_member(&caller, request).await },
+        )
+        .await
     }
 
     async fn do_add_member(

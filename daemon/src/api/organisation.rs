@@ -24,13 +24,18 @@ impl Api {
         caller: &Caller,
         request: v1::InitRequest,
     ) -> Result<v1::InitResponse, Refusal> {
-        let act = self.initialise(caller, request.clone());
         let key = request.idempotency_key.clone();
-        self.once(caller, "init", &key, &request, |answer| answer, act)
-            .await
+        self.once(
+            caller,
+            "init",
+            key,
+            request,
+            |api, caller, request| async move { api.initialise(&caller, request).await },
+        )
+        .await
     }
 
-    async fn initialise(
+    pub(super) async fn initialise(
         &self,
         caller: &Caller,
         request: v1::InitRequest,

@@ -18,19 +18,17 @@ impl Api {
         caller: &Caller,
         request: v1::AcceptInvitationRequest,
     ) -> Result<v1::AcceptInvitationResponse, Refusal> {
-        let act = async {
-            let text = request.invitation_text.trim();
-            let accepted = self.runtime().accept_invitation(caller.actor, text).await?;
-            Ok(self.accepted(accepted))
-        };
-        let key = &request.idempotency_key;
+        let key = request.idempotency_key.clone();
         self.once(
             caller,
             "partner.accept",
             key,
-            &request,
-            |answer| answer,
-            act,
+            request,
+            |api, caller, request| async move {
+                let text = request.invitation_text.trim();
+                let accepted = api.runtime().accept_invitation(caller.actor, text).await?;
+                Ok(api.accepted(accepted))
+            },
         )
         .await
     }
@@ -58,15 +56,13 @@ impl Api {
         caller: &Caller,
         request: v1::ConfirmPartnerRequest,
     ) -> Result<v1::ConfirmPartnerResponse, Refusal> {
-        let act = self.confirm(caller, request.clone());
         let key = request.idempotency_key.clone();
         self.once(
             caller,
             "partner.confirm",
-            &key,
-            &request,
-            |answer| answer,
-            act,
+            key,
+            request,
+            |api, caller, request| async move { api.confirm(&caller, request).await },
         )
         .await
     }
@@ -244,25 +240,23 @@ impl Api {
         caller: &Caller,
         request: v1::DisconnectPartnerRequest,
     ) -> Result<v1::DisconnectPartnerResponse, Refusal> {
-        let act = async {
-            let seen = self.seen();
-            let partner = seen.partner(&request.partner)?;
-            let affected_channels = seen.affected(partner, false);
-            let action = Action::DisconnectPartner { partner };
-            self.do_or_preview(caller, action, request.preview).await?;
-            Ok(v1::DisconnectPartnerResponse {
-                partner: Some(self.partner_now(partner)),
-                affected_channels,
-            })
-        };
-        let key = &request.idempotency_key;
+        let key = request.idempotency_key.clone();
         self.once(
             caller,
             "partner.disconnect",
             key,
-            &request,
-            |answer| answer,
-            act,
+            request,
+            |api, caller, request| async move {
+                let seen = api.seen();
+                let partner = seen.partner(&request.partner)?;
+                let affected_channels = seen.affected(partner, false);
+                let action = Action::DisconnectPartner { partner };
+                api.do_or_preview(&caller, action, request.preview).await?;
+                Ok(v1::DisconnectPartnerResponse {
+                    partner: Some(api.partner_now(partner)),
+                    affected_channels,
+                })
+            },
         )
         .await
     }

@@ -88,18 +88,23 @@ impl Api {
         caller: &Caller,
         request: v1::EndProjectRequest,
     ) -> Result<v1::EndProjectResponse, Refusal> {
-        let act = async {
-            let project = self.seen().project(&request.project)?;
-            self.runtime()
-                .act(caller.actor, Action::EndProject { project })
-                .await?;
-            Ok(v1::EndProjectResponse {
-                project: Some(self.seen().project_message(&caller.actor, project)),
-            })
-        };
-        let key = &request.idempotency_key;
-        self.once(caller, "project.end", key, &request, |answer| answer, act)
-            .await
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "project.end",
+            key,
+            request,
+            |api, caller, request| async move {
+                let project = api.seen().project(&request.project)?;
+                api.runtime()
+                    .act(caller.actor, Action::EndProject { project })
+                    .await?;
+                Ok(v1::EndProjectResponse {
+                    project: Some(api.seen().project_message(&caller.actor, project)),
+                })
+            },
+        )
+        .await
     }
 }
 

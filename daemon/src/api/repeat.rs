@@ -1,7 +1,10 @@
 //! Idempotency keys of administrative calls: the same call with the same key gives the first answer again.
 //!
-//! Kept in memory, bounded, for 24 hours; posts are remembered by their channel, durably. What a restart
-//! forgets is mostly protected by names that may exist once only.
+//! Kept in memory, bounded, for 24 hours; posts are remembered by their channel, durably. What a restart forgets
+//! does no harm when it is asked again: members, channels, requests and invitations may exist only once, so that a
+//! repetition is refused (`NAME_TAKEN`, `REQUEST_EXISTS`, `INVITATION_OPEN`, `PARTNER_EXISTS`, `ALREADY_INITIALISED`)
+//! and makes nothing; what ends or decides something finds it ended or decided. A token is made again, since the
+//! secret of the first is not kept anywhere: the first is in the list, and can be revoked.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +14,7 @@ use foedus_policy::time::Timestamp;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
 use tonic::Code;
+use tracing::Instrument as _;
 
 use super::Api;
 use super::caller::Caller;
@@ -63,53 +67,92 @@ impl Repeats {
 
 impl Api {
     /// Does what is asked, unless the same was asked with the same key before: then the first answer is given
-    /// again, as `kept` makes it. A refusal is not remembered.
-    pub(super) async fn once<Q: Message, A: Message + Default + Clone>(
+    /// again. A refusal is not remembered.
+    ///
+    /// It is done to its end also if the caller goes away meanwhile: what has several steps is not left half done,
+    /// and whoever asks again gets the answer.
+    pub(super) async fn once<Q, A, F>(
         &self,
         caller: &Caller,
         call: &'static str,
-        key: &str,
-        request: &Q,
-        kept: impl FnOnce(A) -> A,
-        act: impl Future<Output = Result<A, Refusal>>,
-    ) -> Result<A, Refusal> {
-        check_key(key)?;
-        if key.is_empty() {
-            return act.await;
-        }
+        key: String,
+        request: Q,
+        act: impl FnOnce(Self, Caller, Q) -> F + Send + 'static,
+    ) -> Result<A, Refusal>
+    where
+        Q: Message + 'static,
+        A: Message + Default + Clone + 'static,
+        F: Future<Output = Result<A, Refusal>> + Send + 'static,
+    {
+        let whole = |answer| answer;
+        self.once_kept(caller, call, key, request, whole, act).await
+    }
+
+    /// As [`Api::once`], where what is remembered of the answer is what `kept` makes of it.
+    pub(super) async fn once_kept<Q, A, F>(
+        &self,
+        caller: &Caller,
+        call: &'static str,
+        key: String,
+        request: Q,
+        kept: impl FnOnce(A) -> A + Send + 'static,
+        act: impl FnOnce(Self, Caller, Q) -> F + Send + 'static,
+    ) -> Result<A, Refusal>
+    where
+        Q: Message + 'static,
+        A: Message + Default + Clone + 'static,
+        F: Future<Output = Result<A, Refusal>> + Send + 'static,
+    {
+        check_key(&key)?;
         let asked: [u8; 32] = Sha256::new()
             .chain_update(call)
             .chain_update([0])
             .chain_update(request.encode_to_vec())
             .finalize()
             .into();
-        let id = Sha256::new()
-            .chain_update(source(&caller.actor))
-            .chain_update(key);
-        let slot = self
-            .inner
-            .repeats
-            .slot(id.finalize().into(), self.runtime().now().wall);
-        // A repetition that comes while the first is under way waits for it.
-        let mut given = slot.lock().await;
-        if let Some(given) = given.as_ref() {
-            if given.request != asked {
-                return Err(Refusal::new(
-                    Code::AlreadyExists,
-                    "IDEMPOTENCY_KEY_REUSED",
-                    "this idempotency key was used for another request",
-                    "use a new one",
-                ));
-            }
-            return A::decode(given.answer.as_slice())
-                .map_err(|_| Refusal::internal("ANSWER_LOST", "the first answer can't be read"));
-        }
-        let answer = act.await?;
-        *given = Some(Given {
-            request: asked,
-            answer: kept(answer.clone()).encode_to_vec(),
+        let slot = (!key.is_empty()).then(|| {
+            let id = Sha256::new()
+                .chain_update(source(&caller.actor))
+                .chain_update(&key);
+            let now = self.runtime().now().wall;
+            self.inner.repeats.slot(id.finalize().into(), now)
         });
-        Ok(answer)
+        let (api, caller) = (self.clone(), caller.clone());
+        let work = async move {
+            let Some(slot) = slot else {
+                return act(api, caller, request).await;
+            };
+            // A repetition that comes while the first is under way waits for it.
+            let mut given = slot.lock().await;
+            if let Some(given) = given.as_ref() {
+                return given.answer_to(asked);
+            }
+            let answer = act(api, caller, request).await?;
+            *given = Some(Given {
+                request: asked,
+                answer: kept(answer.clone()).encode_to_vec(),
+            });
+            Ok(answer)
+        };
+        let span = tracing::Span::current();
+        let done = self.inner.tasks.spawn(work.instrument(span)).await;
+        done.unwrap_or_else(|_| Err(Refusal::internal("CALL_FAILED", "the call did not end")))
+    }
+}
+
+impl Given {
+    /// The answer, if it was to this request.
+    fn answer_to<A: Message + Default>(&self, asked: [u8; 32]) -> Result<A, Refusal> {
+        if self.request != asked {
+            return Err(Refusal::new(
+                Code::AlreadyExists,
+                "IDEMPOTENCY_KEY_REUSED",
+                "this idempotency key was used for another request",
+                "use a new one",
+            ));
+        }
+        A::decode(self.answer.as_slice())
+            .map_err(|_| Refusal::internal("ANSWER_LOST", "the first answer can't be read"))
     }
 }
 

@@ -74,20 +74,22 @@ impl Api {
         caller: &Caller,
         request: v1::ApproveRequestRequest,
     ) -> Result<v1::ApproveRequestResponse, Refusal> {
-        let act = self.approve(
-            caller,
-            RequestNumber(request.number),
-            request.words.clone(),
-            request.channel_name.clone(),
-        );
         let key = request.idempotency_key.clone();
         self.once(
             caller,
             "request.approve",
-            &key,
-            &request,
-            |answer| answer,
-            act,
+            key,
+            request,
+            |api, caller, request| async move {
+                let v1::ApproveRequestRequest {
+                    number,
+                    words,
+                    channel_name,
+                    ..
+                } = request;
+                api.approve(&caller, RequestNumber(number), words, channel_name)
+                    .await
+            },
         )
         .await
     }
@@ -129,25 +131,23 @@ impl Api {
         caller: &Caller,
         request: v1::DeclineRequestRequest,
     ) -> Result<v1::DeclineRequestResponse, Refusal> {
-        let number = RequestNumber(request.number);
-        let act = async {
-            let action = Action::DeclineRequest {
-                number,
-                reason: request.reason.clone(),
-            };
-            self.runtime().act(caller.actor, action).await?;
-            Ok(v1::DeclineRequestResponse {
-                request: Some(self.seen().request_message(number)),
-            })
-        };
-        let key = &request.idempotency_key;
+        let key = request.idempotency_key.clone();
         self.once(
             caller,
             "request.decline",
             key,
-            &request,
-            |answer| answer,
-            act,
+            request,
+            |api, caller, request| async move {
+                let number = RequestNumber(request.number);
+                let action = Action::DeclineRequest {
+                    number,
+                    reason: request.reason.clone(),
+                };
+                api.runtime().act(caller.actor, action).await?;
+                Ok(v1::DeclineRequestResponse {
+                    request: Some(api.seen().request_message(number)),
+                })
+            },
         )
         .await
     }

@@ -18,14 +18,16 @@ impl Api {
         caller: &Caller,
         request: v1::CreateTokenRequest,
     ) -> Result<v1::CreateTokenResponse, Refusal> {
-        let act = self.do_create_token(caller, request.clone());
         let key = request.idempotency_key.clone();
         // A secret is shown once.
         let without_secret = |answer| v1::CreateTokenResponse {
             secret: String::new(),
             ..answer
         };
-        self.once(caller, "token.create", &key, &request, without_secret, act)
+        let act = |api: Self, caller: Caller, request| async move {
+            api.do_create_token(&caller, request).await
+        };
+        self.once_kept(caller, "token.create", key, request, without_secret, act)
             .await
     }
 

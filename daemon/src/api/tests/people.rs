@@ -455,3 +455,53 @@ async fn names_that_mean_nothing_are_refused_each_in_its_way() {
         "REPLY_INVALID"
     );
 }
+
+/// A caller that goes away in mid-call leaves nothing half done, and gets the answer when it asks again.
+#[tokio::test]
+async fn what_was_begun_is_done_also_when_its_caller_is_gone() {
+    let daemon = Daemon::start().await;
+    let facts = Facts {
+        store_engine: "memory".to_owned(),
+        data: daemon.folder.path().to_owned(),
+        link_listen_addresses: Vec::new(),
+    };
+    let api = Api::new(daemon.runtime.clone(), facts, None, daemon.tasks.clone());
+    let caller = super::super::caller::Caller {
+        credential: super::super::caller::Credential::Socket {
+            uid: 1000,
+            as_member: None,
+        },
+        actor: foedus_policy::action::Actor::Operator {
+            uid: 1000,
+            as_member: None,
+        },
+        deadline: None,
+    };
+    let (go_on, told) = tokio::sync::watch::channel(false);
+    let ask = || {
+        let request = v1::InitRequest {
+            handle: "acme.example".to_owned(),
+            idempotency_key: "key".to_owned(),
+            ..v1::InitRequest::default()
+        };
+        request
+    };
+    let first = api.once(&caller, "init", "key".to_owned(), ask(), {
+        let mut told = told.clone();
+        move |api, caller, request| async move {
+            told.wait_for(|told| *told).await.expect("it is told");
+            api.initialise(&caller, request).await
+        }
+    });
+    let gone = tokio::time::timeout(Duration::from_millis(20), first).await;
+    assert!(gone.is_err(), "the caller is gone before anything was done");
+    assert!(daemon.runtime.snapshot().org().is_none());
+    go_on.send_replace(true);
+    let again = api
+        .once(&caller, "init", "key".to_owned(), ask(), |_, _, _| async {
+            panic!("it is not done again")
+        })
+        .await;
+    let again: v1::InitResponse = again.expect("the first answer");
+    assert_eq!(again.identity.expect("whose").handle, "acme.example");
+}
