@@ -11,14 +11,14 @@ mod pairing_host;
 mod partner;
 mod session;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use foedus_federation::key::VerifyingKey;
 use foedus_federation::org::OrgSnapshot;
 use foedus_federation::transport::{
-    AcceptCounters, AcceptLimits, Accepted, AcceptedLink, Acceptor, Pins, pairing,
+    AcceptCounters, AcceptLimits, Accepted, AcceptedLink, Acceptor, pairing,
 };
 use foedus_policy::id::OrgId;
 use foedus_policy::state::PartnerState;
@@ -51,6 +51,8 @@ pub fn spawn(
         runtime: runtime.clone(),
         stopping: runtime.stopping(),
         partners: BTreeMap::new(),
+        leaving: BTreeMap::new(),
+        told_claims: BTreeSet::new(),
         tasks: TaskTracker::new(),
     };
     tasks.spawn(keeper.run(listener, limits));
@@ -60,6 +62,7 @@ pub fn spawn(
 struct Partner {
     connections: mpsc::Sender<AcceptedLink>,
     stop: CancellationToken,
+    ended: CancellationToken,
 }
 
 /// Keeps one task for each active partner, and the pins as the organisation has them.
@@ -67,6 +70,10 @@ struct Keeper {
     runtime: Runtime,
     stopping: CancellationToken,
     partners: BTreeMap<OrgId, Partner>,
+    /// Tasks that were told to stop and may not have ended.
+    leaving: BTreeMap<OrgId, CancellationToken>,
+    /// Who claims whose link key, as far as it was logged.
+    told_claims: BTreeSet<(OrgId, OrgId)>,
     tasks: TaskTracker,
 }
 
@@ -142,16 +149,24 @@ impl Keeper {
 
     /// Pins first: a partner that is suspended in this version loses its connection before anything else.
     fn take_org(&mut self, org: &OrgSnapshot, ours: &Ours) {
-        replace_pins(ours.tls.pins(), org);
+        let (pinned, claims) = pinned(org);
+        ours.tls.pins().replace(pinned);
+        for (partner, holder) in claims.difference(&self.told_claims) {
+            tracing::error!(%partner, %holder, "a partner claims the link key of another; it gets no link");
+        }
+        self.told_claims = claims;
         let active = |partner: &OrgId| {
             let known = org.state.partners().get(partner);
             known.is_some_and(|known| known.state == PartnerState::Active)
         };
         let links = self.runtime.link_registry();
+        let leaving = &mut self.leaving;
+        leaving.retain(|_, ended| !ended.is_cancelled());
         self.partners.retain(|partner, task| {
             let stays = active(partner);
             if !stays {
                 task.stop.cancel();
+                leaving.insert(*partner, task.ended.clone());
                 links.forget(*partner);
             }
             stays
@@ -167,10 +182,23 @@ impl Keeper {
     fn start(&self, partner: OrgId, ours: &Ours) -> Partner {
         let (connections, accepted) = mpsc::channel(ACCEPTED_PER_PARTNER_MAX);
         let stop = self.stopping.child_token();
-        let link = PartnerLink::new(&self.runtime, ours, partner, accepted, stop.clone());
+        let ended = CancellationToken::new();
+        let link = PartnerLink::new(
+            &self.runtime,
+            ours,
+            partner,
+            accepted,
+            stop.clone(),
+            self.leaving.get(&partner).cloned(),
+            ended.clone(),
+        );
         let span = tracing::info_span!("link", %partner);
         self.tasks.spawn(link.run().instrument(span));
-        Partner { connections, stop }
+        Partner {
+            connections,
+            stop,
+            ended,
+        }
     }
 
     /// A connection for which there is no room closes; its partner dials again.
@@ -188,27 +216,26 @@ async fn next(accepted: &mut Option<mpsc::Receiver<Accepted>>) -> Option<Accepte
     }
 }
 
-/// One key stands for one partner. If two claim it, it stays with the older peering: a partner must not be able to
-/// take the place of another by saying that it has its key.
-fn replace_pins(pins: &Pins, org: &OrgSnapshot) {
+/// The keys with which links may be, and who claims whose. One key stands for one partner: the organisation takes no
+/// identity note that names another's. If two claim one all the same, it stays with the older peering.
+fn pinned(org: &OrgSnapshot) -> (BTreeMap<VerifyingKey, OrgId>, BTreeSet<(OrgId, OrgId)>) {
     let since = |partner: &OrgId| {
         let known = org.state.partners().get(partner);
         known.map_or(Timestamp::ZERO, |known| known.since)
     };
-    let mut claims: Vec<(OrgId, [u8; 32])> = org.pins().collect();
-    claims.sort_by_key(|(partner, _)| (since(partner), *partner));
-    let mut pinned = BTreeMap::new();
-    for (partner, key) in claims {
+    let mut all: Vec<(OrgId, [u8; 32])> = org.pins().collect();
+    all.sort_by_key(|(partner, _)| (since(partner), *partner));
+    let (mut pinned, mut claims) = (BTreeMap::new(), BTreeSet::new());
+    for (partner, key) in all {
         let Ok(key) = VerifyingKey::from_bytes(&key) else {
             continue;
         };
-        if let Some(holder) = pinned.get(&key) {
-            tracing::error!(%partner, %holder, "a partner claims the link key of another; it gets no link");
-            continue;
+        match pinned.get(&key) {
+            Some(holder) => drop(claims.insert((partner, *holder))),
+            None => drop(pinned.insert(key, partner)),
         }
-        pinned.insert(key, partner);
     }
-    pins.replace(pinned);
+    (pinned, claims)
 }
 
 fn publish(counters: &AcceptCounters, metrics: &Metrics) {

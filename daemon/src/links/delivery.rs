@@ -80,9 +80,13 @@ impl Delivery {
         }
     }
 
-    /// The session is over: what it still had to say is said by the next one, from what is stored.
+    /// The session is over: what it still had to say is said by the next one, from what is stored. Only that it is
+    /// over has to be heard.
     pub(super) fn forget(&mut self) {
-        self.waiting.clear();
+        self.waiting.retain(|message| match message {
+            Message::Channel(_, input) => matches!(**input, channel::Input::PartnerDown(_)),
+            Message::Org(_) => false,
+        });
     }
 
     /// Says everything, however long it takes.

@@ -5,7 +5,7 @@ use foedus_federation::link::Link;
 use foedus_federation::transport::{AcceptedLink, Kept, kept};
 use foedus_policy::id::OrgId;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::doorway::{Doorway, Established};
 use super::session::{Ending, Session};
@@ -18,7 +18,10 @@ pub(super) struct PartnerLink {
     partner: OrgId,
     doorway: Doorway,
     stop: CancellationToken,
-    sessions: u64,
+    /// The task that this partner had before, if it may not have ended yet.
+    before: Option<CancellationToken>,
+    /// Cancelled at the very end, however it comes.
+    _ended: DropGuard,
 }
 
 impl PartnerLink {
@@ -28,6 +31,8 @@ impl PartnerLink {
         partner: OrgId,
         accepted: mpsc::Receiver<AcceptedLink>,
         stop: CancellationToken,
+        before: Option<CancellationToken>,
+        ended: CancellationToken,
     ) -> Self {
         Self {
             runtime: runtime.clone(),
@@ -35,12 +40,18 @@ impl PartnerLink {
             partner,
             doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted),
             stop,
-            sessions: 0,
+            before,
+            _ended: ended.drop_guard(),
         }
     }
 
     /// Runs until the partner is active no more, or the daemon stops.
     pub(super) async fn run(mut self) {
+        // A partner that was suspended and resumed at once: channels have to hear of the end of its last session
+        // before they hear of a new one.
+        if let Some(before) = self.before.take() {
+            before.cancelled().await;
+        }
         let machine = Link::new(
             self.us,
             self.partner,
@@ -98,13 +109,12 @@ impl PartnerLink {
         machine: Link,
         established: Established,
     ) -> (Link, Option<Established>) {
-        self.sessions += 1;
         if kept(self.us, self.partner) == Kept::Accepted || established.session.dialled {
             // What we dial would not be kept, or is what we have.
             self.doorway.stop_dialling();
         }
         let runtime = self.runtime.clone();
-        let mut session = Session::begin(&runtime, machine, established, self.sessions);
+        let mut session = Session::begin(&runtime, machine, established);
         let (ending, replacement) = session.run(self.us, &mut self.doorway, &self.stop).await;
         let machine = session.end(&ending).await;
         if replacement.is_none() {

@@ -14,6 +14,7 @@ use foedus_federation::feed::{Page, PageReader, Progress};
 use foedus_federation::frame::{Frame, Goodbye};
 use foedus_federation::link::{Effect, Input, Link};
 use foedus_federation::org::OrgSnapshot;
+use foedus_federation::steploop::Damaged;
 use foedus_federation::transport::{Kept, LinkFailure, LinkHandle, kept};
 use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::time::Timestamp;
@@ -28,9 +29,9 @@ use super::doorway::{Doorway, Established};
 use super::frames::{Frames, Inbound};
 use crate::bounds::{LINK_FRESH, LINK_OUTBOX_FRAMES_MAX, LINK_QUEUE_MESSAGES_MAX, LINK_TICK};
 use crate::runtime::{LinkState, Runtime, ToLink, chain};
+use crate::store::StoreError;
 
 const TOO_SLOW: &str = "frames or channels came faster than the link could take them";
-const NOT_RECONCILED: &str = "what the partner sent does not fit what is held";
 
 /// Why a session ended.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub(super) enum Ending {
     Refused(RefusedFrame),
     /// The machine said so.
     Closed(Goodbye),
-    /// This side is too slow, or a channel has to begin anew.
+    /// This side is too slow.
     Restart(&'static str),
 }
 
@@ -104,23 +105,21 @@ pub(super) struct Session {
     received: BTreeMap<u64, (ChannelId, u64)>,
     closing: JoinSet<()>,
     dialled: bool,
+    up: bool,
+    /// Channels of which a page could not be read when it was last tried.
+    unreadable: BTreeSet<ChannelId>,
     seen: Timestamp,
     skew_millis: Option<i64>,
     ending: Option<Ending>,
 }
 
 impl Session {
-    pub(super) fn begin(
-        runtime: &Runtime,
-        machine: Link,
-        established: Established,
-        number: u64,
-    ) -> Self {
+    pub(super) fn begin(runtime: &Runtime, machine: Link, established: Established) -> Self {
         let Established { session, remote } = established;
         let (messages, from_channels) = mpsc::channel(LINK_QUEUE_MESSAGES_MAX);
         let overflown = CancellationToken::new();
         let links = runtime.link_registry();
-        links.attach(session.partner, number, messages, overflown.clone());
+        let number = links.attach(session.partner, messages, overflown.clone());
         links.update(session.partner, |status| {
             status.remote_address = Some(remote);
             status.dialled = session.dialled;
@@ -149,6 +148,8 @@ impl Session {
             received: BTreeMap::new(),
             closing: JoinSet::new(),
             dialled: session.dialled,
+            up: false,
+            unreadable: BTreeSet::new(),
             seen: Timestamp::ZERO,
             skew_millis: None,
             ending: None,
@@ -203,6 +204,7 @@ impl Session {
                     }
                 }
                 () = self.overflown.cancelled() => self.end_with(TOO_SLOW),
+                () = std::future::ready(()), if !self.reads.is_empty() => self.read_next().await,
                 _ = self.ticks.tick() => {
                     self.handle(Input::Tick);
                     if self.machine.is_up() {
@@ -211,7 +213,6 @@ impl Session {
                     self.publish();
                 }
             }
-            self.read_pages().await;
         }
     }
 
@@ -224,20 +225,12 @@ impl Session {
         match inbound {
             Some(Inbound::Frame(frame)) => {
                 let now = self.runtime.now().wall;
-                if let CheckedFrame::Hello(_) = *frame {
-                    self.runtime.link_registry().update(self.partner, |status| {
-                        status.state = LinkState::Up;
-                        status.since = now;
-                        status.last_seen = Some(now);
-                        status.last_problem = None;
-                    });
-                    tracing::info!(dialled = self.dialled, "a link is up");
-                }
                 if let CheckedFrame::Entries(entries) = &*frame {
                     self.expect_ack(entries);
                 }
                 self.seen = now;
                 self.handle(Input::Frame(frame));
+                self.note_up(now);
             }
             Some(Inbound::Refused(refused)) => {
                 tracing::warn!(error = %chain(&refused), "a partner sent what is no evidence");
@@ -247,6 +240,21 @@ impl Session {
             Some(Inbound::Failed(failure)) => self.ending = Some(Ending::Failed(failure)),
             None => self.ending = Some(Ending::Failed(LinkFailure::Lost(None))),
         }
+    }
+
+    /// Says that the link is up, once the machine has accepted the partner's hello.
+    fn note_up(&mut self, now: Timestamp) {
+        if self.up || !self.machine.is_up() || self.ending.is_some() {
+            return;
+        }
+        self.up = true;
+        self.runtime.link_registry().update(self.partner, |status| {
+            status.state = LinkState::Up;
+            status.since = now;
+            status.last_seen = Some(now);
+            status.last_problem = None;
+        });
+        tracing::info!(dialled = self.dialled, "a link is up");
     }
 
     fn take_message(&mut self, message: ToLink) {
@@ -259,8 +267,10 @@ impl Session {
             ToLink::StopFeed(channel) => self.handle(Input::StopFeed(channel)),
             ToLink::Attach(channel) => self.handle(Input::Attach(channel)),
             ToLink::Forgotten(channel) => self.handle(Input::Forgotten(channel)),
-            // What it sent is not acknowledged, and a new session begins from what both have.
-            ToLink::Reject(_, Reject::NotReconciled(_)) => self.end_with(NOT_RECONCILED),
+            // What it sent is not acknowledged. The channel begins anew from what both have, and the others go on.
+            ToLink::Reject(channel, Reject::NotReconciled(_)) => {
+                self.handle(Input::Forgotten(channel));
+            }
             ToLink::Reject(..) => {}
         }
     }
@@ -361,17 +371,28 @@ impl Session {
         }));
     }
 
-    /// Reads the pages that the machine asked for. Here and not beside: an engine answers on the task that asks, and
-    /// the machine asks for no more than credit allows.
-    async fn read_pages(&mut self) {
-        while let Some((channel, subscription, reader)) = self.reads.pop_front() {
-            match read_page(&self.runtime, reader).await {
-                Some(page) => self.handle(Input::Page(channel, subscription, page)),
-                None => self.handle(Input::PageFailed(channel, subscription)),
+    /// Reads one of the pages that the machine asked for. Here and not beside: an engine answers on the task that
+    /// asks, and the machine asks for no more than credit allows. One at a time, so that a stop, a frame or a change
+    /// of the organisation does not wait for all of them.
+    async fn read_next(&mut self) {
+        let Some((channel, subscription, reader)) = self.reads.pop_front() else {
+            return;
+        };
+        match read_page(&self.runtime, reader).await {
+            Ok(page) => {
+                self.unreadable.remove(&channel);
+                self.handle(Input::Page(channel, subscription, page));
             }
-            // Others run on this thread, too.
-            tokio::task::yield_now().await;
+            Err(error) => {
+                // It is tried again with each tick; a human is told once.
+                if self.unreadable.insert(channel) {
+                    tracing::error!(%channel, error = %chain(&error), "a page could not be read");
+                }
+                self.handle(Input::PageFailed(channel, subscription));
+            }
         }
+        // Others run on this thread, too.
+        tokio::task::yield_now().await;
     }
 
     fn publish(&self) {
@@ -412,22 +433,21 @@ impl Session {
     }
 }
 
-async fn read_page(runtime: &Runtime, mut reader: PageReader) -> Option<Page> {
+/// Why a page could not be read.
+#[derive(Debug, thiserror::Error)]
+enum PageError {
+    #[error("the store can't be read")]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+}
+
+async fn read_page(runtime: &Runtime, mut reader: PageReader) -> Result<Page, PageError> {
     let mut rows = Vec::new();
     loop {
-        match reader.advance(rows) {
-            Ok(Progress::Page(page)) => return Some(page),
-            Ok(Progress::Read(reads)) => match runtime.rows(&reads).await {
-                Ok(found) => rows = found,
-                Err(error) => {
-                    tracing::error!(error = %chain(&error), "a page could not be read");
-                    return None;
-                }
-            },
-            Err(damage) => {
-                tracing::error!(key = ?damage.key, expected = damage.expected, "a page can't be read");
-                return None;
-            }
+        match reader.advance(rows)? {
+            Progress::Page(page) => return Ok(page),
+            Progress::Read(reads) => rows = runtime.rows(&reads).await?,
         }
     }
 }

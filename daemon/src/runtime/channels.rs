@@ -136,6 +136,7 @@ impl Channels {
             gone: known.gone.clone(),
             all: self.clone(),
             asked_last: Instant::now(),
+            owes_forgotten: false,
             warnings: PerMinute::new(WARNINGS_PER_MINUTE_MAX),
         };
         let span = tracing::info_span!("channel", %channel);
@@ -259,6 +260,8 @@ struct ChannelTask {
     gone: CancellationToken,
     all: Channels,
     asked_last: Instant,
+    /// Links have not been told yet that the channel forgot them.
+    owes_forgotten: bool,
     /// Partners must not fill our log; what is not logged is counted.
     warnings: PerMinute,
 }
@@ -310,12 +313,14 @@ impl ChannelTask {
 
     /// Whether time alone can change something here soon.
     fn needs_ticks(&self) -> bool {
-        self.views.as_ref().is_none_or(|views| {
-            let view = views.borrow();
-            !view.waiting.is_empty()
-                || (view.governance.orgs().next().is_some()
-                    && view.governance.record(view.us).is_none())
-        })
+        // What can't be read now can't be read a moment later either.
+        !self.scope.is_damaged()
+            && self.views.as_ref().is_none_or(|views| {
+                let view = views.borrow();
+                !view.waiting.is_empty()
+                    || (view.governance.orgs().next().is_some()
+                        && view.governance.record(view.us).is_none())
+            })
     }
 
     /// Whether nobody would miss the channel.
@@ -383,6 +388,11 @@ impl ChannelTask {
                 break;
             }
         }
+        if self.owes_forgotten && !self.scope.is_damaged() {
+            self.owes_forgotten = false;
+            let forgotten = ToLink::Forgotten(self.channel);
+            self.hosting.links.tell_all(&forgotten);
+        }
         // The first step gives a view, unless the channel can't be read.
         if self.views.is_none() {
             self.unreadable.cancel();
@@ -410,6 +420,8 @@ impl ChannelTask {
             Effect::Feed(partner, start) => links.tell(partner, ToLink::Feed(channel, start)),
             Effect::StopFeed(partner) => links.tell(partner, ToLink::StopFeed(channel)),
             Effect::Attach(partner) => links.tell(partner, ToLink::Attach(channel)),
+            // Once it can be read again: until then there is nothing to tell it.
+            Effect::Forgotten if self.scope.is_damaged() => self.owes_forgotten = true,
             Effect::Forgotten => links.tell_all(&ToLink::Forgotten(channel)),
             Effect::Reject(partner, reject) => self.reject(partner, reject),
             Effect::Org(input) => {

@@ -74,6 +74,8 @@ pub struct Links {
 
 #[derive(Debug, Default)]
 struct Shared {
+    /// How many sessions there have been, of all partners.
+    attached: u64,
     sessions: BTreeMap<OrgId, SessionQueue>,
     status: BTreeMap<OrgId, LinkStatus>,
 }
@@ -100,19 +102,23 @@ impl Links {
     }
 
     /// A session begins: from now on channels speak to it. `overflown` is cancelled when it takes too little.
+    /// Returns its number, which no other session of this run has.
     pub fn attach(
         &self,
         partner: OrgId,
-        number: u64,
         messages: mpsc::Sender<ToLink>,
         overflown: CancellationToken,
-    ) {
+    ) -> u64 {
+        let mut shared = self.lock();
+        shared.attached += 1;
+        let number = shared.attached;
         let queue = SessionQueue {
             number,
             messages,
             overflown,
         };
-        self.lock().sessions.insert(partner, queue);
+        shared.sessions.insert(partner, queue);
+        number
     }
 
     /// A session ended. A newer one of the same partner stays.

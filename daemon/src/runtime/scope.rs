@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use foedus_federation::batch::{Batch, CommitOutcome, Key, Read, Value};
-use foedus_federation::steploop::{Answer, Ask, Machine, Rows, StepLoop};
+use foedus_federation::steploop::{Answer, Ask, Damaged, Machine, Rows, StepLoop};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
@@ -29,6 +29,7 @@ pub(super) struct Scope<M: Machine> {
     ground: Ground,
     asked: Option<Ask>,
     uncertain: bool,
+    damaged: Option<Damaged>,
 }
 
 impl<M: Machine> Scope<M> {
@@ -38,6 +39,7 @@ impl<M: Machine> Scope<M> {
             ground,
             asked: None,
             uncertain: false,
+            damaged: None,
         }
     }
 
@@ -51,6 +53,11 @@ impl<M: Machine> Scope<M> {
         self.uncertain
     }
 
+    /// Whether the scope could not be read when it was last tried.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged.is_some()
+    }
+
     /// Goes on by one answer. Effects in `out` are to be carried out before the next call. Returns whether the
     /// loop waits for another answer, and not for inputs.
     pub(super) async fn advance(&mut self, out: &mut Vec<M::Effect>) -> bool {
@@ -61,8 +68,15 @@ impl<M: Machine> Scope<M> {
         };
         let now = self.ground.clock.now();
         self.asked = self.step_loop.advance(now, answer, out);
-        if let Some(damage) = self.step_loop.take_damage() {
-            tracing::error!(key = ?damage.key, expected = damage.expected, "what is stored can't be read");
+        match self.step_loop.take_damage() {
+            // It is tried again and again; a human is told once.
+            Some(damage) if self.damaged.as_ref() == Some(&damage) => {}
+            Some(damage) => {
+                tracing::error!(error = %damage, "what is stored can't be read");
+                self.damaged = Some(damage);
+            }
+            None if self.step_loop.settled().is_some() => self.damaged = None,
+            None => {}
         }
         self.asked.is_some()
     }

@@ -241,3 +241,54 @@ async fn the_address_is_signed_and_an_invitation_names_it() {
     let addresses: Vec<String> = read.addresses.iter().map(ToString::to_string).collect();
     assert_eq!(addresses, ["acme.example:7433"]);
 }
+
+/// What was logged on this thread.
+#[derive(Debug, Clone, Default)]
+struct Logged(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("not poisoned").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_channel_that_cannot_be_read_is_logged_once_and_asked_seldom() {
+    let (acme, anna, channel) = acme().await;
+    post(&acme.runtime, channel, anna, "hello", None)
+        .await
+        .expect("posted");
+    acme.runtime.drain().await;
+    let pairs = acme.engine.disk().scan(&[0], &[0xff], 10_000, false);
+    let of_channel = pairs
+        .expect("it runs")
+        .into_iter()
+        .filter(|(key, _)| foedus_federation::keys::channel_of(key) == Some(channel));
+    let spoilt = foedus_federation::batch::Batch {
+        puts: of_channel.map(|(key, _)| (key, vec![0xff])).collect(),
+        ..Default::default()
+    };
+    assert!(!spoilt.puts.is_empty());
+    acme.engine.disk().apply(spoilt);
+
+    let logged = Logged::default();
+    let writer = logged.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+    let _here = tracing::subscriber::set_default(subscriber.finish());
+    let acme = start_with(acme.data, acme.engine).await;
+    for _ in 0..20 {
+        let refused = post(&acme.runtime, channel, anna, "hello?", None).await;
+        assert!(matches!(refused, Err(Refused::Failed(_))), "{refused:?}");
+    }
+    assert!(acme.runtime.view(channel).await.is_none());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    acme.runtime.drain().await;
+    let logged = logged.0.lock().expect("not poisoned");
+    let text = String::from_utf8_lossy(&logged);
+    assert_eq!(text.matches("ERROR").count(), 1, "{text}");
+}

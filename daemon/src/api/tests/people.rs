@@ -478,13 +478,10 @@ async fn what_was_begun_is_done_also_when_its_caller_is_gone() {
         deadline: None,
     };
     let (go_on, told) = tokio::sync::watch::channel(false);
-    let ask = || {
-        let request = v1::InitRequest {
-            handle: "acme.example".to_owned(),
-            idempotency_key: "key".to_owned(),
-            ..v1::InitRequest::default()
-        };
-        request
+    let ask = || v1::InitRequest {
+        handle: "acme.example".to_owned(),
+        idempotency_key: "key".to_owned(),
+        ..v1::InitRequest::default()
     };
     let first = api.once(&caller, "init", "key".to_owned(), ask(), {
         let mut told = told.clone();

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use foedus_federation::channel::Refused;
+use foedus_federation::channel::{Input, Refused};
 use foedus_policy::action::Action;
 use foedus_policy::state::Sharing;
 
 use super::proxy::Proxy;
 use super::world::*;
+use crate::links::delivery::{Delivery, Message};
 use crate::runtime::LinkState;
 
 /// Posts, and waits until the other side has it.
@@ -155,6 +156,59 @@ async fn suspending_closes_the_link_at_once_and_resuming_brings_it_back() {
     })
     .await;
     say(&acme, &globex, channel, anna, "here again").await;
+}
+
+/// The end of one session and the begin of the next come from two tasks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_suspended_and_resumed_at_once_is_spoken_with_again() {
+    let Shared {
+        acme,
+        globex,
+        channel,
+        anna,
+        gerd,
+    } = shared(None).await;
+    let partner = globex.id();
+    for round in 0..6 {
+        acme.link_is(partner, LinkState::Up).await;
+        acme.act(Action::SuspendPartner { partner }).await;
+        acme.act(Action::ResumePartner { partner }).await;
+        say(
+            &acme,
+            &globex,
+            channel,
+            anna,
+            &format!("{round}: to globex"),
+        )
+        .await;
+        say(&globex, &acme, channel, gerd, &format!("{round}: to acme")).await;
+    }
+}
+
+/// What a channel's queue has no room for when a session ends is said later, and not lost.
+#[tokio::test]
+async fn a_channel_whose_queue_is_full_hears_of_the_end_of_a_session() {
+    let acme = Org::new("acme.example", None).await;
+    let anna = acme.member("anna").await;
+    let (_, _, channel) = invite(&acme, anna, None).await;
+    let runtime = acme.runtime.clone();
+    let mut delivery = Delivery::new(runtime.clone());
+    assert!(runtime.view(channel).await.is_some());
+    let fill = || runtime.try_tell_channel(channel, Input::Tick).is_none();
+    while fill() {}
+    let down = || Message::Channel(channel, Box::new(Input::PartnerDown(acme.id())));
+    delivery.say(Message::Channel(channel, Box::new(Input::Tick)));
+    assert!(!delivery.is_empty(), "there is no room for it");
+    delivery.forget();
+    assert!(delivery.is_empty());
+    // The machine may have said so when it closed the session, before the session's own end.
+    delivery.say(down());
+    delivery.forget();
+    assert!(!delivery.is_empty());
+    within("room", delivery.flush()).await;
+    assert!(delivery.is_empty());
+    // It is in the queue: everything that was before it has been taken.
+    assert!(fill());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
