@@ -282,6 +282,9 @@ pub const STEP_READS_MAX: usize = 256;
 /// with the next.
 pub const ANNOTATED_PER_STEP_MAX: usize = 32;
 
+/// Runs that are looked at again in one step, when a note says that words count only so far.
+pub const REVIEW_RUNS_MAX: usize = 16;
+
 /// Bodies of one request.
 pub const POST_BYTES_MAX: usize = 256 * 1024;
 
@@ -393,6 +396,10 @@ pub const TIMELINE_ARRIVALS_MAX: usize = 16;
 
 /// Yeses of one organisation to one proposed text that are kept; a further one is not taken.
 pub const CONSENTS_PER_ORG_MAX: usize = 2;
+
+/// Withdrawals of one organisation from one channel that are kept: it may come back after all but
+/// the last.
+pub const WITHDRAWALS_PER_ORG_MAX: usize = 16;
 
 /// Proposed texts that their host seems to have given up, remembered in case one was sealed; the
 /// oldest makes room.

@@ -40,6 +40,7 @@ mod log;
 mod members;
 mod notes;
 mod request;
+mod review;
 mod sessions;
 mod view;
 
@@ -101,6 +102,8 @@ pub enum Input {
     },
     /// A difference between what we hold and what others hold is to be looked into.
     Examine(Examine),
+    /// What was judged before is to be looked at again.
+    Review,
     /// Time passed.
     Tick,
 }
@@ -278,6 +281,7 @@ pub struct Channel {
     reminded_steady_millis: u64,
     /// Notes changed something that has not been followed up yet.
     news: bool,
+    review: review::Review,
     pending: append::Pending,
     changed: log::Changed,
 }
@@ -310,6 +314,7 @@ impl Machine for Channel {
             Input::Request { request, .. } => self.reads_of_request(now, request),
             Input::Entries { entries, .. } => self.reads_of_entries(entries, done),
             Input::Examine(examine) => self.reads_of_examine(examine),
+            Input::Review => self.reads_of_review(),
             Input::Tick => self.reads_of_tick(now),
             _ => Vec::new(),
         }
@@ -342,6 +347,7 @@ impl Machine for Channel {
             Input::Notes { carrier, notes } => self.on_notes(now, *carrier, notes, step),
             Input::Entries { carrier, entries } => self.on_entries(now, *carrier, entries, step),
             Input::Examine(examine) => self.on_examine(examine, step),
+            Input::Review => self.on_review(now, step),
             Input::Tick => self.on_tick(now, step),
         }
     }

@@ -19,6 +19,8 @@
 //! | `c` channel `s a` origin author | what is known of an author |
 //! | `c` channel `s i` org serial | an identity note of somebody whom a partner introduced |
 //! | `c` channel `s w` arrival | an entry that waits to be shown |
+//! | `c` channel `s j` origin | up to where its entries were judged again |
+//! | `c` channel `s t` | up to where was told anew what entries say of others |
 //! | `c` channel `r` origin incarnation last | a run of entries, by the sequence of its last |
 //! | `c` channel `a` arrival | which entries arrived under that number |
 //! | `c` channel `t` origin incarnation tile | hash of a full tile |
@@ -154,6 +156,16 @@ impl ChannelKeys {
     /// An entry that waits to be shown, by the number under which it arrived and its place.
     pub fn waiting(&self, arrival: u64, place: u16) -> Key {
         self.key(b"sw", &[&arrival.to_be_bytes(), &place.to_be_bytes()])
+    }
+
+    /// Up to where entries of an organisation were judged again.
+    pub fn judging(&self, origin: OrgId) -> Key {
+        self.key(b"sj", &[origin.as_bytes()])
+    }
+
+    /// Up to where was told anew what entries say of others.
+    pub fn telling(&self) -> Key {
+        self.key(b"st", &[])
     }
 
     /// The run of entries that ends with sequence `last`.

@@ -4,6 +4,7 @@
 //! The encoding is that of headers and bodies (TLS presentation language). Records are not domain
 //! types: machines turn them into theirs when they load, and back when they write.
 
+use foedus_policy::id::{EntryRef, IncarnationId, OrgId};
 use tls_codec::{DeserializeBytes, Serialize, Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
 
 use crate::batch::{Key, Value};
@@ -184,6 +185,18 @@ record!(
 );
 
 record!(
+    /// How far a log was looked at again.
+    Reviewing, "a position in a log" {
+        /// Whose log.
+        origin: [u8; 32],
+        /// Which incarnation.
+        incarnation: [u8; 16],
+        /// The sequence of the next entry.
+        next: u64,
+    }
+);
+
+record!(
     /// A body with what ties it to its header.
     StoredBody, "a body" {
         /// The salt of the commitment.
@@ -261,6 +274,15 @@ record!(
 );
 
 impl Annotation {
+    /// The entry that says so.
+    pub fn entry(&self) -> EntryRef {
+        EntryRef {
+            origin: OrgId(self.origin),
+            incarnation: IncarnationId(self.incarnation),
+            sequence: self.sequence,
+        }
+    }
+
     /// Another text for the target.
     pub const EDIT: u8 = 1;
     /// The target is taken back.

@@ -404,12 +404,7 @@ impl Channel {
                 until: wait.until,
                 revision: wait.revision,
             };
-            step.put(
-                self.keys.waiting(arrival, place),
-                waiting.to_record().to_value(),
-            );
-            self.waiting.insert((arrival, place), waiting);
-            *self.waiting_counts.entry(id.origin).or_default() += 1;
+            self.put_waiting((arrival, place), waiting, step);
         }
         waits.retain(|(sequence, _)| *sequence >= end);
     }
@@ -428,7 +423,7 @@ impl Channel {
     }
 
     /// Until when, and for what, an entry waits before it is shown.
-    fn wait_of(&self, now: Now, entry: &Entry) -> Option<Wait> {
+    pub(super) fn wait_of(&self, now: Now, entry: &Entry) -> Option<Wait> {
         let header = &entry.header;
         let ahead = header.hlc.is_ahead(now.wall);
         let revision = self.governance.unagreed(self.ours.org, header.revision);

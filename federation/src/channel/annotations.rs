@@ -24,34 +24,54 @@ impl Channel {
         body: &Body,
         step: &mut Step<'_, Effect>,
     ) {
-        let Some(target) = target(body) else { return };
-        let (kind, emoji, on) = match body {
-            Body::Edit { .. } => (Annotation::EDIT, Vec::new(), true),
-            Body::Retract { .. } => (Annotation::RETRACT, Vec::new(), true),
-            Body::Erase { .. } => (Annotation::ERASE, Vec::new(), true),
-            Body::React { emoji, on, .. } => (Annotation::REACT, emoji.clone().into_bytes(), *on),
-            _ => return,
-        };
+        if let Some((target, row)) = row_of(entry, author, hlc, body) {
+            self.annotate_with(target, row, step);
+        }
+    }
+
+    pub(super) fn annotate_with(
+        &mut self,
+        target: EntryRef,
+        row: Annotation,
+        step: &mut Step<'_, Effect>,
+    ) {
         let key = self.keys.annotations(target);
         let known = step
             .get(&key)
             .and_then(|value| Annotations::from_value(&key, value).ok());
         let mut annotations = known.unwrap_or(Annotations { rows: Vec::new() });
-        let row = Annotation {
-            kind,
-            origin: entry.origin.0,
-            incarnation: entry.incarnation.0,
-            sequence: entry.sequence,
-            author: author.0,
-            hlc: hlc.0,
-            emoji,
-            on: u8::from(on),
-        };
         if add(&mut annotations.rows, row) {
             step.put(key, annotations.to_value());
             self.changed.view = true;
         }
     }
+}
+
+/// What an entry says of another, and of which.
+pub(super) fn row_of(
+    entry: EntryRef,
+    author: AuthorId,
+    hlc: Hlc,
+    body: &Body,
+) -> Option<(EntryRef, Annotation)> {
+    let (kind, emoji, on) = match body {
+        Body::Edit { .. } => (Annotation::EDIT, Vec::new(), true),
+        Body::Retract { .. } => (Annotation::RETRACT, Vec::new(), true),
+        Body::Erase { .. } => (Annotation::ERASE, Vec::new(), true),
+        Body::React { emoji, on, .. } => (Annotation::REACT, emoji.clone().into_bytes(), *on),
+        _ => return None,
+    };
+    let row = Annotation {
+        kind,
+        origin: entry.origin.0,
+        incarnation: entry.incarnation.0,
+        sequence: entry.sequence,
+        author: author.0,
+        hlc: hlc.0,
+        emoji,
+        on: u8::from(on),
+    };
+    Some((target(body)?, row))
 }
 
 /// The entry that an entry with this body speaks of.

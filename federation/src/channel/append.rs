@@ -384,6 +384,7 @@ impl Channel {
     pub(super) fn finish_step(&mut self, now: Now, step: &mut Step<'_, Effect>) {
         self.tell_members(now, step);
         self.state_heads(now, step);
+        self.queue_review(step);
         self.flush_pending(step);
         let appended = mem::take(&mut self.changed.appended);
         for id in mem::take(&mut self.changed.logs) {

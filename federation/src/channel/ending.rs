@@ -133,7 +133,7 @@ impl Channel {
     /// Signs what we hold of the channel, once it ended for us. From then on the record itself
     /// says that it ended, whatever a clock says later.
     pub(super) fn end_if_due(&mut self, now: Now, step: &mut Step<'_, Effect>) -> bool {
-        if self.governance.newest().is_none() || self.governance.record(self.ours.org).is_some() {
+        if self.governance.newest().is_none() || self.governance.final_record().is_some() {
             return false;
         }
         let Some(ended) = self.governance.ended(now.wall) else {
@@ -212,11 +212,7 @@ impl Channel {
             .take(RELEASED_MAX)
             .collect();
         for ((arrival, place), waiting) in due {
-            self.waiting.remove(&(arrival, place));
-            if let Some(count) = self.waiting_counts.get_mut(&waiting.entry.origin) {
-                *count = count.saturating_sub(1);
-            }
-            step.delete(self.keys.waiting(arrival, place));
+            self.delete_waiting((arrival, place), step);
             let shown = stored::Arrival {
                 origin: waiting.entry.origin.0,
                 incarnation: waiting.entry.incarnation.0,
@@ -229,6 +225,30 @@ impl Channel {
             step.put(self.keys.arrival(number), shown.to_value());
             self.changed.view = true;
         }
+    }
+
+    /// Has an entry wait to be shown.
+    pub(super) fn put_waiting(
+        &mut self,
+        place: (u64, u16),
+        waiting: Waiting,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let key = self.keys.waiting(place.0, place.1);
+        step.put(key, waiting.to_record().to_value());
+        self.waiting.insert(place, waiting);
+        *self.waiting_counts.entry(waiting.entry.origin).or_default() += 1;
+    }
+
+    pub(super) fn delete_waiting(&mut self, place: (u64, u16), step: &mut Step<'_, Effect>) {
+        let Some(waiting) = self.waiting.remove(&place) else {
+            return;
+        };
+        if let Some(count) = self.waiting_counts.get_mut(&waiting.entry.origin) {
+            *count = count.saturating_sub(1);
+        }
+        step.delete(self.keys.waiting(place.0, place.1));
+        self.changed.view = true;
     }
 
     fn forget_answers(&mut self, now: Now, step: &mut Step<'_, Effect>) {

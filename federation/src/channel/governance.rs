@@ -15,6 +15,7 @@ use crate::bounds::GOVERNANCE_BYTES_MAX;
 use crate::charter::{
     Charter, Newcomers, Seal, SealedCharter, Termination, Withdrawal, consents_needed,
 };
+use crate::evidence::GovernanceNote;
 use crate::message::Ended;
 use crate::note::Verified;
 use crate::note::value::LogHeads;
@@ -31,6 +32,10 @@ pub use proposal::Proposal;
 pub struct Revision {
     sealed: SealedCharter,
     agreed: BTreeSet<OrgId>,
+    /// Whose earlier words it counts only up to the heads that it names.
+    limits: BTreeSet<OrgId>,
+    /// Withdrawals that a consent to it names: whoever made them is back.
+    returns: BTreeSet<NoteHash>,
 }
 
 impl Revision {
@@ -95,7 +100,8 @@ pub struct Governance {
     proposal: Option<Proposal>,
     /// Other texts that were proposed, in memory only: one of them may turn out to be sealed.
     heard: Vec<Proposal>,
-    withdrawals: BTreeMap<OrgId, Verified<Withdrawal>>,
+    /// Of each organisation, the newest last.
+    withdrawals: BTreeMap<OrgId, Vec<Verified<Withdrawal>>>,
     termination: Option<Verified<Termination>>,
     records: BTreeMap<OrgId, Verified<DisconnectRecord>>,
     disconnected: Option<Timestamp>,
@@ -176,13 +182,13 @@ impl Governance {
                 at: termination.note().at,
             });
         }
-        if let Some(own) = self.withdrawals.get(&self.us) {
+        if let Some(own) = self.withdrawal(self.us) {
             return Some(Ended {
                 cause: EndCause::Withdrawal,
                 at: own.note().at,
             });
         }
-        if let Some(record) = self.records.get(&self.us) {
+        if let Some(record) = self.final_record() {
             return Some(Ended {
                 cause: record.note().cause,
                 at: record.note().at,
@@ -249,10 +255,71 @@ impl Governance {
 
     /// What an organisation may do in the newest revision, unless it withdrew.
     pub fn access_of(&self, org: OrgId) -> Option<Access> {
-        if self.withdrawals.contains_key(&org) {
+        if self.withdrawal(org).is_some() {
             return None;
         }
         self.newest()?.access(org)
+    }
+
+    /// The withdrawal by which an organisation is out of the channel, if it is.
+    fn withdrawal(&self, org: OrgId) -> Option<&Verified<Withdrawal>> {
+        let number = self.newest().map_or(0, |newest| newest.charter().number);
+        self.withdrawals_from(org, number).next()
+    }
+
+    /// The withdrawals of an organisation that beat the revision of this number: those after the
+    /// newest that one of its consents names, to this revision or to one before it.
+    fn withdrawals_from(
+        &self,
+        org: OrgId,
+        number: u64,
+    ) -> impl Iterator<Item = &Verified<Withdrawal>> {
+        let all = self.withdrawals.get(&org).map_or(&[][..], Vec::as_slice);
+        let named = |withdrawal: &Verified<Withdrawal>| {
+            let revisions = self.revisions.iter();
+            let mut revisions = revisions.filter(|known| known.charter().number <= number);
+            revisions.any(|known| known.returns.contains(&withdrawal.hash()))
+        };
+        let after = all.iter().rposition(named).map_or(0, |index| index + 1);
+        all[after..].iter()
+    }
+
+    /// Our own record of the end, unless we came back after it.
+    pub fn final_record(&self) -> Option<&Verified<DisconnectRecord>> {
+        let record = self.records.get(&self.us)?;
+        let left = record.note().cause == EndCause::Withdrawal;
+        (!left || self.withdrawal(self.us).is_some()).then_some(record)
+    }
+
+    /// Whose verdicts may be others than before this note was learnt, which was the last.
+    pub fn reconsidered(&self, note: &GovernanceNote) -> BTreeSet<OrgId> {
+        match note {
+            GovernanceNote::Withdrawal(note) => [note.note().org].into(),
+            GovernanceNote::Consent(yes) if yes.note().withdrawal.is_some() => {
+                [yes.note().org].into()
+            }
+            GovernanceNote::Seal(_) => {
+                let newest = self.newest().into_iter();
+                let concerned = newest.flat_map(|newest| {
+                    let back = self.withdrawals.keys();
+                    let back = back.filter(|_| !newest.returns.is_empty());
+                    newest.limits.iter().chain(back)
+                });
+                concerned.copied().collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// Below this, no note says that words of a log do not count.
+    pub fn least_head(&self, origin: OrgId, incarnation: IncarnationId) -> u64 {
+        let named = |heads: &LogHeads| heads.get(&(origin, incarnation)).map_or(0, |head| head.size);
+        let withdrawals = self.withdrawals.get(&origin).into_iter().flatten();
+        let withdrawals = withdrawals.map(|withdrawal| named(&withdrawal.note().heads));
+        let limiting = self.revisions.iter();
+        let limiting = limiting.filter(|revision| revision.limits.contains(&origin));
+        let limiting = limiting.map(|revision| named(&revision.charter().finals));
+        withdrawals.chain(limiting).min().unwrap_or(u64::MAX)
     }
 
     /// Whether an organisation takes part now.
@@ -270,7 +337,7 @@ impl Governance {
         let newest = self.newest().into_iter();
         newest
             .flat_map(|newest| newest.charter().participants.keys().copied())
-            .filter(|org| !self.withdrawals.contains_key(org))
+            .filter(|org| self.withdrawal(*org).is_none())
     }
 
     /// Everybody whom the revisions in force and the proposed one name.
@@ -297,12 +364,20 @@ impl Governance {
 
     /// Up to where a log counts whose origin takes part no more; 0 if nothing was said of it.
     pub fn final_size(&self, origin: OrgId, incarnation: IncarnationId) -> u64 {
-        let named = |heads: &LogHeads| heads.get(&(origin, incarnation)).map(|head| head.size);
-        let withdrawal = self.withdrawals.get(&origin);
-        let of_withdrawal = withdrawal.and_then(|note| named(&note.note().heads));
-        let revisions = self.revisions.iter();
-        let of_revisions = revisions.filter_map(|revision| named(&revision.charter().finals));
-        of_revisions.chain(of_withdrawal).min().unwrap_or(0)
+        let named = |heads: &LogHeads| heads.get(&(origin, incarnation)).map_or(0, |head| head.size);
+        let out = self
+            .newest()
+            .is_none_or(|newest| newest.access(origin).is_none());
+        let limiting = |revision: &&Arc<Revision>| revision.limits.contains(&origin);
+        let removed = self.revisions.iter().rev().find(limiting);
+        let removed = removed.map(|revision| named(&revision.charter().finals));
+        let number = self.newest().map_or(0, |newest| newest.charter().number);
+        let withdrawn = self.withdrawals_from(origin, number);
+        withdrawn
+            .map(|withdrawal| named(&withdrawal.note().heads))
+            .chain(out.then(|| removed.unwrap_or(0)))
+            .min()
+            .unwrap_or(0)
     }
 
     /// Whether the body of an entry that `origin` wrote under revision `written` may be handed to
@@ -331,26 +406,28 @@ impl Governance {
     /// Whether an organisation had left before a revision: what it agreed to before it left is
     /// no yes any more.
     fn withdrew_before(&self, org: OrgId, revision: &Revision) -> bool {
-        let withdrawal = self.withdrawals.get(&org);
-        let last = withdrawal.and_then(|note| self.revision(note.note().revision));
-        last.is_some_and(|last| last.charter().number < revision.charter().number)
+        let number = revision.charter().number;
+        self.withdrawals_from(org, number).any(|note| {
+            let last = self.revision(note.note().revision);
+            last.is_some_and(|last| last.charter().number < number)
+        })
     }
 
     /// Whether an entry that was written under a revision of this number lies beyond the heads up
     /// to which its origin's words count. What a revision says of heads is about words written
-    /// before it.
+    /// before it; what a withdrawal says, about all until its org comes back.
     pub fn is_after_final_heads(&self, entry: EntryRef, number: u64) -> bool {
         let beyond = |heads: &LogHeads| {
-            let of_origin = heads.keys().any(|(origin, _)| *origin == entry.origin);
             let head = heads.get(&(entry.origin, entry.incarnation));
-            of_origin && head.is_none_or(|head| entry.sequence >= head.size)
+            head.is_none_or(|head| entry.sequence >= head.size)
         };
-        let withdrawn = self.withdrawals.get(&entry.origin);
-        withdrawn.is_some_and(|withdrawal| beyond(&withdrawal.note().heads))
+        self.withdrawals_from(entry.origin, number)
+            .any(|withdrawal| beyond(&withdrawal.note().heads))
             || self
                 .revisions
                 .iter()
                 .filter(|revision| revision.charter().number > number)
+                .filter(|revision| revision.limits.contains(&entry.origin))
                 .any(|revision| beyond(&revision.charter().finals))
     }
 

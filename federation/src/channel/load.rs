@@ -9,13 +9,14 @@ use foedus_policy::time::Timestamp;
 use super::governance::Governance;
 use super::{Author, Channel, Log, Setup, Waiting};
 use crate::evidence::{GovernanceNote, RefusedGovernanceNote};
+use crate::entry::LogId;
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
 use crate::keys::{ChannelKeys, log_of, state_kind};
 use crate::planted::{Fault, planted};
 use crate::steploop::{Damaged, Rows};
 use crate::stored;
-use crate::stored::{Announced, ChannelHead, LogHead, Record, StoredNote, Taken};
+use crate::stored::{Announced, ChannelHead, LogHead, Record, Reviewing, StoredNote, Taken};
 
 pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Channel, Damaged> {
     let mut channel = empty(setup, tainted);
@@ -74,6 +75,20 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
                 let count = channel.waiting_counts.entry(waiting.entry.origin);
                 *count.or_default() += 1;
             }
+            b'j' => {
+                let position = Reviewing::from_value(&key, &value)?;
+                let next = (IncarnationId(position.incarnation), position.next);
+                channel.review.judging.insert(OrgId(position.origin), next);
+            }
+            b't' => {
+                let position = Reviewing::from_value(&key, &value)?;
+                let log = LogId {
+                    channel: setup.channel,
+                    origin: OrgId(position.origin),
+                    incarnation: IncarnationId(position.incarnation),
+                };
+                channel.review.telling = Some((log, position.next));
+            }
             _ => return Err(damaged()),
         }
     }
@@ -130,6 +145,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         step_wall: Timestamp::ZERO,
         reminded_steady_millis: 0,
         news: false,
+        review: Default::default(),
         pending: Default::default(),
         // Whoever loads it is shown it, although nothing changes.
         changed: super::log::Changed {

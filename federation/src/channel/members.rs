@@ -130,6 +130,22 @@ impl Channel {
     }
 }
 
+impl Channel {
+    /// Forgets what was said of an author by an entry that does not count.
+    pub(super) fn forget_author(
+        &mut self,
+        author: (OrgId, AuthorId),
+        step: &mut Step<'_, Effect>,
+    ) {
+        if self.authors.remove(&author).is_some() {
+            let count = self.author_counts.entry(author.0).or_default();
+            *count = count.saturating_sub(1);
+            step.delete(self.keys.author(author.0, author.1));
+            self.changed.view = true;
+        }
+    }
+}
+
 /// What is known of one author in one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {

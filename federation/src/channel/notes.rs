@@ -233,6 +233,7 @@ impl Channel {
                 self.close_incarnation(step);
             }
             self.told_version = None;
+            self.reconsider(note, step);
             if let GovernanceNote::Seal(_) = note {
                 self.tell_org_of_charter(step);
             }

@@ -59,6 +59,19 @@ impl Change {
         !self.adds.is_empty()
     }
 
+    /// Whose earlier words count only up to the heads that the revision names: those whom it
+    /// removes or narrows; if it shortens, everybody's.
+    pub fn limits(&self, previous: &Charter) -> BTreeSet<OrgId> {
+        if self.takes_away.contains(&Aspect::End) {
+            return previous.participants.keys().copied().collect();
+        }
+        let narrowed = self.takes_away.iter().filter_map(|aspect| match aspect {
+            Aspect::Participant(org) | Aspect::Reading(org) | Aspect::Posting(org) => Some(*org),
+            _ => None,
+        });
+        narrowed.collect()
+    }
+
     /// Notes what `order` says of the new value: more than the old one, or less.
     fn note(&mut self, aspect: Aspect, order: std::cmp::Ordering) {
         match order {

@@ -130,6 +130,10 @@ impl Forger {
         self.entries.push(entry);
     }
 
+    pub(crate) fn checkpoint_root(&self, size: u64) -> [u8; 32] {
+        self.frontiers[usize::try_from(size).expect("small")].root()
+    }
+
     pub(crate) fn checkpoint(&self, size: u64) -> Vec<u8> {
         let at = usize::try_from(size).expect("small");
         let checkpoint = Checkpoint {

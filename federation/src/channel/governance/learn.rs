@@ -1,15 +1,16 @@
 //! Learning a note: what it changes, and what it may not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foedus_policy::id::{NoteHash, OrgId};
 
 use super::{Breach, Governance, Learned, Proposal, Revision};
-use crate::bounds::{GOVERNANCE_BYTES_MAX, PROPOSALS_HEARD_MAX};
+use crate::bounds::{GOVERNANCE_BYTES_MAX, PROPOSALS_HEARD_MAX, WITHDRAWALS_PER_ORG_MAX};
 use crate::charter::{Charter, Consent, Seal, SealedCharter, Termination, Withdrawal};
 use crate::evidence::GovernanceNote;
 use crate::note::Verified;
-use crate::record::DisconnectRecord;
+use crate::record::{DisconnectRecord, EndCause};
 
 impl Governance {
     /// Learns a note whose signature was checked, and that `teller` brought.
@@ -157,12 +158,14 @@ impl Governance {
         if note.good_until < revision.sealed.seal().note().at {
             return Err(Breach::OutOfPlace);
         }
-        if revision.is_agreed_by(note.org) {
+        // Who agreed before it left comes back by a yes that says so.
+        let returns = note.withdrawal.is_some_and(|named| !revision.returns.contains(&named));
+        if revision.is_agreed_by(note.org) && !returns {
             return Err(Breach::OutOfPlace);
         }
-        Arc::make_mut(&mut self.revisions[index])
-            .agreed
-            .insert(note.org);
+        let revision = Arc::make_mut(&mut self.revisions[index]);
+        revision.agreed.insert(note.org);
+        revision.returns.extend(note.withdrawal);
         self.carry_agreement(index);
         Ok(Learned::InForce)
     }
@@ -212,16 +215,23 @@ impl Governance {
         // came before or after the seal must make no difference.
         let mut agreed = sealed.agreed();
         let good = proposal.consents().map(Verified::note);
-        agreed.extend(
-            good.filter(|consent| consent.good_until >= note.at)
-                .map(|c| c.org),
-        );
+        let good: Vec<&Consent> = good.filter(|yes| yes.good_until >= note.at).collect();
+        agreed.extend(good.iter().map(|yes| yes.org));
+        let returns = good.iter().filter_map(|yes| yes.withdrawal).collect();
+        let limits = previous.map_or_else(BTreeSet::new, |previous| {
+            Charter::compare(previous, sealed.charter().note()).limits(previous)
+        });
         if let Some(before) = self.proposal.take() {
             self.forget_notes_of(&before);
         }
         self.keep_notes_of(&proposal);
         self.heard.clear();
-        self.revisions.push(Arc::new(Revision { sealed, agreed }));
+        self.revisions.push(Arc::new(Revision {
+            sealed,
+            agreed,
+            limits,
+            returns,
+        }));
         if let Some(before) = self.revisions.len().checked_sub(2) {
             self.carry_agreement(before);
         }
@@ -252,10 +262,21 @@ impl Governance {
         if revision.access(note.org).is_none() {
             return Err(Breach::Rule);
         }
-        if self.withdrawals.contains_key(&note.org) {
+        let (org, number) = (note.org, revision.charter().number);
+        let newest = self.newest().map_or(number, |newest| newest.charter().number);
+        let known = self.withdrawals.get(&org).map_or(0, Vec::len);
+        // One is enough to be out; of two replicas, each may have made one.
+        if self.withdrawals_from(org, newest).count() >= 2 || known >= WITHDRAWALS_PER_ORG_MAX {
             return Err(Breach::OutOfPlace);
         }
-        self.withdrawals.insert(note.org, withdrawal.clone());
+        let mut all = self.withdrawals.remove(&org).unwrap_or_default();
+        all.push(withdrawal.clone());
+        all.sort_by_key(|known| {
+            let revision = self.revision(known.note().revision);
+            let number = revision.map_or(0, |revision| revision.charter().number);
+            (number, known.note().at, known.hash())
+        });
+        self.withdrawals.insert(org, all);
         Ok(Learned::InForce)
     }
 
@@ -281,8 +302,14 @@ impl Governance {
         if revision.access(note.org).is_none() {
             return Err(Breach::Rule);
         }
-        if self.records.contains_key(&note.org) {
-            return Err(Breach::Rule);
+        // Who came back after it had left ends once more.
+        if let Some(known) = self.records.get(&note.org) {
+            if known.note().cause != EndCause::Withdrawal {
+                return Err(Breach::Rule);
+            }
+            if known.note().at >= note.at {
+                return Err(Breach::OutOfPlace);
+            }
         }
         self.records.insert(note.org, record.clone());
         Ok(Learned::Kept)

@@ -6,7 +6,7 @@ use foedus_policy::action::Action;
 use foedus_policy::id::AuthorId;
 use foedus_policy::state::EndCause;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, CommitOutcome};
 use crate::bounds::{BATCH_BYTES_MAX, EMOJI_BYTES_MAX, FRAME_ENTRIES_MAX, REACTIONS_MAX};
 use crate::channel::{Input, Verdict, Void};
 use crate::charter::{Charter, Seal, Withdrawal};
@@ -24,7 +24,6 @@ use crate::testing::{Forger, World, newest};
 /// P3. A verdict is stored when the entry comes. If the note that makes it void comes later, the
 /// entry stays accepted here and is void wherever the note came first.
 #[test]
-#[ignore = "verdicts are not looked at again when a withdrawal or a removal is learnt"]
 fn a_verdict_does_not_depend_on_what_came_first() {
     let verdict = |note_first: bool| {
         let (mut world, channel) = World::shared(3);
@@ -74,9 +73,95 @@ fn a_verdict_does_not_depend_on_what_came_first() {
     assert_eq!((verdict(true), verdict(false)), (void, void));
 }
 
+/// P3. So does what void entries said of others, and what it had taken the place of.
+#[test]
+fn what_is_shown_does_not_depend_on_what_came_first() {
+    let shown = |note_first: bool, again: bool| {
+        let (mut world, channel) = World::shared(3);
+        let revision = newest(&world, channel).expect("sealed").hash();
+        let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
+        forger.author = AuthorId([7; 16]);
+        let joined = |name: &str| Body::Joined {
+            author_kind: foedus_policy::vocabulary::AuthorKind::Member,
+            address: "carol@globex.example".to_owned(),
+            display_name: name.to_owned(),
+        };
+        let target = forger.log.entry(2);
+        let edit = |text: &str| Body::Edit {
+            target,
+            text: text.to_owned(),
+        };
+        forger.append(&joined("Carol"));
+        forger.post("first");
+        forger.append(&edit("second"));
+        let size = forger.size();
+        forger.append(&edit("never said"));
+        forger.append(&joined("Mallory"));
+        for n in 0..300 {
+            forger.append(&Body::React {
+                target,
+                emoji: n.to_string(),
+                on: true,
+            });
+        }
+        let head = LogHead {
+            size,
+            root: forger.checkpoint_root(size),
+        };
+        let withdrawal = Withdrawal {
+            channel,
+            org: world.id(1),
+            revision,
+            heads: [((world.id(1), forger.log.incarnation), head)].into(),
+            at: world.now.wall,
+        };
+        let signed = withdrawal.sign(&world.sides[1].keys.sign).expect("valid");
+        let notes = |notes| {
+            Frame::Notes(Notes {
+                channel,
+                identities: Vec::new(),
+                notes,
+            })
+        };
+        world.disconnect(0, 1);
+        world.settle();
+        world.tick();
+        let entries = |world: &mut World| {
+            let subscription = world.subscription(0, 2, channel);
+            let parts = vec![forger.part(0, 200, forger.size()), forger.part(200, forger.size(), forger.size())];
+            world.send(2, 0, forger.frame(subscription, 100, parts));
+        };
+        if note_first {
+            world.send(2, 0, notes(vec![signed.bytes().to_vec()]));
+            world.tick();
+            entries(&mut world);
+        } else {
+            entries(&mut world);
+            assert_eq!(world.sides[0].view(channel).logs[&forger.log].size(), forger.size());
+            if again {
+                // The scope is read again in the middle of it.
+                world.sides[0].outcomes.extend([CommitOutcome::Durable, CommitOutcome::Durable]);
+                world.sides[0].outcomes.push_back(CommitOutcome::Unknown);
+            }
+            world.send(2, 0, notes(vec![signed.bytes().to_vec()]));
+        }
+        world.pass(10_000);
+        let key = ChannelKeys(channel).annotations(target);
+        let value = world.sides[0].store.get(&key).expect("something was said of it");
+        let rows = Annotations::from_value(&key, value).expect("it reads").rows;
+        let said: Vec<u64> = rows.iter().map(|row| row.sequence).collect();
+        let authors = &world.sides[0].view(channel).authors;
+        let author = authors.get(&(world.id(1), forger.author)).expect("known");
+        (said, author.display_name.clone())
+    };
+    let expected = (vec![3], "Carol".to_owned());
+    assert_eq!(shown(true, false), expected);
+    assert_eq!(shown(false, false), expected);
+    assert_eq!(shown(false, true), expected);
+}
+
 /// PROTOCOL 4.8: a consent that names the withdrawal brings its org back.
 #[test]
-#[ignore = "who withdrew once takes part in no later revision"]
 fn who_left_may_come_back() {
     let (mut world, channel) = World::shared(3);
     let cause = EndCause::Withdrawal;

@@ -1,0 +1,369 @@
+//! Looking again at what was judged before a note was learnt that says up to where words count.
+//!
+//! A withdrawal, a revision that removes or narrows, and a yes that takes a withdrawal back say
+//! something about entries that may be here already. Verdicts are a function of charter and logs,
+//! not of what came first, so those entries are judged again, a page at a time, and what is shown
+//! follows: what void entries said of others is taken back, and what it had replaced is told anew.
+//!
+//! How far this got is stored, so that a crash has it go on. Everything in it can be done twice.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use foedus_policy::id::{EntryRef, IncarnationId, NoteHash, OrgId};
+use foedus_policy::time::Now;
+
+use super::annotations::{row_of, target};
+use super::judge::{Verdict, Void};
+use super::{Channel, Effect, Input, Log, Waiting};
+use crate::batch::Read;
+use crate::bounds::{ANNOTATED_PER_STEP_MAX, REVIEW_RUNS_MAX};
+use crate::entry::{Entry, LogId};
+use crate::evidence::GovernanceNote;
+use crate::frame::{RawBody, RawEntry};
+use crate::kind::Body;
+use crate::steploop::Step;
+use crate::stored::{self, Annotation, Annotations, Record, Run, StoredEntry};
+
+/// What has to be looked at again.
+#[derive(Debug, Default)]
+pub(super) struct Review {
+    /// Whose entries are judged again, and from where on.
+    pub judging: BTreeMap<OrgId, (IncarnationId, u64)>,
+    /// Where the telling anew has got to, if something was taken back: it goes through all logs.
+    pub telling: Option<(LogId, u64)>,
+    /// What the present page says of entries; done before the position moves on.
+    rows: VecDeque<(EntryRef, Row)>,
+    /// Up to where the present page goes.
+    through: Option<(Pass, LogId, u64)>,
+    /// Something was taken back, which may have replaced something else.
+    taken_back: bool,
+    /// The next page is queued.
+    queued: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Judging,
+    Telling,
+}
+
+#[derive(Debug)]
+enum Row {
+    Tell(Annotation),
+    TakeBack(EntryRef),
+}
+
+impl Channel {
+    /// Notes whose entries a note that was just learnt says something else of than was known.
+    pub(super) fn reconsider(&mut self, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
+        let first = (IncarnationId([0; 16]), 0);
+        for origin in self.governance.reconsidered(note) {
+            if self.next_judged(origin, first).is_none() {
+                continue;
+            }
+            let page = &self.review.through;
+            if page.is_some_and(|(pass, log, _)| pass == Pass::Judging && log.origin == origin) {
+                self.review.rows.clear();
+                self.review.through = None;
+            }
+            self.put_judging(origin, first, step);
+        }
+    }
+
+    /// The first log of an organisation, from a position on, that goes on beyond heads which some
+    /// note names, and where.
+    fn next_judged(
+        &self,
+        origin: OrgId,
+        (incarnation, next): (IncarnationId, u64),
+    ) -> Option<(LogId, u64)> {
+        let log = |incarnation| LogId {
+            channel: self.keys.0,
+            origin,
+            incarnation,
+        };
+        let logs = self.logs.range(log(incarnation)..=log(IncarnationId([0xff; 16])));
+        let mut open = logs.filter(|(_, log)| log.is_shared()).map(|(id, log)| {
+            let from = if id.incarnation == incarnation { next } else { 0 };
+            let least = self.governance.least_head(origin, id.incarnation);
+            (*id, from.max(least), log.size())
+        });
+        let found = open.find(|(_, from, size)| from < size);
+        found.map(|(id, from, _)| (id, from))
+    }
+
+    fn put_judging(
+        &mut self,
+        origin: OrgId,
+        (incarnation, next): (IncarnationId, u64),
+        step: &mut Step<'_, Effect>,
+    ) {
+        let log = LogId {
+            channel: self.keys.0,
+            origin,
+            incarnation,
+        };
+        self.review.judging.insert(origin, (incarnation, next));
+        step.put(self.keys.judging(origin), position(log, next).to_value());
+    }
+
+    /// Goes on with what has to be looked at, if nothing is on its way.
+    pub(super) fn queue_review(&mut self, step: &mut Step<'_, Effect>) {
+        let review = &mut self.review;
+        let open = !review.judging.is_empty() || review.telling.is_some();
+        if open && !review.queued {
+            review.queued = true;
+            step.effect(Effect::Again(Box::new(Input::Review)));
+        }
+    }
+
+    fn review_next(&self) -> Option<(Pass, LogId, u64)> {
+        let judging = self.review.judging.iter();
+        let mut judging = judging.filter_map(|(origin, from)| self.next_judged(*origin, *from));
+        let judging = judging.next().map(|(log, next)| (Pass::Judging, log, next));
+        let telling = self.review.telling;
+        judging.or_else(|| telling.map(|(log, next)| (Pass::Telling, log, next)))
+    }
+
+    pub(super) fn reads_of_review(&self) -> Vec<Read> {
+        if !self.review.rows.is_empty() {
+            let rows = self.review.rows.iter().take(ANNOTATED_PER_STEP_MAX);
+            return rows
+                .map(|(target, _)| Read::Get(self.keys.annotations(*target)))
+                .collect();
+        }
+        let next = self.review_next();
+        next.map(|(_, log, next)| self.keys.runs_from(log, next, REVIEW_RUNS_MAX))
+            .into_iter()
+            .collect()
+    }
+
+    pub(super) fn on_review(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        self.review.queued = false;
+        self.end_judging(step);
+        if self.review.rows.is_empty() {
+            self.review_page(now, step);
+        }
+        while let Some((target, _)) = self.review.rows.front() {
+            if step.is_full() || !step.knows(&self.keys.annotations(*target)) {
+                return;
+            }
+            let (target, row) = self.review.rows.pop_front().expect("there is one");
+            self.review_row(target, row, step);
+        }
+        self.end_page(step);
+    }
+
+    /// One page of one log: its runs, as far as the step takes them.
+    fn review_page(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        let Some((pass, log, next)) = self.review_next() else {
+            return;
+        };
+        // Another note may have moved the position within this step.
+        let Some(rows) = step.try_scanned(&self.keys.runs_from(log, next, REVIEW_RUNS_MAX)) else {
+            return;
+        };
+        let rows = rows.clone();
+        let mut through = self.logs.get(&log).map_or(0, Log::size);
+        for (at, (key, value)) in rows.iter().enumerate() {
+            // What can't be read was told by whoever read it; it says nothing.
+            let Ok(mut run) = Run::from_value(key, value) else {
+                continue;
+            };
+            let before = run.clone();
+            for (sequence, entry) in (run.first..).zip(&mut run.entries) {
+                if sequence >= next {
+                    self.review_entry(now, pass, entry, step);
+                }
+            }
+            if run != before {
+                step.put(key.clone(), run.to_value());
+                self.changed.view = true;
+            }
+            let last = at + 1 == rows.len();
+            if step.is_full() || (last && rows.len() == REVIEW_RUNS_MAX) {
+                through = run.first + run.entries.len() as u64;
+                break;
+            }
+        }
+        self.review.through = Some((pass, log, through));
+    }
+
+    fn review_entry(
+        &mut self,
+        now: Now,
+        pass: Pass,
+        stored: &mut StoredEntry,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let raw = RawEntry {
+            header: stored.header.clone(),
+            body: stored.body.as_ref().map(|body| RawBody {
+                salt: body.salt,
+                bytes: body.bytes.clone(),
+            }),
+        };
+        let Ok(entry) = Entry::read(raw) else { return };
+        if entry.header.revision == NoteHash::LOCAL {
+            return;
+        }
+        let before = stored.verdict;
+        if pass == Pass::Judging {
+            stored.verdict = self.judge_again(before, &entry);
+        }
+        let counted = Verdict::counts(before);
+        if Verdict::counts(stored.verdict) {
+            if !counted {
+                self.show_again(now, &entry, step);
+            }
+            self.tell_again(&entry, step);
+        } else if stored.verdict == Verdict::Void(Void::AfterFinalHeads).code() {
+            self.take_back(&entry, step);
+        }
+    }
+
+    /// What we make of an entry now. What does not depend on notes that come later stays.
+    fn judge_again(&self, before: u8, entry: &Entry) -> u8 {
+        let stays = [Void::Fault, Void::NotAParticipant, Void::RevisionWentBack];
+        if stays.iter().any(|void| Verdict::Void(*void).code() == before) {
+            return before;
+        }
+        match self.judge(entry, &Log::empty()) {
+            None => before,
+            Some(Verdict::Void(void)) => Verdict::Void(void).code(),
+            // Our own rules are asked when an entry comes.
+            Some(_) if !Verdict::is_void(before) => before,
+            Some(verdict) => verdict.code(),
+        }
+    }
+
+    /// An entry that was void counts: it arrives once more, so that no live stream misses it.
+    fn show_again(&mut self, now: Now, entry: &Entry, step: &mut Step<'_, Effect>) {
+        let reference = entry.header.reference();
+        let wait = self.wait_of(now, entry);
+        let number = self.next_arrival();
+        let arrival = stored::Arrival {
+            origin: reference.origin.0,
+            incarnation: reference.incarnation.0,
+            first: reference.sequence,
+            last: reference.sequence,
+            shown_late: 1,
+            held_back: wait.iter().map(|_| reference.sequence).collect(),
+        };
+        step.put(self.keys.arrival(number), arrival.to_value());
+        if let Some(wait) = wait {
+            let waiting = Waiting {
+                entry: reference,
+                until: wait.until,
+                revision: wait.revision,
+            };
+            self.put_waiting((number, 0), waiting, step);
+        }
+        self.changed.view = true;
+    }
+
+    fn tell_again(&mut self, entry: &Entry, step: &mut Step<'_, Effect>) {
+        let header = &entry.header;
+        let Some(body) = &entry.body else { return };
+        self.note_author(header.log.origin, header.author, header.hlc, body, step);
+        if let Some((target, row)) = row_of(header.reference(), header.author, header.hlc, body) {
+            self.review.rows.push_back((target, Row::Tell(row)));
+        }
+    }
+
+    /// What a void entry said of others, and of its author, was never said.
+    fn take_back(&mut self, entry: &Entry, step: &mut Step<'_, Effect>) {
+        let header = &entry.header;
+        let reference = header.reference();
+        let waits = self.waiting.iter().find(|(_, known)| known.entry == reference);
+        if let Some((place, _)) = waits {
+            let place = *place;
+            self.delete_waiting(place, step);
+        }
+        let Some(body) = &entry.body else { return };
+        if let Some(target) = target(body) {
+            let row = Row::TakeBack(reference);
+            self.review.rows.push_back((target, row));
+        }
+        let author = (header.log.origin, header.author);
+        let said_by_it = self
+            .authors
+            .get(&author)
+            .is_some_and(|known| known.hlc == header.hlc);
+        if said_by_it && matches!(body, Body::Joined { .. } | Body::Left) {
+            self.forget_author(author, step);
+            self.review.taken_back = true;
+        }
+    }
+
+    fn review_row(&mut self, target: EntryRef, row: Row, step: &mut Step<'_, Effect>) {
+        match row {
+            Row::Tell(row) => self.annotate_with(target, row, step),
+            Row::TakeBack(entry) => {
+                let key = self.keys.annotations(target);
+                let known = step
+                    .get(&key)
+                    .and_then(|value| Annotations::from_value(&key, value).ok());
+                let Some(mut known) = known else { return };
+                let count = known.rows.len();
+                known.rows.retain(|row| row.entry() != entry);
+                if known.rows.len() < count {
+                    self.review.taken_back = true;
+                    step.put(key, known.to_value());
+                    self.changed.view = true;
+                }
+            }
+        }
+    }
+
+    /// All of a page is done: the position moves on. A crash before this commit does the page
+    /// once more.
+    fn end_page(&mut self, step: &mut Step<'_, Effect>) {
+        let Some((pass, log, through)) = self.review.through.take() else {
+            return;
+        };
+        let done = self.logs.get(&log).is_none_or(|log| through >= log.size());
+        match pass {
+            Pass::Judging => self.put_judging(log.origin, (log.incarnation, through), step),
+            Pass::Telling => {
+                let later = (std::ops::Bound::Excluded(log), std::ops::Bound::Unbounded);
+                let next = match done {
+                    true => self.logs.range(later).next().map(|(log, _)| (*log, 0)),
+                    false => Some((log, through)),
+                };
+                self.put_telling(next, step);
+            }
+        }
+        if std::mem::take(&mut self.review.taken_back) {
+            let first = self.logs.iter().next().map(|(log, _)| (*log, 0));
+            self.put_telling(first, step);
+        }
+    }
+
+    /// Whoever has no log left that goes on beyond a head is done with.
+    fn end_judging(&mut self, step: &mut Step<'_, Effect>) {
+        let judging = self.review.judging.iter();
+        let done = judging.filter(|(origin, from)| self.next_judged(**origin, **from).is_none());
+        let done: Vec<OrgId> = done.map(|(origin, _)| *origin).collect();
+        for origin in done {
+            self.review.judging.remove(&origin);
+            step.delete(self.keys.judging(origin));
+        }
+    }
+
+    fn put_telling(&mut self, next: Option<(LogId, u64)>, step: &mut Step<'_, Effect>) {
+        self.review.telling = next;
+        match next {
+            Some((log, next)) => step.put(self.keys.telling(), position(log, next).to_value()),
+            None => step.delete(self.keys.telling()),
+        }
+    }
+}
+
+fn position(log: LogId, next: u64) -> stored::Reviewing {
+    stored::Reviewing {
+        origin: log.origin.0,
+        incarnation: log.incarnation.0,
+        next,
+    }
+}
