@@ -313,7 +313,11 @@ impl Governance {
 
     /// Below this, no note says that words of a log do not count.
     pub fn least_head(&self, origin: OrgId, incarnation: IncarnationId) -> u64 {
-        let named = |heads: &LogHeads| heads.get(&(origin, incarnation)).map_or(0, |head| head.size);
+        let named = |heads: &LogHeads| {
+            heads
+                .get(&(origin, incarnation))
+                .map_or(0, |head| head.size)
+        };
         let withdrawals = self.withdrawals.get(&origin).into_iter().flatten();
         let withdrawals = withdrawals.map(|withdrawal| named(&withdrawal.note().heads));
         let limiting = self.revisions.iter();
@@ -364,7 +368,11 @@ impl Governance {
 
     /// Up to where a log counts whose origin takes part no more; 0 if nothing was said of it.
     pub fn final_size(&self, origin: OrgId, incarnation: IncarnationId) -> u64 {
-        let named = |heads: &LogHeads| heads.get(&(origin, incarnation)).map_or(0, |head| head.size);
+        let named = |heads: &LogHeads| {
+            heads
+                .get(&(origin, incarnation))
+                .map_or(0, |head| head.size)
+        };
         let out = self
             .newest()
             .is_none_or(|newest| newest.access(origin).is_none());

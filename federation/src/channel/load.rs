@@ -8,8 +8,8 @@ use foedus_policy::time::Timestamp;
 
 use super::governance::Governance;
 use super::{Author, Channel, Log, Setup, Waiting};
-use crate::evidence::{GovernanceNote, RefusedGovernanceNote};
 use crate::entry::LogId;
+use crate::evidence::{GovernanceNote, RefusedGovernanceNote};
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
 use crate::keys::{ChannelKeys, log_of, state_kind};

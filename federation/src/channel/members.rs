@@ -132,11 +132,7 @@ impl Channel {
 
 impl Channel {
     /// Forgets what was said of an author by an entry that does not count.
-    pub(super) fn forget_author(
-        &mut self,
-        author: (OrgId, AuthorId),
-        step: &mut Step<'_, Effect>,
-    ) {
+    pub(super) fn forget_author(&mut self, author: (OrgId, AuthorId), step: &mut Step<'_, Effect>) {
         if self.authors.remove(&author).is_some() {
             let count = self.author_counts.entry(author.0).or_default();
             *count = count.saturating_sub(1);

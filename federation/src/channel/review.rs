@@ -82,9 +82,15 @@ impl Channel {
             origin,
             incarnation,
         };
-        let logs = self.logs.range(log(incarnation)..=log(IncarnationId([0xff; 16])));
+        let logs = self
+            .logs
+            .range(log(incarnation)..=log(IncarnationId([0xff; 16])));
         let mut open = logs.filter(|(_, log)| log.is_shared()).map(|(id, log)| {
-            let from = if id.incarnation == incarnation { next } else { 0 };
+            let from = if id.incarnation == incarnation {
+                next
+            } else {
+                0
+            };
             let least = self.governance.least_head(origin, id.incarnation);
             (*id, from.max(least), log.size())
         });
@@ -225,7 +231,10 @@ impl Channel {
     /// What we make of an entry now. What does not depend on notes that come later stays.
     fn judge_again(&self, before: u8, entry: &Entry) -> u8 {
         let stays = [Void::Fault, Void::NotAParticipant, Void::RevisionWentBack];
-        if stays.iter().any(|void| Verdict::Void(*void).code() == before) {
+        if stays
+            .iter()
+            .any(|void| Verdict::Void(*void).code() == before)
+        {
             return before;
         }
         match self.judge(entry, &Log::empty()) {
@@ -275,7 +284,10 @@ impl Channel {
     fn take_back(&mut self, entry: &Entry, step: &mut Step<'_, Effect>) {
         let header = &entry.header;
         let reference = header.reference();
-        let waits = self.waiting.iter().find(|(_, known)| known.entry == reference);
+        let waits = self
+            .waiting
+            .iter()
+            .find(|(_, known)| known.entry == reference);
         if let Some((place, _)) = waits {
             let place = *place;
             self.delete_waiting(place, step);

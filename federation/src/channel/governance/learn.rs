@@ -159,7 +159,9 @@ impl Governance {
             return Err(Breach::OutOfPlace);
         }
         // Who agreed before it left comes back by a yes that says so.
-        let returns = note.withdrawal.is_some_and(|named| !revision.returns.contains(&named));
+        let returns = note
+            .withdrawal
+            .is_some_and(|named| !revision.returns.contains(&named));
         if revision.is_agreed_by(note.org) && !returns {
             return Err(Breach::OutOfPlace);
         }
@@ -263,7 +265,9 @@ impl Governance {
             return Err(Breach::Rule);
         }
         let (org, number) = (note.org, revision.charter().number);
-        let newest = self.newest().map_or(number, |newest| newest.charter().number);
+        let newest = self
+            .newest()
+            .map_or(number, |newest| newest.charter().number);
         let known = self.withdrawals.get(&org).map_or(0, Vec::len);
         // One is enough to be out; of two replicas, each may have made one.
         if self.withdrawals_from(org, newest).count() >= 2 || known >= WITHDRAWALS_PER_ORG_MAX {
