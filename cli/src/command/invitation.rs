@@ -22,6 +22,12 @@ pub enum InvitationCommand {
         #[command(flatten)]
         limit: Limit,
     },
+    /// Show one invitation, with its text to pass on while it is open
+    #[command(after_help = "Example:\n  foedus invitation show inv_mfrggzdfmztwq2lk")]
+    Show {
+        /// The invitation's identifier, from `invitation list`
+        invitation: String,
+    },
     /// Make an invitation worthless, at once
     #[command(after_help = "Example:\n  foedus invitation revoke inv_mfrggzdfmztwq2lk")]
     Revoke {
@@ -37,6 +43,7 @@ pub async fn run(
 ) -> Result<(), Failure> {
     match command {
         InvitationCommand::List { all, limit } => list(all, limit, session, printer).await,
+        InvitationCommand::Show { invitation } => show(invitation, session, printer).await,
         InvitationCommand::Revoke { invitation } => revoke(invitation, session, printer).await,
     }
 }
@@ -98,6 +105,50 @@ fn row(invitation: &v1::Invitation) -> Vec<String> {
 
 fn state(invitation: &v1::Invitation) -> String {
     wording::value(invitation.state().as_str_name(), "INVITATION_STATE_")
+}
+
+async fn show(
+    invitation_id: String,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let request = v1::GetInvitationRequest { invitation_id };
+    let response = session
+        .call(session.invitations().get_invitation(request))
+        .await?;
+    let invitation = present(response.invitation.clone())?;
+    let page = if response.invitation_text.is_empty() {
+        Page::new().sentence(format!(
+            "The invitation {} is {}: its text is worth nothing.",
+            invitation.invitation_id,
+            state(&invitation)
+        ))
+    } else {
+        text_page(
+            &invitation.expected_handle,
+            invitation.expires_at.as_ref(),
+            &response.invitation_text,
+        )
+    };
+    printer.answer(&json::of(&response), &page)
+}
+
+/// The text that is passed on.
+pub fn text_page(partner: &str, expires_at: Option<&prost_types::Timestamp>, text: &str) -> Page {
+    let partner = if partner.is_empty() {
+        "the partner"
+    } else {
+        partner
+    };
+    Page::new()
+        .sentence(format!(
+            "Send this invitation to the administrator of {partner}, by a way that you trust. It can be used once, until {}:",
+            time::show(expires_at)
+        ))
+        .blank()
+        .sentence(text)
+        .blank()
+        .sentence("They type:  foedus partner accept INVITATION")
 }
 
 async fn revoke(

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use foedus_proto::api::v1;
 use serde_json::json;
 
-use super::{Limit, collect, present, wording};
+use super::{Limit, collect, invitation, present, wording};
 use crate::connection::Session;
 use crate::failure::Failure;
 use crate::page::Page;
@@ -283,20 +283,11 @@ fn invitation_page(request: &v1::Request, response: &v1::ApproveRequestResponse)
     if response.invitation_text.is_empty() {
         return Page::new();
     }
-    let partner = if request.partner_handle.is_empty() {
-        "the partner"
-    } else {
-        &request.partner_handle
-    };
-    Page::new()
-        .sentence(format!(
-            "Send this invitation to the administrator of {partner}, by a way that you trust. It can be used once, until {}:",
-            time::show(response.invitation_expires_at.as_ref())
-        ))
-        .blank()
-        .sentence(&response.invitation_text)
-        .blank()
-        .sentence("They type:  foedus partner accept INVITATION")
+    invitation::text_page(
+        &request.partner_handle,
+        response.invitation_expires_at.as_ref(),
+        &response.invitation_text,
+    )
 }
 
 async fn decline(

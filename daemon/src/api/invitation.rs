@@ -9,6 +9,7 @@ use foedus_proto::api::v1;
 use super::caller::{Caller, administrator, reader};
 use super::refusal::Refusal;
 use super::{Api, page, service};
+use crate::runtime::invitation_text;
 
 impl Api {
     async fn list_invitations(
@@ -44,19 +45,31 @@ impl Api {
         })
     }
 
+    async fn get_invitation(
+        &self,
+        caller: &Caller,
+        request: v1::GetInvitationRequest,
+    ) -> Result<v1::GetInvitationResponse, Refusal> {
+        reader(&caller.actor)?;
+        let seen = self.seen();
+        administrator(seen.state(), &caller.actor, seen.now)?;
+        let invitation = invitation_id(&request.invitation_id)?;
+        let known = seen.state().invitations().get(&invitation);
+        let known = known.ok_or(Reason::InvitationUnknown)?;
+        let open = known.expires > seen.now;
+        let text = open.then(|| invitation_text(&seen.org, invitation));
+        Ok(v1::GetInvitationResponse {
+            invitation: Some(seen.invitation_message(invitation, known)),
+            invitation_text: text.flatten().unwrap_or_default(),
+        })
+    }
+
     async fn revoke_invitation(
         &self,
         caller: &Caller,
         request: v1::RevokeInvitationRequest,
     ) -> Result<v1::RevokeInvitationResponse, Refusal> {
-        let invitation: InvitationId =
-            request
-                .invitation_id
-                .parse()
-                .map_err(|invalid: InvalidId| {
-                    let fix = "copy it from `foedus invitation list`";
-                    Refusal::malformed("ID_INVALID", invalid.to_string(), fix)
-                })?;
+        let invitation = invitation_id(&request.invitation_id)?;
         let action = Action::RevokeInvitation { invitation };
         self.runtime().act(caller.actor, action).await?;
         let seen = self.seen();
@@ -68,7 +81,15 @@ impl Api {
     }
 }
 
+fn invitation_id(text: &str) -> Result<InvitationId, Refusal> {
+    text.parse().map_err(|invalid: InvalidId| {
+        let fix = "copy it from `foedus invitation list`";
+        Refusal::malformed("ID_INVALID", invalid.to_string(), fix)
+    })
+}
+
 service!(v1::invitation_service_server::InvitationService {
     list_invitations: ListInvitationsRequest => ListInvitationsResponse,
+    get_invitation: GetInvitationRequest => GetInvitationResponse,
     revoke_invitation: RevokeInvitationRequest => RevokeInvitationResponse,
 });

@@ -90,13 +90,14 @@ impl Seen {
 
     /// The partner is invited: whether it answered, and what then.
     fn after_invitation(&self, number: RequestNumber, handle: &str) -> String {
-        let mut invitations = self.state().invitations().values();
-        let invitation = invitations.find(|invitation| invitation.request == Some(number));
-        match invitation.map(|invitation| invitation.state) {
-            Some(InvitationState::Open) => format!(
-                "send the invitation to the administrator of {handle}, who types `foedus partner accept`"
+        let mut invitations = self.state().invitations().iter();
+        let invitation = invitations.find(|(_, invitation)| invitation.request == Some(number));
+        match invitation.map(|(id, invitation)| (id, invitation.state)) {
+            Some((id, InvitationState::Open)) => format!(
+                "send the invitation to the administrator of {handle}, who types `foedus partner accept`; \
+                 `foedus invitation show {id}` prints it again"
             ),
-            Some(InvitationState::Used { by }) => {
+            Some((_, InvitationState::Used { by })) => {
                 let waits = self
                     .state()
                     .partners()
@@ -110,8 +111,12 @@ impl Seen {
                     false => String::new(),
                 }
             }
-            Some(InvitationState::Revoked) => "the invitation was revoked; ask anew".to_owned(),
-            Some(InvitationState::Expired) => "the invitation has expired; ask anew".to_owned(),
+            Some((_, InvitationState::Revoked)) => {
+                "the invitation was revoked; ask anew".to_owned()
+            }
+            Some((_, InvitationState::Expired)) => {
+                "the invitation has expired; ask anew".to_owned()
+            }
             None => String::new(),
         }
     }

@@ -99,6 +99,15 @@ async fn an_approved_request_gives_an_invitation() {
         ("REQ-0001", "launch")
     );
     assert_eq!(listed[0].expected_handle, "globex.example");
+    // It is shown again to those who may invite, and to nobody else.
+    let which = v1::GetInvitationRequest {
+        invitation_id: request.invitation_id.clone(),
+    };
+    let shown = operator.invitations().get_invitation(which.clone()).await;
+    let shown = shown.expect("shown").into_inner();
+    assert_eq!(shown.invitation_text, approved.invitation_text);
+    let refusal = bob.invitations().get_invitation(which.clone()).await;
+    assert_eq!(reason(refusal), "NOT_ADMINISTRATOR");
     // Who invites takes up no invitation of its own.
     let accept = v1::AcceptInvitationRequest {
         invitation_text: approved.invitation_text,
@@ -120,6 +129,8 @@ async fn an_approved_request_gives_an_invitation() {
         reason(operator.invitations().revoke_invitation(revoke).await),
         "INVITATION_REVOKED"
     );
+    let shown = operator.invitations().get_invitation(which).await;
+    assert_eq!(shown.expect("shown").into_inner().invitation_text, "");
 }
 
 #[tokio::test]
