@@ -271,8 +271,10 @@ pub struct Channel {
     /// Differences that wait to be looked into.
     examining: usize,
     sessions: BTreeMap<OrgId, sessions::Session>,
-    /// Partners that hold words of ours which we lost.
+    /// Partners that were found to hold words of ours which we lost, in their present sessions.
     recovering: BTreeSet<OrgId>,
+    /// Those of them, present or not, that have not given all of it back.
+    lost: BTreeSet<OrgId>,
     /// Partners that may hold another history of a log than we do.
     doubted: BTreeSet<(OrgId, LogId)>,
     /// The organisation's version up to which the log says of our members what is true.

@@ -15,6 +15,7 @@
 //! | `c` channel `s l` origin incarnation | head of one log |
 //! | `c` channel `s n` hash | one note about the channel |
 //! | `c` channel `s c` partner | what was taken from that partner |
+//! | `c` channel `s g` partner | that partner holds words of ours which we lost |
 //! | `c` channel `s m` author | what was told of one of our members |
 //! | `c` channel `s a` origin author | what is known of an author |
 //! | `c` channel `s i` org serial | an identity note of somebody whom a partner introduced |
@@ -136,6 +137,11 @@ impl ChannelKeys {
     /// What was taken from one partner.
     pub fn taken(&self, partner: OrgId) -> Key {
         self.key(b"sc", &[partner.as_bytes()])
+    }
+
+    /// That one partner holds words of ours which we lost.
+    pub fn lost(&self, partner: OrgId) -> Key {
+        self.key(b"sg", &[partner.as_bytes()])
     }
 
     /// What was told of one of our members.

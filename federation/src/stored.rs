@@ -139,6 +139,14 @@ record!(
 );
 
 record!(
+    /// A partner holds words of ours which we lost, and has not given all of them back.
+    Lost, "words that are lost" {
+        /// When that was found.
+        since: u64,
+    }
+);
+
+record!(
     /// What the log says of one of our members.
     Announced, "an announced member" {
         /// Whether the member is in the channel.

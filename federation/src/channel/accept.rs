@@ -120,6 +120,7 @@ impl Channel {
         if let Some(cursor) = entries.cursor() {
             let lost = u64::from(planted(Fault::LostCursor));
             self.advance_position(carrier, cursor.run, cursor.arrival + lost, &relayed, step);
+            self.recovered_from(carrier, &relayed, step);
         }
         let ack = Ack {
             channel: self.keys.0,

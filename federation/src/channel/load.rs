@@ -45,6 +45,11 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
                     .taken
                     .insert(partner, Taken::from_value(&key, &value)?);
             }
+            b'g' => {
+                let partner = OrgId(id.try_into().map_err(|_| damaged())?);
+                stored::Lost::from_value(&key, &value)?;
+                channel.lost.insert(partner);
+            }
             b'm' => {
                 let author = AuthorId(id.try_into().map_err(|_| damaged())?);
                 channel
@@ -140,6 +145,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         examining: 0,
         sessions: BTreeMap::new(),
         recovering: std::collections::BTreeSet::new(),
+        lost: std::collections::BTreeSet::new(),
         doubted: std::collections::BTreeSet::new(),
         told_version: None,
         step_wall: Timestamp::ZERO,

@@ -17,6 +17,7 @@ use crate::bounds::{
 use crate::entry::LogId;
 use crate::frame::{Cursor, Frame, LogSize, Notes, Subscribe};
 use crate::steploop::Step;
+use crate::stored::{self, Record};
 
 /// One session with one partner, as far as this channel is concerned.
 #[derive(Debug, Clone, Default)]
@@ -124,7 +125,7 @@ impl Channel {
                 others.filter(|org| *org != self.ours.org && *org != partner && !serves(org)),
             );
         }
-        if self.recovering.contains(&partner) {
+        if self.recovering.contains(&partner) || self.lost.contains(&partner) {
             relayed.push(self.ours.org);
         }
         let doubted = self.doubted.iter().filter(|(org, _)| *org == partner);
@@ -253,7 +254,7 @@ impl Channel {
         if asked.cursor.is_some_and(|cursor| !self.knows(cursor)) {
             // It has seen more than we hold: an old copy of our store was put back. It may hold
             // words of ours, too.
-            self.recover_from(partner, step);
+            self.recover_from(now, partner, step);
             step.effect(Effect::Send(partner, Frame::UnknownCursor(self.keys.0)));
             return;
         }
@@ -267,7 +268,7 @@ impl Channel {
             held.origin == us && held.size > self.logs.get(&id).map_or(0, |log| log.size())
         };
         if asked.held.iter().any(ahead) {
-            self.recover_from(partner, step);
+            self.recover_from(now, partner, step);
         }
         let start = self.feed_start(partner, &asked);
         if let Some(session) = self.sessions.get_mut(&partner) {
@@ -276,9 +277,27 @@ impl Channel {
         step.effect(Effect::Feed(partner, start));
     }
 
-    fn recover_from(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
+    /// Has the partner give back what we lost. It is written down until all of it is here: once
+    /// the partner follows what arrives here now, nothing it says shows any more that it has it.
+    fn recover_from(&mut self, now: Now, partner: OrgId, step: &mut Step<'_, Effect>) {
+        if self.lost.insert(partner) {
+            let since = now.wall.0;
+            step.put(self.keys.lost(partner), stored::Lost { since }.to_value());
+        }
         if self.recovering.insert(partner) {
             step.effect(Effect::Attach(partner));
+        }
+    }
+
+    /// The partner sent all that it holds of the logs that it was asked for.
+    pub(super) fn recovered_from(
+        &mut self,
+        partner: OrgId,
+        relayed: &[OrgId],
+        step: &mut Step<'_, Effect>,
+    ) {
+        if relayed.contains(&self.ours.org) && self.lost.remove(&partner) {
+            step.delete(self.keys.lost(partner));
         }
     }
 

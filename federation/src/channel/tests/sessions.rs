@@ -220,3 +220,40 @@ fn own_words_come_back_after_an_old_store_was_put_back() {
     assert!(held.size() > lost.sequence);
     assert!(!held.is_frozen());
 }
+
+/// A run that ends before all is given back: the partner follows what arrives here by now, and
+/// does not say again what it holds.
+#[test]
+fn own_words_come_back_also_over_a_restart() {
+    let (mut world, channel) = World::shared(2);
+    world.post(0, channel, "kept");
+    let old = world.sides[0].store.clone();
+    world.post(0, channel, "lost");
+    world.sides[0].store = old;
+    world.restart(0);
+    world.hold(1, 0);
+    world.connect(0, 1);
+    for _ in 0..10 {
+        let frames = world.held.insert((1, 0), Vec::new()).unwrap_or_default();
+        for frame in frames {
+            if !matches!(frame, Frame::Entries(_)) {
+                world.send(1, 0, frame);
+            }
+        }
+        world.pass(1_000);
+    }
+    world.disconnect(0, 1);
+    world.settle();
+    world.held.clear();
+    world.restart(0);
+    world.connect(0, 1);
+    for _ in 0..3 {
+        world.pass(1_000);
+    }
+    check_same(&world, channel);
+    assert!(
+        !world.sides[0]
+            .store
+            .contains_key(&ChannelKeys(channel).lost(world.id(1)))
+    );
+}
