@@ -406,8 +406,12 @@ pub const WITHDRAWALS_PER_ORG_MAX: usize = 16;
 pub const PROPOSALS_HEARD_MAX: usize = 8;
 
 /// Bytes of all notes about one channel, beyond which no further charter is taken. What ends a
-/// channel is taken all the same: there is one of a kind of each participant.
+/// channel is taken all the same: there are few of each participant.
 pub const GOVERNANCE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Disconnect records of one organisation about one channel that are kept: one, and another for
+/// each time that an old copy of its data was put back after the end. Further ones are refused.
+pub const RECORDS_PER_ORG_MAX: usize = 8;
 
 /// A partner that says again and again that it holds other notes about a channel than we do is
 /// sent all of ours at most this often; between that, only what is new.

@@ -133,7 +133,7 @@ impl Channel {
     /// Signs what we hold of the channel, once it ended for us. From then on the record itself
     /// says that it ended, whatever a clock says later.
     pub(super) fn end_if_due(&mut self, now: Now, step: &mut Step<'_, Effect>) -> bool {
-        if self.governance.newest().is_none() || self.governance.final_record().is_some() {
+        if self.governance.newest().is_none() || self.is_recorded() {
             return false;
         }
         let Some(ended) = self.governance.ended(now.wall) else {
@@ -160,6 +160,17 @@ impl Channel {
         true
     }
 
+    /// Whether what we hold is said in a record of ours. If an old copy of our data was put back,
+    /// the record that partners give back says nothing of what our people wrote before we heard
+    /// of the end once more: then we sign another.
+    fn is_recorded(&self) -> bool {
+        let us = self.ours.org;
+        let said =
+            |(id, log): &(&LogId, &Log)| log.size() <= self.governance.recorded_size(us, **id);
+        self.governance.has_all_records(us)
+            || (self.governance.final_record().is_some() && self.stated_logs(|_| true).iter().all(said))
+    }
+
     fn disconnect_record(&self, ended: Ended) -> DisconnectRecord {
         let newest = self
             .governance
@@ -178,20 +189,24 @@ impl Channel {
     /// The logs that participants know, as many as a note names: those that go on before those
     /// that are closed, and the latest before the older. Nobody can hinder us to sign that we
     /// leave by beginning one log after the other.
-    fn shared_heads(&self, of: impl Fn(OrgId) -> bool) -> LogHeads {
+    fn stated_logs(&self, of: impl Fn(OrgId) -> bool) -> Vec<(&LogId, &Log)> {
         let shared = |(id, log): &(&LogId, &Log)| log.is_shared() && of(id.origin);
         let mut logs: Vec<_> = self.logs.iter().filter(shared).collect();
         logs.sort_by_key(|(_, log)| std::cmp::Reverse((log.closed_at.is_none(), log.hlc)));
         logs.truncate(NOTE_LOG_HEADS_MAX);
-        logs.into_iter()
-            .map(|(id, log)| {
-                let head = LogHead {
-                    size: log.size(),
-                    root: log.frontier.root(),
-                };
-                ((id.origin, id.incarnation), head)
-            })
-            .collect()
+        logs
+    }
+
+    fn shared_heads(&self, of: impl Fn(OrgId) -> bool) -> LogHeads {
+        let logs = self.stated_logs(of).into_iter();
+        logs.map(|(id, log)| {
+            let head = LogHead {
+                size: log.size(),
+                root: log.frontier.root(),
+            };
+            ((id.origin, id.incarnation), head)
+        })
+        .collect()
     }
 
     /// Shows what waited: its time has come, or we agreed to the revision that it was written

@@ -11,10 +11,11 @@ use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::Access;
 use sha2::{Digest, Sha256};
 
-use crate::bounds::GOVERNANCE_BYTES_MAX;
+use crate::bounds::{GOVERNANCE_BYTES_MAX, RECORDS_PER_ORG_MAX};
 use crate::charter::{
     Charter, Newcomers, Seal, SealedCharter, Termination, Withdrawal, consents_needed,
 };
+use crate::entry::LogId;
 use crate::evidence::GovernanceNote;
 use crate::message::Ended;
 use crate::note::Verified;
@@ -103,7 +104,9 @@ pub struct Governance {
     /// Of each organisation, the newest last.
     withdrawals: BTreeMap<OrgId, Vec<Verified<Withdrawal>>>,
     termination: Option<Verified<Termination>>,
-    records: BTreeMap<OrgId, Verified<DisconnectRecord>>,
+    /// What each signed that it held, earlier before later. Whoever got an old copy of its data
+    /// back after the end may have more to say than it said before.
+    records: BTreeMap<OrgId, Vec<Verified<DisconnectRecord>>>,
     disconnected: Option<Timestamp>,
     two_seals: Option<(Verified<Seal>, Verified<Seal>)>,
     notes: Vec<(NoteHash, Arc<[u8]>)>,
@@ -284,11 +287,11 @@ impl Governance {
         all[after..].iter()
     }
 
-    /// Our own record of the end, unless we came back after it.
+    /// Our own first record of the end, unless we came back after it.
     pub fn final_record(&self) -> Option<&Verified<DisconnectRecord>> {
-        let record = self.records.get(&self.us)?;
-        let left = record.note().cause == EndCause::Withdrawal;
-        (!left || self.withdrawal(self.us).is_some()).then_some(record)
+        let left = self.withdrawal(self.us).is_some();
+        let mut records = self.records.get(&self.us)?.iter();
+        records.find(|record| left || record.note().cause != EndCause::Withdrawal)
     }
 
     /// Whose verdicts may be others than before this note was learnt, which was the last.
@@ -460,14 +463,28 @@ impl Governance {
         })
     }
 
-    /// The disconnect record of an organisation, if it is known.
+    /// The disconnect record of an organisation, if it is known: its latest.
     pub fn record(&self, org: OrgId) -> Option<&Verified<DisconnectRecord>> {
-        self.records.get(&org)
+        self.records.get(&org)?.last()
     }
 
-    /// All disconnect records.
+    /// The disconnect records of all, the latest of each.
     pub fn records(&self) -> impl Iterator<Item = &Verified<DisconnectRecord>> {
-        self.records.values()
+        self.records.values().filter_map(|records| records.last())
+    }
+
+    /// Whether an organisation signed as many records as are kept.
+    pub fn has_all_records(&self, org: OrgId) -> bool {
+        let records = self.records.get(&org);
+        records.is_some_and(|records| records.len() >= RECORDS_PER_ORG_MAX)
+    }
+
+    /// Up to where any record of an organisation says that it held a log; 0 if none names it.
+    pub fn recorded_size(&self, org: OrgId, log: LogId) -> u64 {
+        let records = self.records.get(&org).into_iter().flatten();
+        let heads =
+            records.filter_map(|record| record.note().logs.get(&(log.origin, log.incarnation)));
+        heads.map(|head| head.size).max().unwrap_or(0)
     }
 
     /// The evidence that the host sealed two revisions after one.

@@ -10,7 +10,7 @@ use crate::bounds::{GOVERNANCE_BYTES_MAX, PROPOSALS_HEARD_MAX, WITHDRAWALS_PER_O
 use crate::charter::{Charter, Consent, Seal, SealedCharter, Termination, Withdrawal};
 use crate::evidence::GovernanceNote;
 use crate::note::Verified;
-use crate::record::{DisconnectRecord, EndCause};
+use crate::record::DisconnectRecord;
 
 impl Governance {
     /// Learns a note whose signature was checked, and that `teller` brought.
@@ -293,8 +293,15 @@ impl Governance {
         if revision.charter().host != note.host {
             return Err(Breach::Rule);
         }
-        if self.termination.is_some() {
-            return Err(Breach::OutOfPlace);
+        if let Some(known) = &self.termination {
+            let earlier = |note: &Verified<Termination>| (note.note().at, note.hash());
+            if earlier(known) <= earlier(termination) {
+                return Err(Breach::OutOfPlace);
+            }
+            // A host that got an old copy of its data back ended it twice: the first end counts,
+            // for all.
+            let later = known.hash();
+            self.notes.retain(|(hash, _)| *hash != later);
         }
         self.termination = Some(termination.clone());
         Ok(Learned::InForce)
@@ -306,16 +313,12 @@ impl Governance {
         if revision.access(note.org).is_none() {
             return Err(Breach::Rule);
         }
-        // Who came back after it had left ends once more.
-        if let Some(known) = self.records.get(&note.org) {
-            if known.note().cause != EndCause::Withdrawal {
-                return Err(Breach::Rule);
-            }
-            if known.note().at >= note.at {
-                return Err(Breach::OutOfPlace);
-            }
+        if self.has_all_records(note.org) {
+            return Err(Breach::Rule);
         }
-        self.records.insert(note.org, record.clone());
+        let known = self.records.entry(note.org).or_default();
+        known.push(record.clone());
+        known.sort_by_key(|record| (record.note().at, record.hash()));
         Ok(Learned::Kept)
     }
 }

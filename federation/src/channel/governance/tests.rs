@@ -625,10 +625,6 @@ fn it_ends_by_each_cause_and_only_for_whom_it_should() {
     let mut recorded = governance.clone();
     recorded.must(&record(&first, GLOBEX, EndCause::End));
     assert_eq!(cause(&recorded, AT), None, "their record ends nothing here");
-    assert_eq!(
-        recorded.told(&record(&first, GLOBEX, EndCause::Disconnect)),
-        Err(Breach::Rule)
-    );
     recorded.must(&record(&first, ACME, EndCause::Disconnect));
     assert_eq!(
         cause(&recorded, AT),
@@ -699,4 +695,55 @@ fn a_host_alone_can_not_make_us_keep_without_end() {
         governance.learn(&withdrawal(&before, GLOBEX), us()),
         Ok(Learned::InForce)
     );
+}
+
+/// Whoever got an old copy of its data back may end a channel twice: everybody keeps the first
+/// end, in whatever order the two are heard of.
+#[test]
+fn of_two_ends_the_first_counts_for_all() {
+    let (governance, first) = governed(ACME);
+    let termination = |at| {
+        let note = Termination {
+            channel: first.channel,
+            host: us(),
+            revision: first.hash(),
+            heads: heads(&[ACME]),
+            at,
+        };
+        GovernanceNote::Termination(signed(&note, ACME))
+    };
+    let later = AT.plus_millis(DAY);
+    let (early, late) = (termination(AT), termination(later));
+    let mut forwards = governance.clone();
+    forwards.must(&early);
+    assert_eq!(forwards.told(&late), Err(Breach::OutOfPlace));
+    let mut backwards = governance.clone();
+    backwards.must(&late);
+    backwards.must(&early);
+    assert!(!backwards.holds(late.hash()));
+    assert_eq!(forwards.digest(), backwards.digest());
+    assert_eq!(forwards.ended(later), backwards.ended(later));
+}
+
+/// Each record is true of its time; nobody makes us keep them without end.
+#[test]
+fn few_records_of_one_organisation_are_kept() {
+    let (mut governance, first) = governed(ACME);
+    let at = |number: u64| {
+        let note = DisconnectRecord {
+            channel: first.channel,
+            org: org(GLOBEX),
+            revision: first.hash(),
+            cause: EndCause::End,
+            at: AT.plus_millis(number),
+            logs: heads(&[ACME]),
+        };
+        GovernanceNote::DisconnectRecord(signed(&note, GLOBEX))
+    };
+    for number in (0..RECORDS_PER_ORG_MAX as u64).rev() {
+        governance.must(&at(number));
+    }
+    assert_eq!(governance.told(&at(99)), Err(Breach::Rule));
+    let latest = governance.record(org(GLOBEX)).expect("it is held");
+    assert_eq!(latest.hash(), at(RECORDS_PER_ORG_MAX as u64 - 1).hash());
 }

@@ -211,3 +211,51 @@ fn a_record_that_was_lost_with_a_commit_is_heard_of_again() {
     }
     assert!(known(&world, 0));
 }
+
+/// An old copy of the data was put back after the end, and people wrote before anybody told them:
+/// the record that a partner gives back does not name what they wrote, so another one does.
+#[test]
+fn what_was_written_on_an_old_copy_after_the_end_is_recorded() {
+    let (mut world, channel) = World::shared(2);
+    world.post(1, channel, "kept");
+    let old = world.sides[1].store.clone();
+    world.act(
+        0,
+        Action::EndChannel {
+            channel,
+            cause: EndCause::Termination,
+        },
+    );
+    world.pass(1_000);
+    check_over(&mut world, 1, channel, record::EndCause::Termination);
+    world.disconnect(0, 1);
+    world.settle();
+    world.sides[1].store = old;
+    world.restart(1);
+    let written = world.post(1, channel, "nobody told us").first;
+    world.connect(0, 1);
+    for _ in 0..3 {
+        world.pass(1_000);
+    }
+    let log = LogId {
+        channel,
+        origin: written.origin,
+        incarnation: written.incarnation,
+    };
+    let them = world.id(1);
+    for at in 0..2 {
+        let governance = &world.sides[at].view(channel).governance;
+        assert!(
+            governance.recorded_size(them, log) > written.sequence,
+            "{at}"
+        );
+    }
+    assert_eq!(
+        world.sides[0]
+            .view(channel)
+            .governance
+            .recorded_size(world.id(0), log),
+        0
+    );
+    check_over(&mut world, 1, channel, record::EndCause::Termination);
+}
