@@ -9,6 +9,7 @@ mod administrator;
 mod checker;
 mod client;
 mod disk;
+mod forger;
 mod host;
 mod network;
 mod organisation;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use foedus_federation::channel::Verb;
 use foedus_federation::charter::{Charter, Seal, Termination, Withdrawal};
+use foedus_federation::entry::LogId;
 use foedus_federation::note::{Claimed, NoteKind};
 use foedus_federation::record::DisconnectRecord;
 use foedus_federation::steploop::Damaged;
@@ -74,6 +75,8 @@ pub struct Checker {
     pub in_force: Vec<Option<NoteHash>>,
     /// Since when each disk says that the channel ended, in true time.
     pub ended: Vec<Option<u64>>,
+    /// Logs that somebody made up to lie with.
+    pub forged: BTreeSet<LogId>,
     /// Checks that were made, so that nobody is content with none.
     pub checks: BTreeMap<&'static str, u64>,
 }
@@ -93,6 +96,7 @@ impl Checker {
             charters: BTreeMap::new(),
             in_force: vec![None; orgs.len()],
             ended: vec![None; orgs.len()],
+            forged: BTreeSet::new(),
             checks: BTreeMap::new(),
         }
     }

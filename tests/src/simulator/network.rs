@@ -36,8 +36,17 @@ pub struct Network {
     connections: BTreeMap<u64, Connection>,
     made: u64,
     pairs: BTreeMap<(usize, usize), Pair>,
+    /// Under which number one subscribed to the shared channel at another last.
+    subscriptions: BTreeMap<(usize, usize), u32>,
     /// Frames take about this long.
     pub slow_millis: u64,
+}
+
+impl Network {
+    /// Under which number one subscribed to the shared channel at another last.
+    pub fn subscription(&self, by: usize, at: usize) -> Option<u32> {
+        self.subscriptions.get(&(by, at)).copied()
+    }
 }
 
 fn ordered(one: usize, other: usize) -> (usize, usize) {
@@ -234,13 +243,28 @@ impl World {
 
     /// Puts a frame on the present connection with a partner.
     pub fn send(&mut self, at: usize, partner: OrgId, frame: Frame) {
+        if let Some(to) = self.index_of(partner) {
+            self.check_sent(at, to, &frame);
+        }
+        self.send_unchecked(at, partner, frame);
+    }
+
+    /// As `send`, whatever is in it.
+    pub fn send_unchecked(&mut self, at: usize, partner: OrgId, frame: Frame) {
         let (Some(run), Some(to)) = (&self.orgs[at].run, self.index_of(partner)) else {
             return;
         };
         let Some(number) = run.links.get(&partner).and_then(|wire| wire.connection) else {
             return;
         };
-        self.check_sent(at, to, &frame);
+        if let Frame::Subscribe(subscribe) = &frame
+            && Some(subscribe.channel) == self.checker.shared
+        {
+            let asked = (at, to);
+            self.network
+                .subscriptions
+                .insert(asked, subscribe.subscription);
+        }
         let slow = self.network.slow_millis;
         let delay = match self.random.chance(10) {
             true => self.random.between(50, 2_000),

@@ -45,6 +45,8 @@ pub struct Plan {
     pub restores: bool,
     /// This organisation goes on in an old incarnation when its old data is put back.
     pub dishonest: Option<usize>,
+    /// This organisation lies to its partners now and then.
+    pub forger: Option<usize>,
 }
 
 impl Plan {
@@ -102,6 +104,7 @@ impl Plan {
             },
             restores: random.chance(500),
             dishonest: random.chance(60).then(|| random.index(orgs)),
+            forger: random.chance(120).then(|| random.index(orgs)),
         }
     }
 
@@ -140,6 +143,11 @@ impl World {
                     let when = start + self.random.below(length);
                     self.after(when, Event::Administrator(at));
                 }
+            }
+            if let Some(at) = self.plan.forger.filter(|_| number > 1) {
+                let other = (at + 1 + self.random.index(self.orgs.len() - 1)) % self.orgs.len();
+                let when = start + self.random.below(length);
+                self.after(when, Event::Forge(at, other));
             }
             for _ in 0..self.random.below(self.plan.weather + 1) {
                 let at = (start + self.random.below(length + 4_000)).saturating_sub(2_000);

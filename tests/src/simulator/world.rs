@@ -58,6 +58,8 @@ pub enum Event {
     Administrator(usize),
     /// Something goes wrong.
     Weather,
+    /// One organisation lies to another.
+    Forge(usize, usize),
     /// Somebody makes room on a disk.
     Room(usize),
 }
@@ -200,6 +202,7 @@ impl World {
             Event::Retry(attempt) => self.on_retry(attempt),
             Event::Administrator(at) => self.on_administrator(at),
             Event::Weather => self.on_weather(),
+            Event::Forge(at, to) => self.forge(at, to),
             Event::Room(at) => self.orgs[at].disk.set_full(false),
         }
     }

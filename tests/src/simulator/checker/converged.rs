@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use foedus_federation::entry::LogId;
 use foedus_federation::kind::Body;
 use foedus_federation::note::value::LogHeads;
-use foedus_federation::note::{Claimed, NoteKind};
+use foedus_federation::note::{Claimed, NoteKind, SignedNote};
 use foedus_federation::record::DisconnectRecord;
 use foedus_federation::stored::LogHead;
 use foedus_policy::id::{ChannelId, EntryRef, NoteHash, OrgId};
@@ -21,8 +21,9 @@ use crate::simulator::world::World;
 struct Holding {
     heads: BTreeMap<LogId, LogHead>,
     entries: BTreeMap<LogId, Vec<Held>>,
-    records: BTreeMap<OrgId, LogHeads>,
-    notes: BTreeSet<NoteHash>,
+    /// Disconnect records; whoever gets old data back may end once more, and both are true.
+    records: Vec<(OrgId, LogHeads)>,
+    notes: BTreeMap<NoteHash, String>,
     waiting: BTreeSet<EntryRef>,
 }
 
@@ -37,8 +38,9 @@ impl Holding {
             .filter_map(|note| Claimed::<DisconnectRecord>::parse(note).ok())
             .map(|note| (note.claims().org, note.claims().logs.clone()));
         let hashes = notes.iter().filter_map(|note| {
-            let text = foedus_federation::note::SignedNote::parse(note).ok()?;
-            Some(text.hash())
+            let signed = SignedNote::parse(note).ok()?;
+            let begin: Vec<&str> = signed.text().lines().take(3).collect();
+            Some((signed.hash(), begin.join(", ")))
         });
         Self {
             entries: entries.collect(),
@@ -57,6 +59,30 @@ impl Holding {
         };
         let sequence = usize::try_from(entry.sequence).ok()?;
         self.entries.get(&log)?.get(sequence)
+    }
+
+    fn other_notes(&self, other: &Self) -> Option<String> {
+        let missing = |a: &Self, b: &Self| -> Vec<String> {
+            let lacks = a
+                .notes
+                .iter()
+                .filter(|(hash, _)| !b.notes.contains_key(hash));
+            lacks.map(|(_, text)| text.clone()).collect()
+        };
+        let (there, here) = (missing(self, other), missing(other, self));
+        let same = there.is_empty() && here.is_empty();
+        (!same).then(|| format!("only the first has {there:?}, only the second {here:?}"))
+    }
+
+    /// Whether an organisation said in any of its records that it held an entry; `None` if it
+    /// signed no record.
+    fn recorded(&self, org: OrgId, entry: EntryRef) -> Option<bool> {
+        let mut records = self.records.iter().filter(|(of, _)| *of == org).peekable();
+        records.peek()?;
+        Some(records.any(|(_, logs)| {
+            let head = logs.get(&(entry.origin, entry.incarnation));
+            head.is_some_and(|head| head.size > entry.sequence)
+        }))
     }
 
     /// Logs that participants may know of.
@@ -132,7 +158,7 @@ impl World {
         match (self.is_open(one), self.is_open(other)) {
             (true, true) => {}
             (false, false) => {
-                return (a.notes != b.notes).then(|| "other notes".to_owned());
+                return a.other_notes(b);
             }
             _ => {
                 let left =
@@ -141,8 +167,8 @@ impl World {
                 return (!left && !cut).then(|| "only one of them has ended".to_owned());
             }
         }
-        if a.notes != b.notes {
-            return Some("other notes".to_owned());
+        if let Some(difference) = a.other_notes(b) {
+            return Some(difference);
         }
         let out: Vec<OrgId> = (0..self.orgs.len())
             .filter(|at| self.orgs[*at].dishonest || !self.is_open(*at))
@@ -151,7 +177,7 @@ impl World {
         let sizes = |holding: &Holding| -> BTreeMap<LogId, usize> {
             holding
                 .shared()
-                .filter(|(log, _)| !out.contains(&log.origin))
+                .filter(|(log, _)| !out.contains(&log.origin) && !self.checker.forged.contains(log))
                 .map(|(log, _)| (*log, holding.entries[log].len()))
                 .collect()
         };
@@ -240,10 +266,10 @@ impl World {
         }
     }
 
-    /// P3: the same order, and the same void entries.
+    /// P3: the same void entries. Whoever holds no body can't know of a rule that only the body
+    /// breaks; what is void without its body is void for all.
     fn check_same(&mut self, holdings: &[Holding]) {
-        let mut verdicts: BTreeMap<EntryRef, (usize, bool)> = BTreeMap::new();
-        self.checker.count("P3 convergent");
+        let mut verdicts: BTreeMap<EntryRef, Vec<(usize, bool, bool)>> = BTreeMap::new();
         for (at, holding) in holdings.iter().enumerate() {
             for held in holding.entries.values().flatten() {
                 let entry = held.header.reference();
@@ -254,12 +280,20 @@ impl World {
                 if held.verdict >= 64 || dishonest {
                     continue;
                 }
-                if let Some((first, other)) = verdicts.insert(entry, (at, void))
-                    && other != void
-                {
-                    let text = format!("{} is void at one of {first} and {at}", name(entry));
-                    self.checker.find("P3 convergent", self.now, text);
+                let known = verdicts.entry(entry).or_default();
+                for (other, void_there, body_there) in known.iter() {
+                    self.checker.count("P3 convergent");
+                    let differ = match (void, void_there) {
+                        (true, false) => *body_there || held.body.is_none(),
+                        (false, true) => held.body.is_some() || !body_there,
+                        _ => false,
+                    };
+                    if differ {
+                        let text = format!("{} is void at one of {other} and {at}", name(entry));
+                        self.checker.find("P3 convergent", self.now, text);
+                    }
                 }
+                known.push((at, void, held.body.is_some()));
             }
         }
     }
@@ -323,11 +357,11 @@ impl World {
             return (held.body.is_none())
                 .then(|| format!("{to} holds {} without its body", name(entry)));
         }
-        let covers = |holder: usize| {
-            let record = holdings[holder].records.get(&self.orgs[holder].id)?;
-            let size = record.get(&(entry.origin, entry.incarnation));
-            Some(size.is_some_and(|head| head.size > entry.sequence))
-        };
+        if self.orgs[to].restored.is_some() && !self.is_open(to) {
+            // What it lost after the end it does not get back.
+            return None;
+        }
+        let covers = |holder: usize| holdings[holder].recorded(self.orgs[holder].id, entry);
         let cut = matches!(self.plan.finish, Finish::Disconnect(..));
         let listed = match (covers(from), covers(to)) {
             (Some(held), Some(lacks)) => held && !lacks,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use foedus_federation::batch::{Batch, Key, Value};
-use foedus_federation::entry::{Header, ORG_AUTHOR};
+use foedus_federation::entry::{Header, LogId, ORG_AUTHOR};
 use foedus_federation::keys;
 use foedus_federation::org_store::read_record;
 use foedus_federation::stored::{Annotation, Annotations, Record as _, Run};
@@ -133,6 +133,17 @@ impl World {
         if origin != us {
             return None;
         }
+        // What we lost and a partner gives back is ours, and of an earlier incarnation.
+        let incarnation = IncarnationId(key.get(66..82)?.try_into().ok()?);
+        let log = LogId {
+            channel: keys::channel_of(key)?,
+            origin: us,
+            incarnation,
+        };
+        if self.checker.forged.contains(&log) {
+            // The lie is in a log that our own key signed: it is ours, whoever brings it back.
+            return None;
+        }
         let run = Run::from_value(key, value).ok()?;
         let mut said = run.entries.iter().zip(run.first..).filter(|(entry, _)| {
             Header::decode(&entry.header).is_ok_and(|header| {
@@ -140,8 +151,6 @@ impl World {
                     && header.class != foedus_federation::kind::Class::Membership
             })
         });
-        // What we lost and a partner gives back is ours, and of an earlier incarnation.
-        let incarnation = IncarnationId(key.get(66..82)?.try_into().ok()?);
         said.find(|(_, sequence)| {
             let entry = EntryRef {
                 origin,
