@@ -168,7 +168,8 @@ impl Channel {
         let said =
             |(id, log): &(&LogId, &Log)| log.size() <= self.governance.recorded_size(us, **id);
         self.governance.has_all_records(us)
-            || (self.governance.final_record().is_some() && self.stated_logs(|_| true).iter().all(said))
+            || (self.governance.final_record().is_some()
+                && self.stated_logs(|_| true).iter().all(said))
     }
 
     fn disconnect_record(&self, ended: Ended) -> DisconnectRecord {

@@ -157,13 +157,18 @@ pub(super) fn day(wall: Timestamp) -> u32 {
     u32::try_from(wall.0 / 86_400_000).unwrap_or(u32::MAX)
 }
 
+/// A key lives 24 hours: it was used today or yesterday; or tomorrow, if our clock was put back
+/// over midnight since.
+fn days_of_answers(now: Now) -> [u32; 3] {
+    let today = day(now.wall);
+    [today, today.saturating_sub(1), today.saturating_add(1)]
+}
+
 impl Channel {
     pub(super) fn reads_of_request(&self, now: Now, request: &Request) -> Vec<Read> {
         let mut reads = Vec::new();
         if let Some(hash) = request.answer_hash() {
-            // A key lives 24 hours: it was used today or yesterday.
-            let today = day(now.wall);
-            for day in [today, today.saturating_sub(1)] {
+            for day in days_of_answers(now) {
                 reads.push(Read::Get(self.keys.answered(day, &hash)));
             }
         }
@@ -310,8 +315,7 @@ impl Channel {
         let Some(hash) = request.answer_hash() else {
             return Ok(None);
         };
-        let today = day(now.wall);
-        for day in [today, today.saturating_sub(1)] {
+        for day in days_of_answers(now) {
             let key = self.keys.answered(day, &hash);
             // Midnight may have passed since the reads were named; what nobody has named yet,
             // nobody has answered.

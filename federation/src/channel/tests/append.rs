@@ -202,6 +202,19 @@ fn an_idempotency_key_is_good_for_a_day() {
     assert!(!ask(&mut world, "once").expect("it is stored").repeated);
 }
 
+/// The clock is put back over midnight between a request and its repetition.
+#[test]
+fn a_clock_that_is_put_back_repeats_nothing() {
+    let (mut world, channel) = World::shared(2);
+    let since_midnight = world.now.wall.0 % 86_400_000;
+    world.pass(86_400_000 - since_midnight + 60_000);
+    let ask = |world: &mut World| world.ask_once(0, channel, post("once"), Some("key"));
+    let first = ask(&mut world).expect("it is stored");
+    world.now.wall = world.now.wall.minus_millis(120_000);
+    let again = ask(&mut world).expect("it is answered");
+    assert!(again.repeated && again.first == first.first);
+}
+
 /// Midnight passes between the naming of reads and their answer.
 #[test]
 fn midnight_stops_nobody() {
