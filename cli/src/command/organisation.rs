@@ -145,10 +145,13 @@ fn status_page(status: &v1::GetStatusResponse) -> Page {
         ),
         (
             "clock",
-            if skew == 0 {
-                String::new()
-            } else {
-                format!("partners' clocks differ by {skew} ms")
+            match skew {
+                0 => String::new(),
+                1.. => format!("partners' clocks are {skew} ms ahead of ours"),
+                _ => format!(
+                    "partners' clocks are {} ms behind ours",
+                    skew.unsigned_abs()
+                ),
             },
         ),
     ]);

@@ -353,10 +353,10 @@ fn page(partner: &v1::Partner) -> Page {
         ("lag", wording::lag(partner.lag.as_ref())),
         (
             "clock",
-            if skew == 0 {
-                String::new()
-            } else {
-                format!("{skew} ms ahead of ours")
+            match skew {
+                0 => String::new(),
+                1.. => format!("{skew} ms ahead of ours"),
+                _ => format!("{} ms behind ours", skew.unsigned_abs()),
             },
         ),
         ("protocol", partner.protocol_version.clone()),

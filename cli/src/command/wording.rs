@@ -25,7 +25,7 @@ pub fn access(access: v1::Access) -> String {
 /// How far two holders of logs are apart.
 pub fn lag(lag: Option<&v1::Lag>) -> String {
     let Some(lag) = lag else {
-        return String::new();
+        return "unknown".to_owned();
     };
     let mut parts = Vec::new();
     if lag.unacknowledged_entries > 0 {
@@ -209,6 +209,7 @@ mod tests {
 
     #[test]
     fn lag_says_what_is_behind() {
+        assert_eq!(lag(None), "unknown");
         assert_eq!(lag(Some(&v1::Lag::default())), "none");
         let behind = v1::Lag {
             unacknowledged_entries: 3,

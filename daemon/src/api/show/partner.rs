@@ -21,8 +21,10 @@ pub(in crate::api) fn link_state(status: Option<&LinkStatus>) -> v1::LinkState {
     }
 }
 
+/// Nothing while the link is down: what the partner has by then, nobody knows.
 pub(in crate::api) fn lag(status: Option<&LinkStatus>) -> Option<v1::Lag> {
-    status.map(|status| v1::Lag {
+    let up = status.filter(|status| status.state == LinkState::Up);
+    up.map(|status| v1::Lag {
         unacknowledged_entries: status.lag_entries,
         oldest_unacknowledged_at: None,
         missing_entries: 0,
