@@ -29,7 +29,7 @@ pub const INVITATION_BYTES_MAX: usize = 16 * 1024;
 pub const INVITATION_REPLY_BYTES_MAX: usize = 16 * 1024;
 
 /// Participants of one channel, the host included.
-pub const PARTICIPANTS_MAX: usize = 250;
+pub const PARTICIPANTS_MAX: usize = foedus_policy::bounds::PARTICIPANTS_COUNT_MAX;
 
 /// Custom events that one charter names.
 pub const CUSTOM_NAMES_MAX: usize = 64;

@@ -11,9 +11,10 @@ use foedus_policy::time::Timestamp;
 
 use crate::bounds::{CONSENT_BYTES_MAX, FRAME_ENTRIES_BYTES_MAX, FRAME_ENTRIES_MAX};
 use crate::charter::{Charter, Consent, Seal, Termination, Withdrawal};
+use crate::checkpoint::InvalidCheckpoint;
 use crate::frame::{Ack, Cursor, Entries, Frame, Goodbye, Hello, Notes, RawPart, Subscribe};
 use crate::identity::{IdentityChain, InvalidChain};
-use crate::note::{Claimed, KeyName, NoteKind, NoteType, Verified};
+use crate::note::{Claimed, InvalidSignature, KeyName, NoteKind, NoteType, Verified};
 use crate::part::{CheckedPart, InvalidPart, check_part, claimed_opening};
 use crate::record::{DisconnectRecord, Endpoints, Peering};
 use crate::snapshot::OrgSnapshot;
@@ -239,12 +240,6 @@ pub enum InvalidEntries {
         /// How many bytes of headers and bodies.
         bytes: usize,
     },
-    /// Nobody here knows the origin.
-    #[error("the identity of {origin} is not known")]
-    UnknownOrigin {
-        /// Whose entries they are said to be.
-        origin: OrgId,
-    },
     /// A part is not what it says to be.
     #[error("a part of the log of {origin} does not hold")]
     Part {
@@ -264,7 +259,7 @@ pub struct CheckedEntries {
     number: u64,
     cursor: Option<Cursor>,
     parts: Vec<SignedPart>,
-    unknown_origin: bool,
+    left_out: Vec<OrgId>,
 }
 
 impl CheckedEntries {
@@ -278,20 +273,21 @@ impl CheckedEntries {
             parts,
         } = frame;
         check_size(&parts)?;
-        let (known_parts, unknown): (Vec<_>, Vec<_>) = parts
-            .into_iter()
-            .partition(|part| known(part.origin).is_some());
-        let parts = known_parts
-            .into_iter()
-            .map(|part| check_signed(channel, part, known))
-            .collect::<Result<Vec<_>, _>>()?;
+        let (mut signed, mut left_out) = (Vec::with_capacity(parts.len()), Vec::new());
+        for part in parts {
+            let origin = part.origin;
+            match check_signed(channel, part, known)? {
+                Some(part) => signed.push(part),
+                None => left_out.push(origin),
+            }
+        }
         Ok(Self {
             channel,
             subscription,
             number,
             cursor,
-            parts,
-            unknown_origin: !unknown.is_empty(),
+            parts: signed,
+            left_out,
         })
     }
 
@@ -315,9 +311,10 @@ impl CheckedEntries {
         self.cursor
     }
 
-    /// A part was left out because nobody here knows its origin (yet).
-    pub fn has_unknown_origin(&self) -> bool {
-        self.unknown_origin
+    /// Whose parts were left out, because nobody here knows the origin, or the key under which it
+    /// signed, yet. Whoever relays them may know more than we do.
+    pub fn left_out(&self) -> &[OrgId] {
+        &self.left_out
     }
 
     /// The parts.
@@ -339,44 +336,41 @@ fn check_size(parts: &[RawPart]) -> Result<(), InvalidEntries> {
 }
 
 /// A part is signed under one of the keys that its origin's identity names or named: which one,
-/// the first entry of its log says.
+/// the first entry of its log says. `None` if it is signed under none that is known here.
 fn check_signed(
     channel: ChannelId,
     part: RawPart,
     known: KnownIdentities<'_>,
-) -> Result<SignedPart, InvalidEntries> {
+) -> Result<Option<SignedPart>, InvalidEntries> {
     let origin = part.origin;
-    let identity = known(origin).ok_or(InvalidEntries::UnknownOrigin { origin })?;
+    let Some(identity) = known(origin) else {
+        return Ok(None);
+    };
     let opening = claimed_opening(&part).map(|opened| opened.key);
-    let keys = identity.sign_keys();
-    let mut candidates = keys
-        .iter()
-        .filter(|key| opening.is_none_or(|opening| opening == *key.as_bytes()))
-        .peekable();
-    while let Some(key) = candidates.next() {
-        // Only while there is another key to try is the part kept.
-        let attempt = match candidates.peek() {
-            Some(_) => part.clone(),
-            None => {
-                let checked =
-                    check_part(channel, part, key).map_err(|source| InvalidEntries::Part {
-                        origin,
-                        source: Box::new(source),
-                    })?;
-                return Ok(SignedPart {
+    for key in identity.sign_keys() {
+        let key_bytes = *key.as_bytes();
+        if opening.is_some_and(|opening| opening != key_bytes) {
+            continue;
+        }
+        match check_part(channel, part.clone(), &key) {
+            Ok(checked) => {
+                return Ok(Some(SignedPart {
                     checked,
-                    key: *key.as_bytes(),
+                    key: key_bytes,
+                }));
+            }
+            Err(InvalidPart::Checkpoint(InvalidCheckpoint::Signature(
+                InvalidSignature::Missing { .. },
+            ))) => {}
+            Err(source) => {
+                return Err(InvalidEntries::Part {
+                    origin,
+                    source: Box::new(source),
                 });
             }
-        };
-        if let Ok(checked) = check_part(channel, attempt, key) {
-            return Ok(SignedPart {
-                checked,
-                key: *key.as_bytes(),
-            });
         }
     }
-    Err(InvalidEntries::UnknownOrigin { origin })
+    Ok(None)
 }
 
 /// A partner's hello whose notes were checked.

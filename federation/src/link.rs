@@ -233,6 +233,12 @@ impl Link {
                 let input = channel::Input::CursorUnknown(self.partner);
                 self.to_channel(channel, input, out);
             }
+            // What others signed it may know better than we do; what it signed itself, not.
+            (CheckedFrame::Entries(entries), true)
+                if entries.left_out().contains(&self.partner) =>
+            {
+                self.close(Goodbye::Protocol, out);
+            }
             (CheckedFrame::Entries(entries), true) => {
                 let channel = entries.channel();
                 let input = channel::Input::Entries {

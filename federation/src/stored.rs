@@ -274,6 +274,8 @@ record!(
         author: [u8; 16],
         /// When, as hybrid logical time.
         hlc: u64,
+        /// Number of the revision under which it was said; 0 in a local channel.
+        revision: u32,
         /// The reaction; empty for others.
         emoji: Vec<u8>,
         /// Whether the reaction is given, not taken back.

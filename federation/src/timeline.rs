@@ -17,7 +17,7 @@ use foedus_policy::id::{AuthorId, EntryRef, IncarnationId, OrgId};
 use foedus_policy::time::Timestamp;
 
 use crate::batch::Read;
-use crate::channel::{ChannelView, Verdict};
+use crate::channel::{Author, ChannelView, Revision, Verdict};
 use crate::entry::{Header, LogId};
 use crate::hlc::Hlc;
 use crate::keys::ChannelKeys;
@@ -177,11 +177,14 @@ impl Lens {
         log.is_some_and(|log| entry.sequence < log.size())
     }
 
-    /// Whether what an accepted entry says is shown now.
-    fn shows(&self, entry: EntryRef, author: AuthorId) -> bool {
-        self.has(entry)
-            && !self.waiting.contains(&entry)
-            && self.view.authors.contains_key(&(entry.origin, author))
+    /// Whether what an accepted entry says, that was written under `revision`, is shown now: its
+    /// author joined, and is of a kind that the revision allows to write.
+    fn shows(&self, entry: EntryRef, author: AuthorId, revision: Option<&Revision>) -> bool {
+        let author = self.view.authors.get(&(entry.origin, author));
+        let allowed = |known: &Author| {
+            revision.is_none_or(|revision| revision.charter().kinds.contains(known.kind))
+        };
+        self.has(entry) && !self.waiting.contains(&entry) && author.is_some_and(allowed)
     }
 
     /// The entries of a stored run that are not void, with their places.
@@ -213,7 +216,9 @@ impl Lens {
             incarnation: header.log.incarnation,
             sequence: header.sequence,
         };
-        let shown = Verdict::counts(entry.verdict) && self.shows(header.reference(), header.author);
+        let revision = self.view.governance.revision(header.revision);
+        let shown = Verdict::counts(entry.verdict)
+            && self.shows(header.reference(), header.author, revision);
         Ok(Held {
             position,
             arrived,
@@ -250,7 +255,11 @@ impl Lens {
         let entry = annotation_position(row).entry();
         match row.kind {
             Annotation::ERASE | Annotation::RETRACT => self.has(entry),
-            _ => self.shows(entry, AuthorId(row.author)),
+            _ => {
+                let number = u64::from(row.revision);
+                let revision = self.view.governance.revision_numbered(number);
+                self.shows(entry, AuthorId(row.author), revision)
+            }
         }
     }
 

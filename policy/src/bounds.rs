@@ -29,7 +29,7 @@ pub const CHANNELS_COUNT_MAX: usize = 200_000;
 /// Memberships of one channel, former ones counted.
 pub const MEMBERS_PER_CHANNEL_COUNT_MAX: usize = 20_000;
 /// Participants of one shared channel.
-pub const PARTICIPANTS_COUNT_MAX: usize = 64;
+pub const PARTICIPANTS_COUNT_MAX: usize = 250;
 /// Projects, ended ones counted.
 pub const PROJECTS_COUNT_MAX: usize = 10_000;
 /// Partners, disconnected ones counted.

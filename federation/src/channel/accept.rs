@@ -113,7 +113,7 @@ impl Channel {
                 }
             }
         }
-        if entries.has_unknown_origin() {
+        if !entries.left_out().is_empty() {
             self.stall(carrier, step);
             return;
         }
@@ -357,7 +357,7 @@ impl Channel {
                 }
             }
             match verdict {
-                Verdict::Accepted => self.accept(&entry, step),
+                Verdict::Accepted => self.accept(&entry, wait.is_some(), step),
                 Verdict::Void(_) => counts.void += 1,
                 Verdict::Withheld => counts.withheld += 1,
             }
@@ -437,10 +437,10 @@ impl Channel {
         self.waiting_counts.get(&origin).copied().unwrap_or(0)
     }
 
-    fn accept(&mut self, entry: &Entry, step: &mut Step<'_, Effect>) {
+    fn accept(&mut self, entry: &Entry, waits: bool, step: &mut Step<'_, Effect>) {
         let header = &entry.header;
         let Some(body) = &entry.body else { return };
-        self.annotate(header.reference(), header.author, header.hlc, body, step);
+        self.annotate(header, body, waits, step);
         self.note_author(header.log.origin, header.author, header.hlc, body, step);
         if let Body::Heads(rows) = body {
             self.examine_heads(header.log.origin, rows, step);

@@ -180,6 +180,7 @@ impl Channel {
             self.count_unstated(now);
         }
         self.note_author(id.origin, place.author, hlc, &draft.body, step);
+        self.annotate(&entry.header, &draft.body, false, step);
         self.hold_pending(id, place.sequence, entry.raw.header, entry.raw.body, step);
         (id.entry(place.sequence), hlc)
     }

@@ -143,6 +143,12 @@ impl Governance {
             .map(Arc::as_ref)
     }
 
+    /// The revision of this number, if it is or was in force.
+    pub fn revision_numbered(&self, number: u64) -> Option<&Revision> {
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.revisions.get(index).map(Arc::as_ref)
+    }
+
     /// The newest revision in force.
     pub fn newest(&self) -> Option<&Revision> {
         self.revisions.last().map(Arc::as_ref)

@@ -210,16 +210,7 @@ impl Channel {
         let mut posted: Option<Posted> = None;
         for (index, body) in bodies.into_iter().enumerate() {
             let salt = request.salt(index);
-            let (entry, hlc) = self.append(
-                now,
-                Draft {
-                    author,
-                    body: body.clone(),
-                    salt,
-                },
-                step,
-            )?;
-            self.annotate(entry, author, hlc, &body, step);
+            let (entry, hlc) = self.append(now, Draft { author, body, salt }, step)?;
             let posted = posted.get_or_insert(Posted {
                 first: entry,
                 count: 0,

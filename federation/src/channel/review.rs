@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use foedus_policy::id::{EntryRef, IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Now;
 
-use super::annotations::{row_of, target};
+use super::annotations::target;
 use super::judge::{Verdict, Void};
 use super::{Channel, Effect, Input, Log, Waiting};
 use crate::batch::Read;
@@ -275,7 +275,7 @@ impl Channel {
         let header = &entry.header;
         let Some(body) = &entry.body else { return };
         self.note_author(header.log.origin, header.author, header.hlc, body, step);
-        if let Some((target, row)) = row_of(header.reference(), header.author, header.hlc, body) {
+        if let Some((target, row)) = self.row_of(header, body) {
             self.review.rows.push_back((target, Row::Tell(row)));
         }
     }
@@ -310,7 +310,11 @@ impl Channel {
 
     fn review_row(&mut self, target: EntryRef, row: Row, step: &mut Step<'_, Effect>) {
         match row {
-            Row::Tell(row) => self.annotate_with(target, row, step),
+            Row::Tell(row) => {
+                let entry = row.entry();
+                let waits = self.waiting.values().any(|known| known.entry == entry);
+                self.annotate_with(target, row, waits, step);
+            }
             Row::TakeBack(entry) => {
                 let key = self.keys.annotations(target);
                 let known = step

@@ -238,6 +238,7 @@ impl World {
             sequence: entry.sequence,
             author: written.author.0,
             hlc: written.hlc,
+            revision: 0,
             emoji: emoji.as_bytes().to_vec(),
             on: u8::from(on),
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use foedus_policy::action::Action;
 use foedus_policy::id::AuthorId;
 use foedus_policy::state::EndCause;
+use foedus_policy::vocabulary::AuthorKind;
 
 use crate::batch::{Batch, CommitOutcome};
 use crate::bounds::{BATCH_BYTES_MAX, EMOJI_BYTES_MAX, FRAME_ENTRIES_MAX, REACTIONS_MAX};
@@ -19,8 +20,8 @@ use crate::kind::Body;
 use crate::note::NoteType;
 use crate::note::value::LogHead;
 use crate::stored::{Annotation, Annotations, Record, Run};
-use crate::testing::{Forger, World, newest};
-use crate::timeline::who;
+use crate::testing::{Forger, World, newest, revise};
+use crate::timeline::{HistoryReader, HistoryStep, Order, What, who};
 
 /// P3. A verdict is stored when the entry comes. If the note that makes it void comes later, the
 /// entry stays accepted here and is void wherever the note came first.
@@ -83,7 +84,7 @@ fn what_is_shown_does_not_depend_on_what_came_first() {
         let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
         forger.author = AuthorId([7; 16]);
         let joined = |name: &str| Body::Joined {
-            author_kind: foedus_policy::vocabulary::AuthorKind::Member,
+            author_kind: AuthorKind::Member,
             address: "carol@globex.example".to_owned(),
             display_name: name.to_owned(),
         };
@@ -227,7 +228,7 @@ fn nobody_joins_under_an_address_of_ours() {
     let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
     forger.author = AuthorId([7; 16]);
     forger.append(&Body::Joined {
-        author_kind: foedus_policy::vocabulary::AuthorKind::Member,
+        author_kind: AuthorKind::Member,
         address: "anna@acme.example".to_owned(),
         display_name: "Anna".to_owned(),
     });
@@ -260,6 +261,7 @@ fn a_frame_of_reactions_fits_into_one_commit() {
         sequence: n as u64,
         author: core::array::from_fn(|at| (n >> (8 * (at % 2))) as u8),
         hlc: 1,
+        revision: 1,
         emoji: vec![b'x'; EMOJI_BYTES_MAX],
         on: 1,
     };
@@ -364,4 +366,49 @@ fn a_frame_of_notes_fits_into_commits_whatever_came_before_it() {
 fn padded(note: &[u8]) -> Vec<u8> {
     let padding = data_encoding::BASE64.encode(&[7; 44_000]);
     [note, format!("\u{2014} nobody {padding}\n").as_bytes()].concat()
+}
+
+/// PROTOCOL 7.4: whose author is of a kind that the revision does not allow, an entry has no effect.
+#[test]
+fn a_kind_that_may_write_no_more_is_not_shown() {
+    let (mut world, channel) = World::shared(2);
+    let first = newest(&world, channel).expect("sealed").hash();
+    let mut forger = Forger::new(GLOBEX, channel, 0xf0, first, Hlc::at(world.now.wall));
+    forger.author = AuthorId([7; 16]);
+    forger.append(&Body::Joined {
+        author_kind: AuthorKind::Bot,
+        address: "builds@globex.example".to_owned(),
+        display_name: "Builds".to_owned(),
+    });
+    forger.post("built");
+    revise(&mut world, channel, |next| {
+        next.kinds = [AuthorKind::Member].into_iter().collect();
+    });
+    forger.revision = newest(&world, channel).expect("sealed").hash();
+    forger.post("built again");
+    forger.append(&Body::Edit {
+        target: forger.log.entry(2),
+        text: "rebuilt".to_owned(),
+    });
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, forger.frame(subscription, 100, vec![forger.whole()]));
+    let side = &world.sides[0];
+    let view = side.views[&channel].clone();
+    let mut reader = HistoryReader::new(view, Order::OldestFirst, None, None, 100);
+    let mut rows = Vec::new();
+    let page = loop {
+        match reader.advance(rows).expect("it reads") {
+            HistoryStep::Read(reads) => rows = reads.iter().map(|read| side.read(read)).collect(),
+            HistoryStep::Page(page) => break page,
+        }
+    };
+    let texts: Vec<String> = page
+        .items
+        .iter()
+        .filter_map(|item| match &item.what {
+            What::Message(message) => message.text.clone(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(texts, ["built"]);
 }
