@@ -4,6 +4,7 @@
 //! parallel. Only the functions here make these types; a machine that takes one need not ask
 //! again. They must not know any machine's state.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foedus_policy::id::{ChannelId, NoteHash, OrgId, RunId};
@@ -14,6 +15,7 @@ use crate::charter::{Charter, Consent, Seal, Termination, Withdrawal};
 use crate::checkpoint::InvalidCheckpoint;
 use crate::frame::{Ack, Cursor, Entries, Frame, Goodbye, Hello, Notes, RawPart, Subscribe};
 use crate::identity::{IdentityChain, InvalidChain};
+use crate::key::VerifyingKey;
 use crate::note::{Claimed, InvalidSignature, KeyName, NoteKind, NoteType, Verified};
 use crate::part::{CheckedPart, InvalidPart, check_part, claimed_opening};
 use crate::record::{DisconnectRecord, Endpoints, Peering};
@@ -59,9 +61,30 @@ pub enum RefusedGovernanceNote {
     Signature,
 }
 
+/// Under which of its signer's keys a note counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountingKeys {
+    /// The one that the newest identity note names: for what is new here.
+    Newest,
+    /// Any that was named: for what was stored before the newer note was known, or for whom we
+    /// know by nothing but what came with the note.
+    Ever,
+}
+
 impl GovernanceNote {
     /// Checks one signed note.
-    pub fn check(bytes: &[u8], known: KnownIdentities<'_>) -> Result<Self, RefusedGovernanceNote> {
+    pub fn check(
+        bytes: &[u8],
+        known: KnownIdentities<'_>,
+        keys: CountingKeys,
+    ) -> Result<Self, RefusedGovernanceNote> {
+        let known: &dyn Fn(OrgId) -> Option<Vec<VerifyingKey>> = &|org| {
+            let identity = known(org)?;
+            Some(match keys {
+                CountingKeys::Newest => vec![identity.current().sign],
+                CountingKeys::Ever => identity.sign_keys(),
+            })
+        };
         match NoteKind::of(bytes) {
             Some(NoteKind::Charter) => checked(bytes, known).map(Self::Charter),
             Some(NoteKind::Consent) if bytes.len() > CONSENT_BYTES_MAX => {
@@ -115,15 +138,15 @@ impl GovernanceNote {
 
 fn checked<T: NoteType>(
     bytes: &[u8],
-    known: KnownIdentities<'_>,
+    known: &dyn Fn(OrgId) -> Option<Vec<VerifyingKey>>,
 ) -> Result<Verified<T>, RefusedGovernanceNote> {
     let claimed = Claimed::<T>::parse(bytes).map_err(|_| RefusedGovernanceNote::Form)?;
     let KeyName::Sign(org) = claimed.claims().signer() else {
         return Err(RefusedGovernanceNote::Type);
     };
-    let identity = known(org).ok_or(RefusedGovernanceNote::UnknownSigner)?;
+    let keys = known(org).ok_or(RefusedGovernanceNote::UnknownSigner)?;
     claimed
-        .verify_any(&identity.sign_keys())
+        .verify_any(&keys)
         .map_err(|_| RefusedGovernanceNote::Signature)
 }
 
@@ -155,14 +178,34 @@ impl CheckedNotes {
             .collect::<Result<Vec<_>, _>>()
             .map_err(InvalidNotes::Identity)?;
         // What we know ourselves counts more than what the frame brings along.
-        let with_brought = |org: OrgId| {
-            let brought = || identities.iter().find(|chain| chain.org() == org);
-            known(org).or_else(|| brought().cloned().map(Arc::new))
+        let brought = |org: OrgId| {
+            let mut brought = identities.iter().filter(|_| known(org).is_none());
+            let chain = brought.find(|chain| chain.org() == org);
+            chain.cloned().map(Arc::new)
         };
+        let with_brought = |org: OrgId| known(org).or_else(|| brought(org));
+        let check = |bytes: &Vec<u8>| {
+            let note = GovernanceNote::check(bytes, known, CountingKeys::Newest);
+            note.or_else(|refused| match refused {
+                RefusedGovernanceNote::UnknownSigner => {
+                    GovernanceNote::check(bytes, &brought, CountingKeys::Ever)
+                }
+                refused => Err(refused),
+            })
+        };
+        let checked: Vec<_> = frame.notes.iter().map(check).collect();
+        let vouched = vouched(&checked);
         let mut notes = Vec::new();
         let mut refused = Vec::new();
-        for bytes in &frame.notes {
-            match GovernanceNote::check(bytes, &with_brought) {
+        for (bytes, checked) in frame.notes.iter().zip(checked) {
+            // What a seal names was given before its signer changed its key: the host had it.
+            let checked = checked.or_else(|refused| {
+                GovernanceNote::check(bytes, &with_brought, CountingKeys::Ever)
+                    .ok()
+                    .filter(|note| vouched.contains(&note.hash()))
+                    .ok_or(refused)
+            });
+            match checked {
                 Ok(note) if note.channel() == frame.channel => notes.push(note),
                 Ok(_) => refused.push(RefusedGovernanceNote::OtherChannel),
                 Err(reason) => refused.push(reason),
@@ -205,6 +248,17 @@ impl CheckedNotes {
     pub fn refused(&self) -> &[RefusedGovernanceNote] {
         &self.refused
     }
+}
+
+/// What the seals among these name.
+fn vouched(checked: &[Result<GovernanceNote, RefusedGovernanceNote>]) -> BTreeSet<NoteHash> {
+    let seals = checked.iter().filter_map(|checked| match checked {
+        Ok(GovernanceNote::Seal(seal)) => Some(seal.note()),
+        _ => None,
+    });
+    seals
+        .flat_map(|seal| seal.consents.iter().copied().chain([seal.charter]))
+        .collect()
 }
 
 /// A part whose checkpoint was signed under one of its origin's keys.

@@ -9,7 +9,7 @@ use foedus_policy::time::Timestamp;
 use super::governance::Governance;
 use super::{Author, Channel, Log, Setup, Waiting};
 use crate::entry::LogId;
-use crate::evidence::{GovernanceNote, RefusedGovernanceNote};
+use crate::evidence::{CountingKeys, GovernanceNote, RefusedGovernanceNote};
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
 use crate::keys::{ChannelKeys, log_of, state_kind};
@@ -185,7 +185,7 @@ fn governance(
     };
     let mut governance = Governance::local(setup.keys.org);
     for (_, key, bytes) in notes {
-        let note = match GovernanceNote::check(&bytes, &known) {
+        let note = match GovernanceNote::check(&bytes, &known, CountingKeys::Ever) {
             Ok(note) => note,
             // Whoever signed it was known when it came. Partners bring both again.
             Err(RefusedGovernanceNote::UnknownSigner) => continue,

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use foedus_policy::action::Action;
-use foedus_policy::id::AuthorId;
+use foedus_policy::id::{AuthorId, OrgId};
 use foedus_policy::state::EndCause;
 use foedus_policy::vocabulary::AuthorKind;
 
 use crate::batch::{Batch, CommitOutcome};
 use crate::bounds::{BATCH_BYTES_MAX, EMOJI_BYTES_MAX, FRAME_ENTRIES_MAX, REACTIONS_MAX};
 use crate::channel::{Input, Verdict, Void};
-use crate::charter::{Charter, Seal, Withdrawal};
+use crate::charter::{Charter, Consent, Seal, Withdrawal};
 use crate::evidence::{CheckedEntries, CheckedNotes};
-use crate::examples::{ACME, GLOBEX};
+use crate::examples::{ACME, AT, GLOBEX, chain, identity, key, org, sign_seed};
 use crate::frame::{Frame, Notes};
 use crate::hlc::Hlc;
+use crate::identity::{Identity, IdentityChain};
+use crate::key::SigningKey;
 use crate::keys::ChannelKeys;
 use crate::kind::Body;
 use crate::note::NoteType;
@@ -411,4 +413,67 @@ fn a_kind_that_may_write_no_more_is_not_shown() {
         })
         .collect();
     assert_eq!(texts, ["built"]);
+}
+
+/// PROTOCOL 2.3: what an organisation's former key signs is nothing new, but for what a seal names.
+#[test]
+fn a_former_key_signs_nothing_new() {
+    let former = key(sign_seed(GLOBEX));
+    let newer = key(99);
+    let renewed = Identity {
+        serial: 2,
+        sign: *newer.verifying_key(),
+        ..identity(GLOBEX, "globex.example")
+    };
+    let signed = renewed.sign(&key(GLOBEX)).expect("valid");
+    let first = chain(GLOBEX, "globex.example");
+    let all = [first.newest().bytes(), signed.bytes()];
+    let globex = Arc::new(IdentityChain::verify(all).expect("a chain"));
+    let acme = Arc::new(chain(ACME, "acme.example"));
+    let charter = crate::examples::charter();
+    let consent = |key: &SigningKey| {
+        let consent = Consent {
+            channel: charter.channel,
+            charter: charter.hash(),
+            predecessor: None,
+            withdrawal: None,
+            org: org(GLOBEX),
+            good_until: AT,
+        };
+        consent.sign(key).expect("valid")
+    };
+    let yes = consent(&former);
+    let seal = Seal {
+        channel: charter.channel,
+        charter: charter.hash(),
+        predecessor: None,
+        host: org(ACME),
+        consents: [yes.hash()].into(),
+        at: AT,
+    };
+    let seal = seal.sign(&key(sign_seed(ACME))).expect("valid");
+    let known = |id: OrgId| {
+        let chains = [&globex, &acme];
+        chains.into_iter().find(|chain| chain.org() == id).cloned()
+    };
+    let nobody = |_: OrgId| None;
+    let check = |notes: &[&[u8]], identities, known: &dyn Fn(OrgId) -> Option<_>| {
+        let frame = Notes {
+            channel: charter.channel,
+            identities,
+            notes: notes.iter().map(|note| note.to_vec()).collect(),
+        };
+        let checked = CheckedNotes::check(&frame, known).expect("identities hold");
+        checked.notes().len()
+    };
+    let bytes = |chain: &IdentityChain| -> Vec<Vec<u8>> {
+        let notes = chain.notes().iter();
+        notes.map(|note| note.bytes().to_vec()).collect()
+    };
+    let now = consent(&newer);
+    assert_eq!(check(&[now.bytes()], Vec::new(), &known), 1);
+    assert_eq!(check(&[yes.bytes()], Vec::new(), &known), 0);
+    assert_eq!(check(&[yes.bytes(), seal.bytes()], Vec::new(), &known), 2);
+    // Whoever hears of it for the first time can't know what was signed when.
+    assert_eq!(check(&[yes.bytes()], vec![bytes(&globex)], &nobody), 1);
 }
