@@ -5,6 +5,7 @@
 //! disk of a daemon that has ended. Whatever a test starts ends with it. Nothing sleeps for a time that was
 //! guessed: a test waits for a condition, and a deadline says when to give up and what was seen last.
 
+pub mod chance;
 pub mod command;
 pub mod daemon;
 pub mod disk;
@@ -13,6 +14,7 @@ pub mod posting;
 pub mod programs;
 pub mod proxy;
 pub mod raw_link;
+pub mod restless;
 pub mod tail;
 pub mod two;
 

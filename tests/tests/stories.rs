@@ -6,3 +6,4 @@ mod names;
 mod outages;
 mod talking;
 mod unreachable;
+mod waiting;

@@ -24,7 +24,7 @@ pub struct Tail {
 
 /// What a tail has read.
 #[derive(Debug, Default)]
-struct Read {
+pub(super) struct Read {
     /// Up to the last cursor line.
     events: Vec<Value>,
     /// After it.
@@ -52,10 +52,7 @@ impl Tail {
     /// Goes on from the last cursor.
     pub fn go_on(&mut self) {
         assert!(self.running.is_none(), "it runs already");
-        let from = match self.lock().cursor.as_str() {
-            "" => "start".to_owned(),
-            cursor => cursor.to_owned(),
-        };
+        let from = self.lock().from();
         let arguments = with_json(&["tail", &self.channel, "--from", &from]);
         let mut command = self.foedus.command(&arguments);
         let mut child = command.spawn().expect("the program can be started");
@@ -80,7 +77,7 @@ impl Tail {
             child.wait().expect("it is ours");
             reader.join().expect("the reader does not panic");
         }
-        self.lock().pending.clear();
+        self.lock().forget_pending();
     }
 
     /// Waits until it ends by itself, because its channel did.
@@ -107,7 +104,7 @@ impl Tail {
     /// The texts of what was posted and read for good, in order.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
-        super::organisation::texts_of(&self.lock().events)
+        self.lock().texts()
     }
 
     /// How many events were read for good.
@@ -138,7 +135,26 @@ impl Tail {
 }
 
 impl Read {
-    fn take(&mut self, item: Value) {
+    /// Where to go on.
+    pub(super) fn from(&self) -> String {
+        match self.cursor.as_str() {
+            "" => "start".to_owned(),
+            cursor => cursor.to_owned(),
+        }
+    }
+
+    /// The texts of what was posted and read for good, in order.
+    pub(super) fn texts(&self) -> Vec<String> {
+        super::organisation::texts_of(&self.events)
+    }
+
+    /// Throws away what came after the last cursor: it comes again.
+    pub(super) fn forget_pending(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Takes one line.
+    pub(super) fn take(&mut self, item: Value) {
         match item["item"].as_str() {
             Some("cursor") => {
                 self.events.append(&mut self.pending);

@@ -1,5 +1,7 @@
 //! The two organisations of the story, brought as far into it as a test wants.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -27,6 +29,12 @@ pub struct Two {
     /// What both have on disk. Last, so that it goes after the daemons.
     pub folder: TempDir,
 }
+
+/// The time from the request to an end that comes soon: how often as long as it took both to begin, and the least and
+/// the most of it.
+const WHILE_FACTOR: u32 = 10;
+const WHILE_MIN: Duration = Duration::from_secs(12);
+const WHILE_MAX: Duration = Duration::from_secs(60);
 
 /// What came out of Acme's approval.
 #[derive(Debug)]
@@ -165,13 +173,29 @@ impl Two {
     #[track_caller]
     #[must_use]
     pub fn sharing(ends: &str) -> Self {
+        Self::begin().share(ends)
+    }
+
+    /// Steps 2 to 4.
+    #[track_caller]
+    fn share(self, ends: &str) -> Self {
+        let invited = self.invite(ends);
+        let accepted = self.accept(&invited.invitation);
+        self.confirm(&self.words_at_acme());
+        self.approve(&accepted, &accepted.words);
+        self.settle();
+        self
+    }
+
+    /// As [`Self::sharing`], until an end that comes soon, but not before both have met and written: how soon goes
+    /// by how long it took to bring them into being, on this machine now.
+    #[track_caller]
+    #[must_use]
+    pub fn sharing_for_a_while() -> Self {
+        let began = Instant::now();
         let two = Self::begin();
-        let invited = two.invite(ends);
-        let accepted = two.accept(&invited.invitation);
-        two.confirm(&two.words_at_acme());
-        two.approve(&accepted, &accepted.words);
-        two.settle();
-        two
+        let length = (began.elapsed() * WHILE_FACTOR).clamp(WHILE_MIN, WHILE_MAX);
+        two.share(&format!("+{}s", length.as_secs()))
     }
 
     /// Waits until the channel is shared at both sides, and Globex's member joins it.

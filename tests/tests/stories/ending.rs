@@ -7,9 +7,6 @@ use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, PROJECT, Two
 use foedus_tests::harness::{LATER, eventually, is};
 use serde_json::Value;
 
-/// From the request to the end: enough for both to meet and to write, on a machine that is busy with other tests.
-const ENDS: &str = "+25s";
-
 #[track_caller]
 fn stops(organisation: &Organisation, channel: &str) {
     let administrator = organisation.administrator();
@@ -60,7 +57,7 @@ fn logs(end: &Value, of: &str) -> Value {
 }
 
 fn ends_while_the_other_is_down(host_is_down: bool) {
-    let mut two = Two::sharing(ENDS);
+    let mut two = Two::sharing_for_a_while();
     let anna = two.acme.member();
     let posted = anna.json(&["post", LAUNCH, "Before the end."]);
     let reference = foedus_tests::harness::organisation::text(&posted, "entry_ref");
@@ -136,7 +133,7 @@ fn the_end_passes_while_the_host_is_down() {
 
 #[test]
 fn the_end_passes_while_both_are_up() {
-    let two = Two::sharing("+20s");
+    let two = Two::sharing_for_a_while();
     two.acme.member().must(&["post", LAUNCH, "Before the end."]);
     assert_eq!(two.agree(), ["Before the end."]);
     stops(&two.acme, LAUNCH);
@@ -144,4 +141,86 @@ fn the_end_passes_while_both_are_up() {
     for organisation in [&two.acme, &two.globex] {
         assert_eq!(reconciled(organisation)["reconciliation"], "equal");
     }
+}
+
+/// What one side says did not arrive: of whose log, how much we hold, and how much the other.
+fn differences(end: &Value) -> Vec<(String, u64, u64)> {
+    let differences = end["differences"].as_array().expect("a list");
+    let one = |difference: &Value| {
+        let size = |field: &str| {
+            let found = &difference[field];
+            let text = found.as_str().and_then(|text| text.parse().ok());
+            text.or(found.as_u64()).expect("a size")
+        };
+        let origin = difference["origin_handle"].as_str().expect("a handle");
+        (origin.to_owned(), size("our_size"), size("their_size"))
+    };
+    let mut all: Vec<_> = differences.iter().map(one).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn what_did_not_arrive_before_the_end_is_shown_to_both() {
+    let two = Two::sharing_for_a_while();
+    let (anna, gwen) = (two.acme.member(), two.globex.member());
+    anna.must(&["post", LAUNCH, "Before the end."]);
+    assert_eq!(two.agree(), ["Before the end."]);
+    for organisation in [&two.acme, &two.globex] {
+        organisation.network.cut();
+    }
+    anna.must(&["post", LAUNCH, "Not in time."]);
+    anna.must(&["post", LAUNCH, "Nor is this."]);
+    gwen.must(&["post", ACME_LAUNCH, "Not in time either."]);
+    stops(&two.acme, LAUNCH);
+    stops(&two.globex, ACME_LAUNCH);
+    for organisation in [&two.acme, &two.globex] {
+        organisation.network.mend();
+    }
+
+    let (at_acme, at_globex) = (reconciled(&two.acme), reconciled(&two.globex));
+    for end in [&at_acme, &at_globex] {
+        assert_eq!(end["reconciliation"], "different", "{end}");
+    }
+    let [of_acme, of_globex] = &differences(&at_acme)[..] else {
+        panic!("each log lacks something at the other side: {at_acme}");
+    };
+    assert_eq!(of_acme.0, ACME);
+    assert!(
+        of_acme.1 >= of_acme.2 + 2,
+        "two messages of Acme's did not arrive"
+    );
+    assert_eq!(of_globex.0, GLOBEX);
+    assert!(
+        of_globex.1 < of_globex.2,
+        "a message of Globex's did not arrive"
+    );
+    // The other side says the same, the other way round.
+    let turned = |(origin, ours, theirs): &(String, u64, u64)| (origin.clone(), *theirs, *ours);
+    let expected = vec![turned(of_acme), turned(of_globex)];
+    assert_eq!(differences(&at_globex), expected);
+
+    let (lost_of_acme, lost_of_globex) = (of_acme.1 - of_acme.2, of_globex.2 - of_globex.1);
+    for (organisation, acmes, globexes) in [
+        (&two.acme, "at globex.example", "here"),
+        (&two.globex, "here", "at acme.example"),
+    ] {
+        let told = organisation
+            .administrator()
+            .text(&["project", "show", PROJECT]);
+        assert!(told.contains("Difference:\n"), "{told}");
+        for wanted in [
+            format!("the last {lost_of_acme} did not arrive {acmes}"),
+            format!("the last {lost_of_globex} did not arrive {globexes}"),
+        ] {
+            assert!(told.contains(&wanted), "{wanted:?}: {told}");
+        }
+    }
+    // The end is the end: what did not arrive before does not arrive after it, and its authors still have it.
+    let (before, not, nor) = ("Before the end.", "Not in time.", "Nor is this.");
+    assert_eq!(two.acme.texts(LAUNCH), [before, not, nor]);
+    assert_eq!(
+        two.globex.texts(ACME_LAUNCH),
+        [before, "Not in time either."]
+    );
 }

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use foedus_tests::harness::chance::Chance;
 use foedus_tests::harness::posting::Posting;
-use foedus_tests::harness::tail::Tail;
+use foedus_tests::harness::restless::RestlessTail;
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
+use foedus_tests::harness::{LATER, eventually};
 
 /// Both members write at the same time.
 struct Load {
@@ -62,21 +64,25 @@ fn whole(acknowledged: &[String], found: &[String], whose: &str) {
     );
 }
 
+/// A reader at each side, killed at random points.
+fn readers(two: &Two, chance: &mut Chance) -> [RestlessTail; 2] {
+    [
+        RestlessTail::start(&two.acme.member(), LAUNCH, chance.apart()),
+        RestlessTail::start(&two.globex.member(), ACME_LAUNCH, chance.apart()),
+    ]
+}
+
 /// Both hold the same, all of what was acknowledged, and what readers at both got is that too.
 #[track_caller]
-fn nothing_is_lost(two: &Two, acknowledged: &[String], tails: &mut [Tail]) {
+fn nothing_is_lost(two: &Two, acknowledged: &[String], tails: &[RestlessTail]) {
     let found = two.agree();
     whole(acknowledged, &found, "both sides");
     for tail in tails {
-        let behind = |tail: &Tail| found.len() - tail.texts().len().min(found.len());
-        foedus_tests::harness::eventually(
-            "the tail to catch up",
-            foedus_tests::harness::LATER,
-            || match behind(tail) {
-                0 => Ok(()),
-                behind => Err(format!("{behind} behind")),
-            },
-        );
+        let behind = || found.len() - tail.texts().len().min(found.len());
+        eventually("the tail to catch up", LATER, || match behind() {
+            0 => Ok(()),
+            behind => Err(format!("{behind} behind")),
+        });
         whole(&found, &tail.texts(), "a tail");
     }
 }
@@ -84,10 +90,7 @@ fn nothing_is_lost(two: &Two, acknowledged: &[String], tails: &mut [Tail]) {
 #[test]
 fn a_daemon_that_is_killed_under_load_loses_nothing() {
     let mut two = Two::sharing("+1h");
-    let mut tails = [
-        Tail::start(&two.acme.member(), LAUNCH),
-        Tail::start(&two.globex.member(), ACME_LAUNCH),
-    ];
+    let tails = readers(&two, &mut Chance::drawn());
     let mut acknowledged = Vec::new();
     for round in 0..3 {
         let load = Load::start(&two, &format!("{round}"));
@@ -104,13 +107,13 @@ fn a_daemon_that_is_killed_under_load_loses_nothing() {
         two.acme.linked_with(GLOBEX);
     }
     assert!(acknowledged.len() >= 240);
-    nothing_is_lost(&two, &acknowledged, &mut tails);
+    nothing_is_lost(&two, &acknowledged, &tails);
 }
 
 #[test]
 fn what_was_written_while_the_link_was_cut_arrives() {
     let two = Two::sharing("+1h");
-    let mut tails = [Tail::start(&two.globex.member(), ACME_LAUNCH)];
+    let tails = readers(&two, &mut Chance::drawn());
     let mut acknowledged = Vec::new();
     for round in 0..2 {
         let load = Load::start(&two, &format!("{round}"));
@@ -127,7 +130,7 @@ fn what_was_written_while_the_link_was_cut_arrives() {
         acknowledged.extend(load.finish());
     }
     two.globex.linked_with(ACME);
-    nothing_is_lost(&two, &acknowledged, &mut tails);
+    nothing_is_lost(&two, &acknowledged, &tails);
 }
 
 #[test]
@@ -145,25 +148,61 @@ fn a_link_that_is_dammed_one_way_and_then_the_other_loses_nothing() {
         for organisation in [&two.acme, &two.globex] {
             organisation.network.mend();
         }
-        nothing_is_lost(&two, &acknowledged, &mut []);
+        nothing_is_lost(&two, &acknowledged, &[]);
     }
+}
+
+#[test]
+fn a_cut_and_a_kill_at_once_on_each_side_in_turn_lose_nothing() {
+    let mut chance = Chance::drawn();
+    let mut two = Two::sharing("+1h");
+    let tails = readers(&two, &mut chance);
+    let mut acknowledged = Vec::new();
+    let acme_first = chance.coin();
+    for (round, at_acme) in [acme_first, !acme_first].into_iter().enumerate() {
+        let load = Load::start(&two, &format!("{round}"));
+        load.reaches(chance.between(1, 80));
+        for organisation in [&two.acme, &two.globex] {
+            organisation.network.cut();
+        }
+        // Each goes on without the other, until one is killed.
+        let acknowledged_before = load.acme.acknowledged().max(load.globex.acknowledged());
+        load.reaches(acknowledged_before + chance.between(1, 80));
+        let mend_first = chance.coin();
+        let (killed, other) = match at_acme {
+            true => (&mut two.acme, &two.globex),
+            false => (&mut two.globex, &two.acme),
+        };
+        killed.daemon.kill();
+        let survivor = if at_acme { &load.globex } else { &load.acme };
+        survivor.reaches(survivor.acknowledged() + chance.between(1, 80));
+        if mend_first {
+            killed.network.mend();
+            other.network.mend();
+        }
+        killed.daemon.start();
+        survivor.reaches(survivor.acknowledged() + chance.between(1, 80));
+        killed.network.mend();
+        other.network.mend();
+        acknowledged.extend(load.finish());
+        two.acme.linked_with(GLOBEX);
+        two.globex.linked_with(ACME);
+    }
+    nothing_is_lost(&two, &acknowledged, &tails);
 }
 
 #[test]
 fn a_reader_that_is_killed_again_and_again_misses_nothing_and_repeats_nothing() {
     let two = Two::sharing("+1h");
-    let mut tails = [
-        Tail::start(&two.acme.member(), LAUNCH),
-        Tail::start(&two.globex.member(), ACME_LAUNCH),
-    ];
+    let tails = readers(&two, &mut Chance::drawn());
     let load = Load::start(&two, "only");
-    for kill in 1..=6 {
-        load.reaches(kill * 40);
-        for tail in &mut tails {
-            tail.kill();
-            tail.go_on();
+    eventually("both readers to be killed four times", LATER, || {
+        let kills: Vec<u64> = tails.iter().map(RestlessTail::kills).collect();
+        match kills.iter().all(|kills| *kills >= 4) {
+            true => Ok(()),
+            false => Err(format!("{kills:?} times")),
         }
-    }
+    });
     let acknowledged = load.finish();
-    nothing_is_lost(&two, &acknowledged, &mut tails);
+    nothing_is_lost(&two, &acknowledged, &tails);
 }
