@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use foedus_federation::bounds::CREDIT_FRAMES_MAX;
 use foedus_federation::channel::{self, ChannelView, Reject};
-use foedus_federation::evidence::{CheckedEntries, CheckedFrame, RefusedFrame};
+use foedus_federation::evidence::{CheckedEntries, CheckedFrame, CheckedNotes, RefusedFrame};
 use foedus_federation::feed::{Page, PageReader, Progress};
 use foedus_federation::frame::{Frame, Goodbye};
 use foedus_federation::link::{Effect, Input, Link};
@@ -27,7 +27,10 @@ use tokio_util::sync::CancellationToken;
 use super::delivery::{Delivery, Message};
 use super::doorway::{Doorway, Established};
 use super::frames::{Frames, Inbound};
-use crate::bounds::{LINK_FRESH, LINK_OUTBOX_FRAMES_MAX, LINK_QUEUE_MESSAGES_MAX, LINK_TICK};
+use crate::bounds::{
+    LINK_FRESH, LINK_OUTBOX_FRAMES_MAX, LINK_QUEUE_MESSAGES_MAX, LINK_TICK, WARNINGS_PER_MINUTE_MAX,
+};
+use crate::per_minute::PerMinute;
 use crate::runtime::{LinkState, Runtime, ToLink, chain};
 use crate::store::StoreError;
 
@@ -104,6 +107,7 @@ pub(super) struct Session {
     reads: VecDeque<(ChannelId, u32, PageReader)>,
     received: BTreeMap<u64, (ChannelId, u64)>,
     closing: JoinSet<()>,
+    warnings: PerMinute,
     dialled: bool,
     up: bool,
     /// Channels of which a page could not be read when it was last tried.
@@ -147,6 +151,7 @@ impl Session {
             reads: VecDeque::new(),
             received: BTreeMap::new(),
             closing: JoinSet::new(),
+            warnings: PerMinute::new(WARNINGS_PER_MINUTE_MAX),
             dialled: session.dialled,
             up: false,
             unreadable: BTreeSet::new(),
@@ -228,6 +233,9 @@ impl Session {
                 if let CheckedFrame::Entries(entries) = &*frame {
                     self.expect_ack(entries);
                 }
+                if let CheckedFrame::Notes(notes) = &*frame {
+                    self.warn_of_refused(notes);
+                }
                 self.seen = now;
                 self.handle(Input::Frame(frame));
                 self.note_up(now);
@@ -255,6 +263,18 @@ impl Session {
             status.last_problem = None;
         });
         tracing::info!(dialled = self.dialled, "a link is up");
+    }
+
+    /// Notes that hold are taken although others in their frame do not, which somebody here may want to know.
+    fn warn_of_refused(&mut self, notes: &CheckedNotes) {
+        let Some(first) = notes.refused().first() else {
+            return;
+        };
+        self.runtime.metrics().reject_counted("note");
+        if self.warnings.admits(self.runtime.now().steady_millis) {
+            let (channel, left_out) = (notes.channel(), notes.refused().len());
+            tracing::warn!(%channel, left_out, error = %first, "notes of a partner were left out");
+        }
     }
 
     fn take_message(&mut self, message: ToLink) {
