@@ -5,6 +5,7 @@
 //! disk of a daemon that has ended. Whatever a test starts ends with it. Nothing sleeps for a time that was
 //! guessed: a test waits for a condition, and a deadline says when to give up and what was seen last.
 
+pub mod call;
 pub mod chance;
 pub mod command;
 pub mod daemon;

@@ -3,4 +3,5 @@
 mod daemon;
 mod invitations;
 mod link_port;
+mod partner;
 mod requests;

@@ -116,13 +116,13 @@ async fn talk(
 }
 
 /// One message as gRPC frames it: not compressed, its length, its bytes.
-fn framed(message: &[u8]) -> Vec<u8> {
+pub(super) fn framed(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("a test's message is short");
     [&[0], &length.to_be_bytes()[..], message].concat()
 }
 
 /// The whole frames at the beginning of what came.
-fn frames(mut bytes: &[u8]) -> Vec<Kind> {
+pub(super) fn frames(mut bytes: &[u8]) -> Vec<Kind> {
     let mut found = Vec::new();
     while let Some((head, rest)) = bytes.split_first_chunk::<5>() {
         let [_, length @ ..] = *head;
@@ -138,7 +138,7 @@ fn frames(mut bytes: &[u8]) -> Vec<Kind> {
     found
 }
 
-fn configuration(seed: &[u8; 32], protocol: &[u8]) -> ClientConfig {
+pub(super) fn configuration(seed: &[u8; 32], protocol: &[u8]) -> ClientConfig {
     // RFC 8410 §7: an Ed25519 seed as PKCS #8.
     const PREFIX: [u8; 16] = [
         0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
