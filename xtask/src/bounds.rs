@@ -39,5 +39,8 @@ pub const DEMO_LOAD_MESSAGES: usize = 200;
 /// How many of these may wait for their acknowledgement.
 pub const DEMO_UNACKNOWLEDGED_MAX: usize = 64;
 
+/// How often a reader in the demo is killed at most.
+pub const DEMO_TAIL_KILLS_MAX: usize = 12;
+
 /// How many lines a reader in the demo reads at most before it is killed.
 pub const DEMO_TAIL_LINES_MAX: usize = 500;

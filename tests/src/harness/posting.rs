@@ -15,12 +15,17 @@ use super::{SOON, eventually};
 /// How many messages may wait for their acknowledgement.
 const UNACKNOWLEDGED_MAX: u64 = 64;
 
+/// How many are posted beyond those that the test waits for: enough to be under way when it has seen these, and no
+/// more, as all of them have to be read again and again later.
+const BEYOND: u64 = 300;
+
 /// A `foedus post --lines` under way.
 #[derive(Debug)]
 pub struct Posting {
     child: Child,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicU64>,
+    wanted: Arc<AtomicU64>,
     texts: Arc<Mutex<Vec<String>>>,
     writer: Option<JoinHandle<()>>,
     reader: Option<JoinHandle<()>>,
@@ -39,12 +44,14 @@ impl Posting {
         let output = child.stdout.take().expect("it is a pipe");
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(AtomicU64::new(0));
+        let wanted = Arc::new(AtomicU64::new(0));
         let texts = Arc::new(Mutex::new(Vec::new()));
         let writer = Writer {
             input,
             prefix: prefix.to_owned(),
             stop: Arc::clone(&stop),
             acknowledged: Arc::clone(&acknowledged),
+            wanted: Arc::clone(&wanted),
             texts: Arc::clone(&texts),
         };
         let counting = Arc::clone(&acknowledged);
@@ -59,6 +66,7 @@ impl Posting {
             child,
             stop,
             acknowledged,
+            wanted,
             texts,
             writer: Some(thread::spawn(move || writer.run())),
             reader: Some(reader),
@@ -74,6 +82,7 @@ impl Posting {
     /// Waits until at least so many are acknowledged.
     #[track_caller]
     pub fn reaches(&self, count: u64) {
+        self.wanted.fetch_max(count, Ordering::SeqCst);
         eventually("messages to be acknowledged", SOON, || {
             let found = self.acknowledged();
             if found >= count {
@@ -119,6 +128,7 @@ struct Writer {
     prefix: String,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicU64>,
+    wanted: Arc<AtomicU64>,
     texts: Arc<Mutex<Vec<String>>>,
 }
 
@@ -127,7 +137,9 @@ impl Writer {
     fn run(mut self) {
         let mut sent: u64 = 0;
         while !self.stop.load(Ordering::SeqCst) {
-            if sent - self.acknowledged.load(Ordering::SeqCst) >= UNACKNOWLEDGED_MAX {
+            let unacknowledged = sent - self.acknowledged.load(Ordering::SeqCst);
+            let enough = sent >= self.wanted.load(Ordering::SeqCst) + BEYOND;
+            if enough || unacknowledged >= UNACKNOWLEDGED_MAX {
                 thread::sleep(Duration::from_millis(1));
                 continue;
             }

@@ -14,6 +14,9 @@ use super::tail::Read;
 /// How many lines it reads at most before it is killed. The longest list has fewer, so that it gets on.
 const LINES_MAX: u64 = 300;
 
+/// How often it is killed. After that it reads on, so that it does not fall behind for ever on a slow machine.
+const KILLS_MAX: u64 = 8;
+
 /// A `foedus tail` without rest.
 #[derive(Debug)]
 pub struct RestlessTail {
@@ -46,7 +49,12 @@ impl RestlessTail {
         let running = Arc::clone(&shared);
         let runner = thread::spawn(move || {
             while !running.stop.load(Ordering::SeqCst) {
-                running.once(chance.between(1, LINES_MAX));
+                let rests = running.kills.load(Ordering::SeqCst) >= KILLS_MAX;
+                running.once(if rests {
+                    u64::MAX
+                } else {
+                    chance.between(1, LINES_MAX)
+                });
             }
         });
         Self {

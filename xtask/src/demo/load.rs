@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-use crate::bounds::{DEMO_TAIL_LINES_MAX, DEMO_UNACKNOWLEDGED_MAX};
+use crate::bounds::{DEMO_TAIL_KILLS_MAX, DEMO_TAIL_LINES_MAX, DEMO_UNACKNOWLEDGED_MAX};
 use crate::demo::processes::Processes;
 use crate::demo::screen::Said;
 use crate::demo::stage::{Ran, Side, typed};
@@ -273,7 +273,12 @@ impl Runner {
             let pipes = self
                 .processes
                 .start(&self.name, command.stderr(Stdio::null()))?;
-            let lines = 1 + self.chance.below(DEMO_TAIL_LINES_MAX);
+            // Killed for ever, it would never catch up on a slow machine.
+            let rests = lock(&self.read).kills >= DEMO_TAIL_KILLS_MAX;
+            let lines = match rests {
+                true => usize::MAX,
+                false => 1 + self.chance.below(DEMO_TAIL_LINES_MAX),
+            };
             let killed = self.follow(pipes.output.context("no pipe")?, lines)?;
             self.processes.kill(&self.name);
             let mut read = lock(&self.read);
