@@ -24,6 +24,7 @@ mod repeat;
 mod request;
 mod serve;
 mod show;
+mod streams;
 mod subscribe;
 mod token;
 
@@ -53,7 +54,9 @@ pub use refusal::Refusal;
 use crate::bounds::api::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::runtime::Runtime;
 use crate::store::Store as _;
+use organisation::Sizes;
 use repeat::Repeats;
+use streams::Streams;
 
 /// Where the API is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -306,6 +309,9 @@ struct Inner {
     facts: Facts,
     api_listen: Option<String>,
     repeats: Repeats,
+    streams: Streams,
+    /// What the data folder takes and what is left, and when that was measured.
+    sizes: tokio::sync::Mutex<Option<(std::time::Instant, Sizes)>>,
     /// What goes on when its caller is gone: whoever drains the daemon waits for it.
     tasks: TaskTracker,
 }
@@ -325,6 +331,8 @@ impl Api {
                 facts,
                 api_listen,
                 repeats: Repeats::default(),
+                streams: Streams::default(),
+                sizes: tokio::sync::Mutex::default(),
                 tasks,
             }),
         }

@@ -107,7 +107,7 @@ pub const CHANNEL_TICK_IDLE: Duration = Duration::from_secs(30);
 pub const CHANNEL_IDLE: Duration = Duration::from_secs(10 * 60);
 
 /// All of pairing with one address of an inviter.
-pub const PAIRING_TIMEOUT: Duration = Duration::from_secs(10);
+pub const PAIRING_TIMEOUT: Duration = foedus_federation::bounds::transport::PAIRING_TIMEOUT;
 
 /// The least and the most that an engine's cache may be configured to.
 pub const STORE_CACHE_BYTES_MIN: u64 = 1024 * 1024;
@@ -132,7 +132,7 @@ pub const DRAIN_GRACE_SECONDS_MAX: u64 = 600;
 pub const METRICS_CONNECTIONS_MAX: usize = 16;
 /// How long such a connection lives.
 pub const METRICS_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long an accept loop sleeps when the system has no connection for it.
+/// How long an accept loop sleeps when the system has no descriptor or memory for a connection.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections of one partner that wait for its task. One more closes.
@@ -141,8 +141,22 @@ pub const ACCEPTED_PER_PARTNER_MAX: usize = 4;
 /// Pairing connections at one time. One more closes.
 pub const PAIRING_CONNECTIONS_MAX: usize = 32;
 
-/// Replies to invitations that are looked at within a minute, whoever sends them. The rest is put off.
-pub const PAIRING_REPLIES_PER_MINUTE_MAX: u32 = 60;
+/// Replies to invitations that are looked at within a minute, whoever sends them: a small part of one core. The rest
+/// is put off.
+pub const PAIRING_REPLIES_PER_MINUTE_MAX: u32 = 600;
+
+/// Of these from one source address (from one /64 in IPv6), so that one stranger keeps nobody else from answering.
+pub const PAIRING_REPLIES_PER_SOURCE_PER_MINUTE_MAX: u32 = 20;
+
+/// Sources of replies that are told apart within a minute; the others share one allowance.
+pub const PAIRING_SOURCES_MAX: usize = 1024;
+
+/// Links that one partner may open to us within a minute. One more is closed: each costs every common channel a
+/// beginning and an end.
+pub const SESSIONS_PER_MINUTE_MAX: u32 = 60;
+
+/// Connections of one partner that are becoming a link at one time. Further ones wait.
+pub const OPENING_PER_PARTNER_MAX: usize = 4;
 
 /// Frames of one link that are checked or wait for it. Further ones stay in the transport.
 pub const CHECKS_PER_LINK_MAX: usize = 4;

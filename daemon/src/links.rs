@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 use foedus_federation::key::VerifyingKey;
 use foedus_federation::org::OrgSnapshot;
 use foedus_federation::transport::{
-    AcceptCounters, AcceptLimits, Accepted, AcceptedLink, Acceptor, pairing,
+    AcceptCounters, AcceptLimits, Accepted, AcceptedLink, Acceptor, Reach, Source, pairing,
 };
 use foedus_policy::id::OrgId;
 use foedus_policy::state::PartnerState;
@@ -48,6 +48,7 @@ pub fn spawn(
         ..AcceptLimits::default()
     };
     let keeper = Keeper {
+        reach: reach(listener.as_ref()),
         runtime: runtime.clone(),
         stopping: runtime.stopping(),
         partners: BTreeMap::new(),
@@ -68,6 +69,7 @@ struct Partner {
 /// Keeps one task for each active partner, and the pins as the organisation has them.
 struct Keeper {
     runtime: Runtime,
+    reach: Reach,
     stopping: CancellationToken,
     partners: BTreeMap<OrgId, Partner>,
     /// Tasks that were told to stop and may not have ended.
@@ -86,7 +88,7 @@ impl Keeper {
         let (accepted, counters) = self.accept(listener, limits, &ours);
         let mut accepted = accepted;
         let mut pairings = tokio::task::JoinSet::new();
-        let host = Arc::new(Host::new(self.runtime.clone()));
+        let host = Host::new(self.runtime.clone());
         let mut ticks = tokio::time::interval(ORG_TICK);
         self.take_org(&org.borrow_and_update().clone(), &ours);
         loop {
@@ -101,7 +103,8 @@ impl Keeper {
                 Some(connection) = next(&mut accepted) => match connection {
                     Accepted::Link(link) => self.take_link(link),
                     Accepted::Pairing(connection) if pairings.len() < PAIRING_CONNECTIONS_MAX => {
-                        pairings.spawn(pairing::serve(connection, host.clone(), PAIRING_TIMEOUT));
+                        let host = host.of(Source::of(connection.peer.ip()));
+                        pairings.spawn(pairing::serve(connection, Arc::new(host), PAIRING_TIMEOUT));
                     }
                     // It closes; whoever it was may come again.
                     Accepted::Pairing(_) => {}
@@ -188,6 +191,7 @@ impl Keeper {
             ours,
             partner,
             accepted,
+            self.reach,
             stop.clone(),
             self.leaving.get(&partner).cloned(),
             ended.clone(),
@@ -206,6 +210,15 @@ impl Keeper {
         if let Some(partner) = self.partners.get(&link.partner) {
             let _no_room = partner.connections.try_send(link).is_err();
         }
+    }
+}
+
+/// Where partners may send us. Who listens on this machine only has its partners there, too.
+fn reach(listener: Option<&TcpListener>) -> Reach {
+    let own = listener.and_then(|listener| listener.local_addr().ok());
+    match own.is_some_and(|own| own.ip().is_loopback()) {
+        true => Reach::Everywhere,
+        false => Reach::Elsewhere,
     }
 }
 

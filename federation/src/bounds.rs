@@ -97,6 +97,9 @@ pub const FRAME_PARTS_MAX: usize = 64;
 pub mod transport {
     use std::time::Duration;
 
+    /// Addresses behind one name that are tried.
+    pub const DIALLED_ADDRESSES_MAX: usize = 8;
+
     /// Most connections that have not proved a pinned key, whether they shake hands or pair.
     pub const CONNECTIONS_MAX: usize = 256;
     /// Most of those from one source address (from one /64 in IPv6).

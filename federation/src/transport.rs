@@ -16,11 +16,13 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use accept::{AcceptCounters, AcceptLimits, Accepted, AcceptedLink, AcceptedPairing, Acceptor};
+pub use accept::{
+    AcceptCounters, AcceptLimits, Accepted, AcceptedLink, AcceptedPairing, Acceptor, Source,
+};
 pub use backoff::Backoff;
 pub use link::{
-    DialError, Kept, LinkCloser, LinkFailure, LinkHandle, LinkSession, LinkSettings, dial, kept,
-    serve,
+    DialError, Kept, LinkCloser, LinkFailure, LinkHandle, LinkSession, LinkSettings, Reach, dial,
+    kept, serve,
 };
 pub use pairing::{
     PairError, PairingHost, PairingRefusal, ReplyAccepted, UnverifiedInviter, VerifiedInviter,

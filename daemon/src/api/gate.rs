@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tonic::{Code, Status};
@@ -39,15 +40,17 @@ pub struct Gate {
     runtime: Runtime,
     routes: Routes,
     peer: Peer,
+    proved: CancellationToken,
 }
 
 impl Gate {
-    /// The gate for the calls of one connection.
-    pub fn new(runtime: Runtime, routes: Routes, peer: Peer) -> Self {
+    /// The gate for the calls of one connection. `proved` is cancelled with the first call whose caller is known.
+    pub fn new(runtime: Runtime, routes: Routes, peer: Peer, proved: CancellationToken) -> Self {
         Self {
             runtime,
             routes,
             peer,
+            proved,
         }
     }
 
@@ -66,6 +69,7 @@ impl Gate {
             return Err(foedus_policy::reason::Reason::NotInitialised.into());
         }
         let actor = credential.actor(&snapshot.state, self.runtime.now().wall)?;
+        self.proved.cancel();
         Ok(Some(Caller {
             credential,
             actor,

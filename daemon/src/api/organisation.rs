@@ -12,11 +12,18 @@ use super::caller::{Caller, administrator, reader};
 use super::refusal::Refusal;
 use super::show::{self, held};
 use super::{Api, Seen, service};
-use crate::bounds::api::{CLOCK_SKEW_MILLIS_MAX, LINK_DOWN_MILLIS_MAX};
+use crate::bounds::api::{CLOCK_SKEW_MILLIS_MAX, LINK_DOWN_MILLIS_MAX, STORE_SIZE_AGE_MAX};
 use crate::runtime::{Initialise, InitialiseError, LinkState};
 
 /// The first administrator, if nobody says who it is: an organisation has one from its first day.
 const ADMINISTRATOR_DEFAULT: &str = "admin";
+
+/// What is on the disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sizes {
+    store_bytes: u64,
+    disk_free_bytes: u64,
+}
 
 impl Api {
     async fn init(
@@ -112,9 +119,9 @@ impl Api {
         status.counts = Some(self.counts(&seen, &caller.actor).await);
         status.problems = self.problems(&seen, &caller.actor);
         status.store_engine = facts.store_engine.clone();
-        let data = facts.data.clone();
-        let sizes = tokio::task::spawn_blocking(move || (bytes_in(&data), bytes_free(&data))).await;
-        (status.store_bytes, status.disk_free_bytes) = sizes.unwrap_or_default();
+        let sizes = self.sizes().await;
+        status.store_bytes = sizes.store_bytes;
+        status.disk_free_bytes = sizes.disk_free_bytes;
         status.link_listen_addresses = facts.link_listen_addresses.clone();
         status.api_listen_addresses = self.inner.api_listen.iter().cloned().collect();
         status.clock_skew_ms = self.clock_skew();
@@ -123,14 +130,37 @@ impl Api {
         Ok(status)
     }
 
+    /// Measured at most every few seconds, and by one caller at a time: it walks through a folder.
+    async fn sizes(&self) -> Sizes {
+        let mut known = self.inner.sizes.lock().await;
+        if let Some((at, sizes)) = known.as_ref()
+            && at.elapsed() < STORE_SIZE_AGE_MAX
+        {
+            return *sizes;
+        }
+        let data = self.inner.facts.data.clone();
+        let measured = tokio::task::spawn_blocking(move || Sizes {
+            store_bytes: bytes_in(&data),
+            disk_free_bytes: bytes_free(&data),
+        });
+        let sizes = measured.await.unwrap_or_default();
+        *known = Some((std::time::Instant::now(), sizes));
+        sizes
+    }
+
     async fn counts(&self, seen: &Seen, actor: &Actor) -> v1::Counts {
         let OrgSnapshot { state, .. } = seen.org.as_ref();
         let links = self.runtime().links();
-        let shared: Vec<_> = state
-            .channels()
+        // Who is no administrator is told no more than it could list.
+        let all = administrator(state, actor, seen.now).is_ok();
+        let channels = state.channels().iter();
+        let found: Vec<_> = channels
+            .filter(|(id, _)| all || seen.can_find(actor, **id))
+            .collect();
+        let shared: Vec<_> = found
             .iter()
             .filter(|(_, channel)| channel.is_shared() && !channel.is_ended(seen.now))
-            .map(|(id, _)| *id)
+            .map(|(id, _)| **id)
             .collect();
         let mut held_entries = 0;
         for channel in &shared {
@@ -149,18 +179,15 @@ impl Api {
         });
         let partners = state.partners().values();
         let up = links.values().filter(|link| link.state == LinkState::Up);
-        // Who is no administrator is told no more than it could list.
-        let all = administrator(state, actor, seen.now).is_ok();
         v1::Counts {
             members: state
                 .members()
                 .values()
                 .filter(|member| member.active)
                 .count() as u64,
-            local_channels: state
-                .channels()
-                .values()
-                .filter(|channel| local(&channel.sharing))
+            local_channels: found
+                .iter()
+                .filter(|(_, channel)| local(&channel.sharing))
                 .count() as u64,
             shared_channels: shared.len() as u64,
             partners: partners

@@ -172,7 +172,7 @@ pub fn check_key(key: &str) -> Result<(), Refusal> {
 }
 
 /// Keys of different callers are different keys.
-fn source(actor: &Actor) -> Vec<u8> {
+pub(super) fn source(actor: &Actor) -> Vec<u8> {
     match actor {
         Actor::Operator {
             uid,

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
+use foedus_federation::transport::Source;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -20,11 +20,12 @@ use tonic::service::Routes;
 
 use super::caller::Peer;
 use super::gate::Gate;
+use crate::bounds::ACCEPT_PAUSE;
 use crate::bounds::api::{
-    ACCEPT_PAUSE, CLOSE_GRACE, CONNECTION_WINDOW_BYTES, HANDSHAKE_TIMEOUT, HEADER_LIST_BYTES_MAX,
-    PING_INTERVAL, PING_TIMEOUT, SEND_BUFFER_BYTES_MAX, SOCKET_CONNECTIONS_MAX,
-    STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX, TCP_CONNECTIONS_MAX,
-    TCP_CONNECTIONS_PER_SOURCE_MAX,
+    CLOSE_GRACE, CONNECTION_WINDOW_BYTES, HANDSHAKE_TIMEOUT, HEADER_LIST_BYTES_MAX, PING_INTERVAL,
+    PING_TIMEOUT, SEND_BUFFER_BYTES_MAX, SOCKET_CONNECTIONS_MAX, STREAM_WINDOW_BYTES,
+    STREAMS_PER_CONNECTION_MAX, TCP_CONNECTIONS_MAX, TCP_CONNECTIONS_PER_SOURCE_MAX,
+    TCP_UNPROVED_CONNECTIONS_MAX, UNPROVED_TIMEOUT,
 };
 use crate::runtime::Runtime;
 
@@ -42,7 +43,11 @@ pub(super) struct Server {
 impl Server {
     /// Takes connections from the administration socket until the daemon stops.
     pub async fn accept_socket(self, listener: UnixListener) {
-        let open = Open::new(SOCKET_CONNECTIONS_MAX, SOCKET_CONNECTIONS_MAX);
+        let open = Open::new(Limits {
+            total_max: SOCKET_CONNECTIONS_MAX,
+            unproved_max: SOCKET_CONNECTIONS_MAX,
+            per_source_max: SOCKET_CONNECTIONS_MAX,
+        });
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -61,13 +66,12 @@ impl Server {
             };
             let server = self.clone();
             self.tasks.spawn(async move {
-                server.socket_connection(stream).await;
-                drop(place);
+                server.socket_connection(stream, place).await;
             });
         }
     }
 
-    async fn socket_connection(self, stream: UnixStream) {
+    async fn socket_connection(self, stream: UnixStream, mut place: Place) {
         let uid = match stream.peer_cred() {
             Ok(credentials) => credentials.uid(),
             Err(error) => {
@@ -79,12 +83,18 @@ impl Server {
             uid,
             allowed: uid == self.uid || uid == 0,
         };
-        self.serve(TokioIo::new(stream), peer).await;
+        // Who it is is known from the beginning.
+        place.prove();
+        self.serve(TokioIo::new(stream), peer, place).await;
     }
 
     /// Takes connections over TCP until the daemon stops; with TLS, unless there is no `tls`.
     pub async fn accept_tcp(self, listener: TcpListener, tls: Option<TlsAcceptor>) {
-        let open = Open::new(TCP_CONNECTIONS_MAX, TCP_CONNECTIONS_PER_SOURCE_MAX);
+        let open = Open::new(Limits {
+            total_max: TCP_CONNECTIONS_MAX,
+            unproved_max: TCP_UNPROVED_CONNECTIONS_MAX,
+            per_source_max: TCP_CONNECTIONS_PER_SOURCE_MAX,
+        });
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -103,31 +113,32 @@ impl Server {
             };
             let (server, tls) = (self.clone(), tls.clone());
             self.tasks.spawn(async move {
-                server.tcp_connection(stream, tls).await;
-                drop(place);
+                server.tcp_connection(stream, tls, place).await;
             });
         }
     }
 
-    async fn tcp_connection(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+    async fn tcp_connection(self, stream: TcpStream, tls: Option<TlsAcceptor>, place: Place) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection of the API was gone at once");
             return;
         }
         let Some(tls) = tls else {
-            return self.serve(TokioIo::new(stream), Peer::Tcp).await;
+            return self.serve(TokioIo::new(stream), Peer::Tcp, place).await;
         };
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.serve(TokioIo::new(stream), Peer::Tcp).await,
+            Ok(Ok(stream)) => self.serve(TokioIo::new(stream), Peer::Tcp, place).await,
             Ok(Err(error)) => tracing::debug!(%error, "a handshake of the API failed"),
             Err(_) => tracing::debug!("a handshake of the API took too long"),
         }
     }
 
-    /// Serves one connection. When the daemon stops its calls may end within the grace; then it is dropped,
-    /// for a dead client would hold it for as long as it likes.
-    async fn serve(self, stream: impl Read + Write + Unpin, peer: Peer) {
-        let gate = Gate::new(self.runtime, self.routes, peer);
+    /// Serves one connection. When the daemon stops its calls may end within the grace; then it is dropped, for a
+    /// dead client would hold it for as long as it likes. So is a connection on which nobody shows in time that it
+    /// may ask anything.
+    async fn serve(self, stream: impl Read + Write + Unpin, peer: Peer, mut place: Place) {
+        let proved = CancellationToken::new();
+        let gate = Gate::new(self.runtime, self.routes, peer, proved.clone());
         let mut http = hyper::server::conn::http2::Builder::new(Calls(self.tasks));
         http.timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
@@ -139,12 +150,24 @@ impl Server {
             .max_send_buf_size(SEND_BUFFER_BYTES_MAX);
         let connection = http.serve_connection(stream, TowerToHyperService::new(gate));
         tokio::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => Some(ended),
-            () = self.stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                tokio::time::timeout(CLOSE_GRACE, connection.as_mut()).await.ok()
+        let time_is_up = tokio::time::sleep(UNPROVED_TIMEOUT);
+        tokio::pin!(time_is_up);
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break Some(ended),
+                () = self.stop.cancelled() => {}
+                () = proved.cancelled(), if !place.proved => {
+                    place.prove();
+                    continue;
+                }
+                () = time_is_up.as_mut(), if !place.proved => {
+                    tracing::debug!("a connection of the API showed no token in time");
+                }
             }
+            connection.as_mut().graceful_shutdown();
+            break tokio::time::timeout(CLOSE_GRACE, connection.as_mut())
+                .await
+                .ok();
         };
         if let Some(Err(error)) = ended {
             tracing::debug!(%error, "a connection of the API broke");
@@ -169,63 +192,92 @@ where
 /// Errors of `accept` pass: a connection that was gone at once, or no descriptor left.
 async fn pause(error: &io::Error) {
     tracing::warn!(%error, "the API can't accept a connection");
-    let pause: Duration = ACCEPT_PAUSE;
-    tokio::time::sleep(pause).await;
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    total_max: usize,
+    /// Of these, such on which nobody has shown who it is.
+    unproved_max: usize,
+    per_source_max: usize,
 }
 
 /// The connections that are open, counted in all and for each source.
 #[derive(Debug, Clone)]
 struct Open {
-    total_max: usize,
-    per_source_max: usize,
+    limits: Limits,
     counts: Arc<Mutex<Counts>>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
     total: usize,
-    sources: BTreeMap<IpAddr, usize>,
+    unproved: usize,
+    sources: BTreeMap<Source, usize>,
 }
 
 /// A place of one connection, given back when dropped.
 #[derive(Debug)]
 struct Place {
     counts: Arc<Mutex<Counts>>,
-    source: Option<IpAddr>,
+    source: Option<Source>,
+    proved: bool,
 }
 
 impl Open {
-    fn new(total_max: usize, per_source_max: usize) -> Self {
+    fn new(limits: Limits) -> Self {
         Self {
-            total_max,
-            per_source_max,
+            limits,
             counts: Arc::default(),
         }
     }
 
     fn admit(&self, address: Option<IpAddr>) -> Option<Place> {
+        let Limits {
+            total_max,
+            unproved_max,
+            per_source_max,
+        } = self.limits;
         // Whoever is on this machine is not told apart: all of its programs come from one address.
         let source = address
-            .map(source_of)
-            .filter(|source| !source.is_loopback());
+            .filter(|address| !address.to_canonical().is_loopback())
+            .map(Source::of);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_source = source.and_then(|source| counts.sources.get(&source).copied());
-        if counts.total >= self.total_max || of_source.unwrap_or(0) >= self.per_source_max {
+        if counts.total >= total_max
+            || counts.unproved >= unproved_max
+            || of_source.unwrap_or(0) >= per_source_max
+        {
             return None;
         }
         counts.total += 1;
+        counts.unproved += 1;
         if let Some(source) = source {
             *counts.sources.entry(source).or_default() += 1;
         }
         Some(Place {
             counts: self.counts.clone(),
             source,
+            proved: false,
         })
+    }
+}
+
+impl Place {
+    /// From now on it is the place of somebody who may ask.
+    fn prove(&mut self) {
+        if !std::mem::replace(&mut self.proved, true) {
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            counts.unproved -= 1;
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.prove();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.total -= 1;
         if let Some(source) = self.source
@@ -239,45 +291,39 @@ impl Drop for Place {
     }
 }
 
-/// An IPv4 address, or a /64 in IPv6, of which one host commonly has all addresses.
-fn source_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) if address.is_loopback() => address.into(),
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn places_are_bounded_in_all_and_for_each_source() {
-        let open = Open::new(3, 2);
+    fn places_are_bounded_in_all_for_strangers_and_for_each_source() {
+        let open = Open::new(Limits {
+            total_max: 3,
+            unproved_max: 2,
+            per_source_max: 2,
+        });
         let from = |text: &str| Some(text.parse().expect("an address"));
-        let one = open.admit(from("192.0.2.1")).expect("room");
+        let mut one = open.admit(from("192.0.2.1")).expect("room");
+        one.prove();
         let two = open.admit(from("192.0.2.1")).expect("room");
         assert!(
             open.admit(from("192.0.2.1")).is_none(),
             "the third of one source"
         );
-        let three = open.admit(from("2001:db8::1")).expect("room");
-        assert!(open.admit(from("192.0.2.9")).is_none(), "the fourth in all");
+        let mut three = open.admit(from("2001:db8::1")).expect("room");
         drop(one);
-        assert!(open.admit(from("2001:db8::2")).is_some());
-        drop((two, three));
+        assert!(
+            open.admit(from("192.0.2.9")).is_none(),
+            "the third that nobody knows"
+        );
+        three.prove();
+        let four = open.admit(from("2001:db8::2")).expect("room");
+        assert!(open.admit(from("192.0.2.9")).is_none(), "the fourth in all");
+        drop((two, three, four));
         let counts = open.counts.lock().expect("not poisoned");
-        assert_eq!((counts.total, counts.sources.len()), (0, 0));
-    }
-
-    #[test]
-    fn a_network_of_one_host_is_one_source() {
-        let source = |text: &str| source_of(text.parse().expect("an address"));
-        assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:1"));
-        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
-        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+        assert_eq!(
+            (counts.total, counts.unproved, counts.sources.len()),
+            (0, 0, 0)
+        );
     }
 }

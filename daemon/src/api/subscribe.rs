@@ -29,6 +29,7 @@ use super::cursor::{self, Stand};
 use super::message::Sent;
 use super::refusal::Refusal;
 use super::show::{cause, held, maybe_time, time};
+use super::streams::OpenStream;
 use super::{Api, Seen};
 use crate::bounds::api::{
     PAGE_BYTES_MAX, SUBSCRIPTION_CHANNELS_MAX, SUBSCRIPTION_ITEMS_MAX, SUBSCRIPTION_SILENCE,
@@ -60,6 +61,7 @@ struct Follow {
     caught_up: bool,
     listed: Option<Instant>,
     over: bool,
+    _counted: OpenStream,
 }
 
 impl From<UnknownCursor> for Refusal {
@@ -79,6 +81,7 @@ impl Api {
         caller: Caller,
         request: v1::SubscribeRequest,
     ) -> Result<Sent<v1::SubscribeResponse>, Refusal> {
+        let counted = self.inner.streams.open(&caller.actor)?;
         let org = self.runtime().org();
         let seen = self.seen();
         let mut stands = match request.cursor.is_empty() {
@@ -114,6 +117,7 @@ impl Api {
             caught_up: false,
             listed: None,
             over: false,
+            _counted: counted,
         };
         let lists = stream::unfold(follow, |mut follow| async move {
             let list = follow.next().await?;

@@ -56,11 +56,15 @@ pub const TCP_CONNECTIONS_MAX: usize = 1024;
 /// Connections over TCP from one source address (from one /64 in IPv6), this machine excepted.
 pub const TCP_CONNECTIONS_PER_SOURCE_MAX: usize = 64;
 
+/// Of the connections over TCP, those on which nobody has shown a token that holds. One more is closed at once, so
+/// that strangers leave room for members.
+pub const TCP_UNPROVED_CONNECTIONS_MAX: usize = TCP_CONNECTIONS_MAX / 4;
+
+/// How long a connection over TCP lives on which nobody shows a token that holds.
+pub const UNPROVED_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// From a connection's arrival to the end of the TLS handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long an accept loop sleeps when the system has no descriptor or memory for it.
-pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Between two pings of a connection, also while it is idle.
 pub const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -76,6 +80,12 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Lists of `PostMany` that are under way at a time: they share commits.
 pub const POST_LISTS_UNDER_WAY_MAX: usize = 16;
+
+/// Streams that one caller follows at a time. One more is refused.
+pub const SUBSCRIPTIONS_PER_CALLER_MAX: usize = 64;
+
+/// Streams of all callers together. One more is refused.
+pub const SUBSCRIPTIONS_MAX: usize = 2048;
 
 /// Channels that one stream follows. Whoever is in more names one.
 pub const SUBSCRIPTION_CHANNELS_MAX: usize = 512;
@@ -103,3 +113,6 @@ pub const CLOCK_SKEW_MILLIS_MAX: i64 = 2 * 60 * 1000;
 
 /// How long a link may be down before it is a problem.
 pub const LINK_DOWN_MILLIS_MAX: u64 = 60 * 1000;
+
+/// How long it is said how much the data folder takes before it is measured again.
+pub const STORE_SIZE_AGE_MAX: Duration = Duration::from_secs(10);

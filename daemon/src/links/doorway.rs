@@ -9,13 +9,15 @@ use std::time::Duration;
 use foedus_federation::link::hello;
 use foedus_federation::transport::tls::Tls;
 use foedus_federation::transport::{
-    AcceptedLink, Backoff, DialError, LinkSession, LinkSettings, dial, serve,
+    AcceptedLink, Backoff, DialError, LinkSession, LinkSettings, Reach, dial, serve,
 };
 use foedus_policy::id::OrgId;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use crate::bounds::{OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX};
+use crate::per_minute::PerMinute;
 use crate::random;
 use crate::runtime::{LinkState, Runtime, chain};
 
@@ -36,6 +38,9 @@ pub(super) struct Doorway {
     tls: Arc<Tls>,
     partner: OrgId,
     accepted: mpsc::Receiver<AcceptedLink>,
+    settings: LinkSettings,
+    /// Those that the partner begins.
+    sessions: PerMinute,
     opening: JoinSet<Opened>,
     dialling: Option<tokio::task::AbortHandle>,
     backoff: Backoff,
@@ -48,12 +53,18 @@ impl Doorway {
         tls: Arc<Tls>,
         partner: OrgId,
         accepted: mpsc::Receiver<AcceptedLink>,
+        reach: Reach,
     ) -> Self {
         Self {
             runtime: runtime.clone(),
             tls,
             partner,
             accepted,
+            settings: LinkSettings {
+                reach,
+                ..LinkSettings::default()
+            },
+            sessions: PerMinute::new(SESSIONS_PER_MINUTE_MAX),
             opening: JoinSet::new(),
             dialling: None,
             backoff: Backoff::default(),
@@ -66,7 +77,9 @@ impl Doorway {
         loop {
             let may_dial = dials && self.dialling.is_none();
             tokio::select! {
-                Some(link) = self.accepted.recv() => self.answer(link),
+                Some(link) = self.accepted.recv(), if self.opening.len() < OPENING_PER_PARTNER_MAX => {
+                    self.answer(link);
+                }
                 Some(opened) = self.opening.join_next() => {
                     // An attempt that was given up is no answer.
                     if let Some(established) = opened.ok().and_then(|opened| self.opened(opened)) {
@@ -107,13 +120,19 @@ impl Doorway {
     }
 
     fn answer(&mut self, link: AcceptedLink) {
+        if !self.sessions.admits(self.runtime.now().steady_millis) {
+            // It closes; the partner comes again when it may.
+            self.runtime.metrics().reject_counted("link_churn");
+            return;
+        }
         let (runtime, tls, partner) = (self.runtime.clone(), self.tls.clone(), self.partner);
+        let settings = self.settings;
         self.backoff.alive();
         self.opening.spawn(async move {
             let peer = link.peer;
             let hello = hello(&runtime.snapshot(), partner, runtime.run(), runtime.now());
             let session = match hello {
-                Some(hello) => serve(link, &tls, hello, LinkSettings::default()).await,
+                Some(hello) => serve(link, &tls, hello, settings).await,
                 None => Err(DialError::NoCall),
             };
             Opened::Accepted(peer, session)
@@ -139,19 +158,11 @@ impl Doorway {
                 status.state = LinkState::Connecting;
             }
         });
-        let (tls, partner) = (self.tls.clone(), self.partner);
+        let (tls, partner, settings) = (self.tls.clone(), self.partner, self.settings);
         let dialling = self.opening.spawn(async move {
             let mut last = None;
             for address in addresses {
-                match dial(
-                    &tls,
-                    partner,
-                    &address,
-                    hello.clone(),
-                    LinkSettings::default(),
-                )
-                .await
-                {
+                match dial(&tls, partner, &address, hello.clone(), settings).await {
                     Ok(session) => {
                         return Opened::Dialled(Ok(Established {
                             session,

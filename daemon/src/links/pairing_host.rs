@@ -2,41 +2,65 @@
 //!
 //! Whatever is wrong with an answer, the stranger hears the same word.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foedus_federation::key::VerifyingKey;
 use foedus_federation::org::Refused;
 use foedus_federation::pairing::PairingReply;
-use foedus_federation::transport::{PairingHost, PairingRefusal, ReplyAccepted};
+use foedus_federation::transport::{PairingHost, PairingRefusal, ReplyAccepted, Source};
 
-use crate::bounds::PAIRING_REPLIES_PER_MINUTE_MAX;
-use crate::per_minute::PerMinute;
+use crate::bounds::{
+    PAIRING_REPLIES_PER_MINUTE_MAX, PAIRING_REPLIES_PER_SOURCE_PER_MINUTE_MAX, PAIRING_SOURCES_MAX,
+};
+use crate::per_minute::PerMinuteOfEach;
 use crate::runtime::Runtime;
 
-/// The inviter's side of pairing.
+/// The inviter's side of pairing, for all connections. Clones share what was counted.
+#[derive(Clone)]
 pub(super) struct Host {
     runtime: Runtime,
-    window: Mutex<PerMinute>,
+    window: Arc<Mutex<PerMinuteOfEach<Source>>>,
+}
+
+/// For the connection of one stranger.
+pub(super) struct HostOf {
+    host: Host,
+    source: Source,
 }
 
 impl Host {
     pub(super) fn new(runtime: Runtime) -> Self {
         Self {
             runtime,
-            window: Mutex::new(PerMinute::new(PAIRING_REPLIES_PER_MINUTE_MAX)),
+            window: Arc::new(Mutex::new(PerMinuteOfEach::new(
+                PAIRING_REPLIES_PER_MINUTE_MAX,
+                PAIRING_REPLIES_PER_SOURCE_PER_MINUTE_MAX,
+                PAIRING_SOURCES_MAX,
+            ))),
         }
     }
 
-    fn admits(&self) -> bool {
-        let steady_millis = self.runtime.now().steady_millis;
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        window.admits(steady_millis)
+    /// For a connection that came from `source`.
+    pub(super) fn of(&self, source: Source) -> HostOf {
+        HostOf {
+            host: self.clone(),
+            source,
+        }
     }
 }
 
-impl PairingHost for Host {
+impl HostOf {
+    fn admits(&self) -> bool {
+        let steady_millis = self.host.runtime.now().steady_millis;
+        let window = &self.host.window;
+        let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
+        window.admits(self.source, steady_millis)
+    }
+}
+
+impl PairingHost for HostOf {
     async fn identify(&self) -> Vec<Vec<u8>> {
-        let snapshot = self.runtime.snapshot();
+        let snapshot = self.host.runtime.snapshot();
         let us = snapshot.org();
         us.and_then(|us| snapshot.identity_bytes(us))
             .unwrap_or_default()
@@ -48,27 +72,30 @@ impl PairingHost for Host {
         reply: Vec<u8>,
     ) -> Result<ReplyAccepted, PairingRefusal> {
         if !self.admits() {
-            self.runtime.metrics().reject_counted("pairing_busy");
+            self.host.runtime.metrics().reject_counted("pairing_busy");
             return Err(PairingRefusal::Busy);
         }
         let refused = || {
-            self.runtime.metrics().reject_counted("pairing_refused");
+            self.host
+                .runtime
+                .metrics()
+                .reject_counted("pairing_refused");
             PairingRefusal::Refused
         };
         let text = String::from_utf8(reply).map_err(|_| refused())?;
         // Signatures are checked away from the tasks that move frames.
         let parsed = tokio::task::spawn_blocking(move || PairingReply::parse(&text)).await;
         let reply = parsed
-            .expect("reading a reply does not panic")
+            .map_err(|_| PairingRefusal::Busy)?
             .map_err(|_| refused())?;
         // Who sends it must be who signed it, not somebody who saw it on the way.
         if reply.identity().current().link != peer {
             return Err(refused());
         }
-        match self.runtime.record_reply(reply).await {
+        match self.host.runtime.record_reply(reply).await {
             Ok(partner) => {
                 tracing::info!(%partner, "an invitation was answered");
-                let snapshot = self.runtime.snapshot();
+                let snapshot = self.host.runtime.snapshot();
                 let note = snapshot.org().and_then(|us| snapshot.endpoints.get(&us));
                 Ok(ReplyAccepted {
                     endpoints: note.map_or_else(Vec::new, |note| note.bytes().to_vec()),

@@ -2,7 +2,7 @@
 
 use foedus_federation::frame::Goodbye;
 use foedus_federation::link::Link;
-use foedus_federation::transport::{AcceptedLink, Kept, kept};
+use foedus_federation::transport::{AcceptedLink, Kept, Reach, kept};
 use foedus_policy::id::OrgId;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -30,6 +30,7 @@ impl PartnerLink {
         ours: &Ours,
         partner: OrgId,
         accepted: mpsc::Receiver<AcceptedLink>,
+        reach: Reach,
         stop: CancellationToken,
         before: Option<CancellationToken>,
         ended: CancellationToken,
@@ -38,7 +39,7 @@ impl PartnerLink {
             runtime: runtime.clone(),
             us: ours.keys.org,
             partner,
-            doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted),
+            doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted, reach),
             stop,
             before,
             _ended: ended.drop_guard(),

@@ -20,9 +20,11 @@ use crate::bounds::transport as bounds;
 use crate::frame::{Frame, Goodbye, Hello};
 
 mod connect;
+mod reach;
 mod session;
 
 pub use connect::{dial, serve};
+pub use reach::Reach;
 
 /// How long the steps of a link may take.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +39,8 @@ pub struct LinkSettings {
     pub ping_timeout: Duration,
     /// From the decision to close to the end of the connection.
     pub close_grace: Duration,
+    /// Where may be dialled.
+    pub reach: Reach,
 }
 
 impl Default for LinkSettings {
@@ -47,6 +51,7 @@ impl Default for LinkSettings {
             ping_interval: bounds::PING_INTERVAL,
             ping_timeout: bounds::PING_TIMEOUT,
             close_grace: bounds::CLOSE_GRACE,
+            reach: Reach::default(),
         }
     }
 }
@@ -102,6 +107,9 @@ pub enum DialError {
     /// The address leads nowhere, or nobody listens there.
     #[error("could not connect")]
     Connect(#[source] io::Error),
+    /// The address is on this machine or on its own network segment.
+    #[error("the address is this machine's, or only of its network segment, and is not dialled")]
+    OutOfReach,
     /// The other end has another key than those pinned for the partner.
     #[error("the other end did not prove a key that is pinned for the partner")]
     WrongKey,

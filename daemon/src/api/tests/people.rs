@@ -502,3 +502,23 @@ async fn what_was_begun_is_done_also_when_its_caller_is_gone() {
     let again: v1::InitResponse = again.expect("the first answer");
     assert_eq!(again.identity.expect("whose").handle, "acme.example");
 }
+
+/// What somebody may not find is not counted for him either.
+#[tokio::test]
+async fn private_channels_are_counted_for_those_who_may_find_them() {
+    let daemon = Daemon::acme().await;
+    let create = v1::CreateChannelRequest {
+        name: "secret".to_owned(),
+        visibility: v1::Visibility::Private.into(),
+        ..v1::CreateChannelRequest::default()
+    };
+    let anna = daemon.client(Some("anna")).await;
+    anna.channels().create_channel(create).await.expect("made");
+    for (who, local) in [(Some("anna"), 2), (Some("bob"), 1), (None, 2)] {
+        let client = daemon.client(who).await;
+        let mut organisation = client.organisation();
+        let status = organisation.get_status(v1::GetStatusRequest {}).await;
+        let counts = status.expect("served").into_inner().counts;
+        assert_eq!(counts.expect("counted").local_channels, local, "{who:?}");
+    }
+}

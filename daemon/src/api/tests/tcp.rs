@@ -5,6 +5,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::*;
+use crate::bounds::api::{CLOSE_GRACE, UNPROVED_TIMEOUT};
 
 fn loopback(tls: Option<TlsFiles>) -> Option<TcpConfig> {
     Some(TcpConfig {
@@ -294,4 +295,23 @@ async fn the_socket_is_where_xdg_says() {
         path("/h/.local/share/foedus/admin.sock")
     );
     assert_eq!(given(&[]), None);
+}
+
+/// Whoever shows no token is not waited for.
+#[tokio::test]
+async fn a_connection_without_a_token_ends() {
+    use tokio::io::AsyncReadExt as _;
+    let daemon = acme_over(loopback(None)).await;
+    let address = daemon.tcp.expect("it listens");
+    let mut stranger = tokio::net::TcpStream::connect(address)
+        .await
+        .expect("taken");
+    // From here on time passes as soon as nobody has anything to do.
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let mut said = Vec::new();
+    // How it is closed says nothing.
+    let _reset = stranger.read_to_end(&mut said).await.is_err();
+    let waited = begun.elapsed();
+    assert!(waited <= UNPROVED_TIMEOUT + 2 * CLOSE_GRACE, "{waited:?}");
 }

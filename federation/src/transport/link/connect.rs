@@ -44,7 +44,7 @@ pub async fn dial(
     settings: LinkSettings,
 ) -> Result<LinkSession, DialError> {
     let opening = async {
-        let (stream, key) = connect(tls, partner, address).await?;
+        let (stream, key) = connect(tls, partner, address, settings.reach).await?;
         call(stream, hello, &settings).await.map(|open| (open, key))
     };
     let (open, key) = timeout(settings.dial_timeout, opening)
@@ -58,11 +58,10 @@ async fn connect(
     tls: &Tls,
     partner: OrgId,
     address: &str,
+    reach: Reach,
 ) -> Result<(TlsStream<TcpStream>, VerifyingKey), DialError> {
     let config = tls.link_client(partner).map_err(DialError::Configuration)?;
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(DialError::Connect)?;
+    let stream = reach.connect(address).await?;
     prepare(&stream).map_err(DialError::Connect)?;
     let stream = TlsConnector::from(config)
         .connect(unused_server_name(), stream)

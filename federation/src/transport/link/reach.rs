@@ -1,0 +1,116 @@
+//! Where may be dialled, whatever a partner says that it can be reached at.
+
+use std::net::IpAddr;
+
+use tokio::net::{TcpStream, lookup_host};
+
+use super::DialError;
+use crate::bounds::transport::DIALLED_ADDRESSES_MAX;
+
+/// Where links may be dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// Anywhere.
+    #[default]
+    Everywhere,
+    /// Anywhere but this machine, and what only those on its own network segment have: a partner
+    /// must not send us to services that trust whoever can reach them, such as a cloud's metadata.
+    Elsewhere,
+}
+
+impl Reach {
+    /// Whether an address may be dialled.
+    pub fn includes(self, address: IpAddr) -> bool {
+        self == Self::Everywhere
+            || match address.to_canonical() {
+                IpAddr::V4(address) => {
+                    !(address.is_loopback()
+                        || address.is_unspecified()
+                        || address.is_link_local()
+                        || address.is_broadcast()
+                        || address.is_multicast()
+                        || address.octets()[0] == 0)
+                }
+                IpAddr::V6(address) => {
+                    !(address.is_loopback()
+                        || address.is_unspecified()
+                        || address.is_unicast_link_local()
+                        || address.is_multicast()
+                        || address == METADATA_V6)
+                }
+            }
+    }
+
+    /// Connects to the first of the addresses behind `host:port` that may be dialled and answers.
+    pub(super) async fn connect(self, address: &str) -> Result<TcpStream, DialError> {
+        let found = lookup_host(address).await.map_err(DialError::Connect)?;
+        let mut failure = DialError::OutOfReach;
+        for address in found
+            .filter(|found| self.includes(found.ip()))
+            .take(DIALLED_ADDRESSES_MAX)
+        {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failure = DialError::Connect(error),
+            }
+        }
+        Err(failure)
+    }
+}
+
+/// Where a large cloud has its metadata in IPv6.
+const METADATA_V6: std::net::Ipv6Addr =
+    std::net::Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partner_sends_us_nowhere_on_this_machine_or_segment() {
+        for refused in [
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "::ffff:127.0.0.1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "::",
+            "169.254.169.254",
+            "fe80::1",
+            "fd00:ec2::254",
+            "255.255.255.255",
+            "224.0.0.1",
+            "ff02::1",
+        ] {
+            let address = refused.parse().expect("an address");
+            assert!(!Reach::Elsewhere.includes(address), "{refused}");
+            assert!(Reach::Everywhere.includes(address), "{refused}");
+        }
+        // Partners may share a private network.
+        for dialled in [
+            "192.0.2.1",
+            "10.1.2.3",
+            "192.168.1.1",
+            "fd12::1",
+            "2001:db8::1",
+        ] {
+            let address = dialled.parse().expect("an address");
+            assert!(Reach::Elsewhere.includes(address), "{dialled}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_out_of_reach_is_not_even_connected_to() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let refused = Reach::Elsewhere.connect(&address).await;
+        assert!(matches!(refused, Err(DialError::OutOfReach)), "{refused:?}");
+        Reach::Everywhere
+            .connect(&address)
+            .await
+            .expect("it listens");
+    }
+}
