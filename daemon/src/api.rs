@@ -145,21 +145,6 @@ pub struct Facts {
     pub link_listen_addresses: Vec<String>,
 }
 
-/// The administration socket where nothing else is configured: in `$XDG_RUNTIME_DIR`, else `$XDG_DATA_HOME`,
-/// else `~/.local/share`; `None` if none of them is known. Relative ones are ignored, as XDG demands.
-#[must_use]
-pub fn default_socket(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
-    let absolute = |name: &str| {
-        variable(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let folder = absolute("XDG_RUNTIME_DIR")
-        .or_else(|| absolute("XDG_DATA_HOME"))
-        .or_else(|| Some(absolute("HOME")?.join(".local/share")))?;
-    Some(folder.join("foedus/admin.sock"))
-}
-
 /// The listeners, bound; nothing is served yet.
 pub struct Bound {
     socket: UnixListener,

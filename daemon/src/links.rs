@@ -34,7 +34,7 @@ use crate::metrics::Metrics;
 use crate::runtime::{Ours, Runtime};
 
 use pairing_host::Host;
-use partner::PartnerLink;
+use partner::{Life, PartnerLink};
 
 /// Serves links and pairing from the moment at which the organisation exists until the daemon stops.
 pub fn spawn(
@@ -192,9 +192,11 @@ impl Keeper {
             partner,
             accepted,
             self.reach,
-            stop.clone(),
-            self.leaving.get(&partner).cloned(),
-            ended.clone(),
+            Life {
+                stop: stop.clone(),
+                before: self.leaving.get(&partner).cloned(),
+                ended: ended.clone(),
+            },
         );
         let span = tracing::info_span!("link", %partner);
         self.tasks.spawn(link.run().instrument(span));

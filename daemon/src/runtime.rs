@@ -120,10 +120,9 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
     let run = RunId(random::bytes());
     let snapshot = stored_organisation(&ground, run).await?;
     let pins = Arc::<Pins>::default();
-    let ours = match snapshot.org() {
-        Some(_) => Some(Arc::new(our_keys(&files, &snapshot, &pins)?)),
-        None => None,
-    };
+    let exists = snapshot.org().is_some();
+    let ours = exists.then(|| our_keys(&files, &snapshot, &pins));
+    let ours = ours.transpose()?.map(Arc::new);
     let setup = Setup {
         keys: ours.as_ref().map(|ours| ours.keys.clone()),
         run,

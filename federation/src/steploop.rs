@@ -129,6 +129,7 @@ pub struct Step<'a, E> {
     effects: Vec<E>,
     done: u32,
     left: Option<u32>,
+    damage: Option<Damaged>,
 }
 
 impl<E> Step<'_, E> {
@@ -220,6 +221,11 @@ impl<E> Step<'_, E> {
     /// Counts bytes that will be written when the step ends.
     pub fn weigh(&mut self, bytes: usize) {
         self.bytes += bytes;
+    }
+
+    /// A value that was read is not what was written: the step is given up, and whoever waits is told.
+    pub fn damaged(&mut self, damage: Damaged) {
+        self.damage.get_or_insert(damage);
     }
 
     /// Something to be done once everything written in this step is durable.
@@ -411,15 +417,22 @@ impl<M: Machine> StepLoop<M> {
             effects: Vec::new(),
             done: 0,
             left: None,
+            damage: None,
         };
         let mut handled = 0;
         for queued in &inputs {
             step.done = queued.done;
             machine.handle(now, &queued.input, &mut step);
             handled += 1;
-            if step.left.is_some() || step.is_full() {
+            if step.left.is_some() || step.is_full() || step.damage.is_some() {
                 break;
             }
+        }
+        if let Some(damaged) = step.damage.take() {
+            // What was decided rests on what can't be read: nothing of it is kept.
+            self.damage = Some(damaged);
+            self.abandon(inputs, Failure::Damaged, out);
+            return None;
         }
         machine.finish(now, &mut step);
         let rest: Vec<_> = inputs.drain(handled..).collect();

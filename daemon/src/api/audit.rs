@@ -14,10 +14,7 @@ use foedus_proto::api::v1;
 use super::caller::{Caller, administrator, reader};
 use super::refusal::Refusal;
 use super::{Api, Seen, page, parse, service, show};
-use crate::bounds::api::AUDIT_SCANNED_MAX;
-
-/// Records that are read at a time.
-const CHUNK: usize = 256;
+use crate::bounds::api::{AUDIT_READ_RECORDS, AUDIT_SCANNED_MAX};
 
 /// What is asked for.
 struct Filter {
@@ -52,22 +49,13 @@ impl Api {
             },
             denied_only: request.denied_only,
         };
-        let mut before = match page::after("audit", &request.page_token)? {
-            None => u64::MAX,
-            Some(place) => place.try_into().map(u64::from_be_bytes).map_err(|_| {
-                Refusal::malformed(
-                    "PAGE_TOKEN_INVALID",
-                    "the page token is not one that this list gave",
-                    "begin again without a token",
-                )
-            })?,
-        };
+        let mut before = place_of(&request.page_token)?;
         let mut page = page::Page::new("audit", request.page_size);
         let mut scanned = 0;
         'reading: loop {
             let rows = self.read(&[records_before(before)]).await?;
             let rows = rows.into_iter().next().unwrap_or_default();
-            let last_chunk = rows.len() < CHUNK;
+            let last_chunk = rows.len() < AUDIT_READ_RECORDS;
             for (key, value) in rows {
                 if page.is_full() {
                     break 'reading;
@@ -104,11 +92,25 @@ impl Api {
     }
 }
 
+/// The number of the record before which a page goes on.
+fn place_of(page_token: &str) -> Result<u64, Refusal> {
+    let Some(place) = page::after("audit", page_token)? else {
+        return Ok(u64::MAX);
+    };
+    place.try_into().map(u64::from_be_bytes).map_err(|_| {
+        Refusal::malformed(
+            "PAGE_TOKEN_INVALID",
+            "the page token is not one that this list gave",
+            "begin again without a token",
+        )
+    })
+}
+
 fn records_before(before: u64) -> Read {
     Read::Scan {
         start: keys::audit_run(0),
         end: keys::audit_run(before),
-        limit: CHUNK,
+        limit: AUDIT_READ_RECORDS,
         reverse: true,
     }
 }

@@ -102,6 +102,9 @@ pub const SUBSCRIPTION_SILENCE: Duration = Duration::from_secs(30);
 /// Records of the audit log that one call looks through.
 pub const AUDIT_SCANNED_MAX: usize = 2048;
 
+/// Records of the audit log that are read at a time.
+pub const AUDIT_READ_RECORDS: usize = 256;
+
 /// How long a token holds, if nothing is said.
 pub const TOKEN_MILLIS_DEFAULT: u64 = 90 * 24 * 60 * 60 * 1000;
 

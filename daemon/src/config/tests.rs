@@ -140,3 +140,20 @@ fn a_file_that_is_named_must_be_there() {
         Err(ConfigError::Unreadable { .. })
     ));
 }
+
+#[test]
+fn the_socket_is_where_xdg_says() {
+    let path = |text: &str| Some(std::path::PathBuf::from(text));
+    let paths = |runtime, data_home| Paths {
+        config_home: None,
+        data_home,
+        runtime,
+    };
+    let socket = |runtime, data_home| paths(runtime, data_home).socket();
+    assert_eq!(
+        socket(path("/run/user/1"), path("/h/.local/share")),
+        path("/run/user/1/foedus/admin.sock")
+    );
+    assert_eq!(socket(None, path("/d")), path("/d/foedus/admin.sock"));
+    assert_eq!(socket(None, None), None);
+}

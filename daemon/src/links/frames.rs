@@ -69,7 +69,12 @@ fn check(frame: Frame, org: Arc<OrgSnapshot>) -> Check {
         return Box::pin(async move { of(CheckedFrame::check(frame, &org)) });
     }
     let checked = tokio::task::spawn_blocking(move || of(CheckedFrame::check(frame, &org)));
-    Box::pin(async move { checked.await.expect("a check refuses, and does not panic") })
+    // A check refuses and does not panic: it ends without an answer only while everything stops.
+    Box::pin(async move {
+        checked
+            .await
+            .unwrap_or(Inbound::Failed(LinkFailure::Closed))
+    })
 }
 
 fn of(checked: Result<CheckedFrame, RefusedFrame>) -> Inbound {

@@ -11,6 +11,16 @@ use super::doorway::{Doorway, Established};
 use super::session::{Ending, Session};
 use crate::runtime::{LinkState, Ours, Runtime};
 
+/// When the task of a partner begins and ends.
+pub(super) struct Life {
+    /// Tells it to end.
+    pub(super) stop: CancellationToken,
+    /// Cancelled when the task has ended that the partner had before: this one begins then.
+    pub(super) before: Option<CancellationToken>,
+    /// Cancelled by this one at its end.
+    pub(super) ended: CancellationToken,
+}
+
 /// The link with one partner.
 pub(super) struct PartnerLink {
     runtime: Runtime,
@@ -31,10 +41,13 @@ impl PartnerLink {
         partner: OrgId,
         accepted: mpsc::Receiver<AcceptedLink>,
         reach: Reach,
-        stop: CancellationToken,
-        before: Option<CancellationToken>,
-        ended: CancellationToken,
+        life: Life,
     ) -> Self {
+        let Life {
+            stop,
+            before,
+            ended,
+        } = life;
         Self {
             runtime: runtime.clone(),
             us: ours.keys.org,

@@ -266,7 +266,10 @@ impl Runtime {
         }
         let files = self.inner.files.clone();
         let made = tokio::task::spawn_blocking(move || files.load_or_create(random::bytes));
-        let [root, link, sign] = made.await.expect("making key files does not panic")?;
+        // Without an answer everything stops; the files, if they were made, are taken by the next call.
+        let [root, link, sign] = made
+            .await
+            .map_err(|_| org::Refused::Failed(Failure::Unknown))??;
         let (root, sign) = (root.signing_key(), sign.signing_key());
         let tls = Tls::new(link.expose(), Arc::clone(&self.inner.pins))?;
         let org = org_id(root.verifying_key());

@@ -242,6 +242,49 @@ async fn the_address_is_signed_and_an_invitation_names_it() {
     assert_eq!(addresses, ["acme.example:7433"]);
 }
 
+/// A value that can't be read is not written over: whoever asks is told, and everything else goes on.
+#[tokio::test]
+async fn what_cannot_be_read_is_not_written_over() {
+    let (acme, anna, channel) = acme().await;
+    let posted = post(&acme.runtime, channel, anna, "hello", None).await;
+    let target = posted.expect("posted").first;
+    let react = async |emoji: &str| {
+        let request = Request {
+            member: anna,
+            verb: Verb::React {
+                target,
+                emoji: emoji.to_owned(),
+                on: true,
+            },
+            idempotency: None,
+            entropy: [0; 32],
+        };
+        let runtime = &acme.runtime;
+        runtime.request(channel, as_member(anna), request).await
+    };
+    react("\u{1f44d}").await.expect("it is noted");
+    let key = foedus_federation::keys::ChannelKeys(channel).annotations(target);
+    let spoilt = vec![0xff; 3];
+    acme.engine.disk().apply(foedus_federation::batch::Batch {
+        puts: vec![(key.clone(), spoilt.clone())],
+        ..Default::default()
+    });
+    let refused = react("\u{1f44e}").await;
+    assert!(
+        matches!(
+            refused,
+            Err(Refused::Failed(
+                foedus_federation::steploop::Failure::Damaged
+            ))
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(acme.engine.disk().get(&key).expect("it runs"), Some(spoilt));
+    post(&acme.runtime, channel, anna, "still here", None)
+        .await
+        .expect("posted");
+}
+
 /// What was logged on this thread.
 #[derive(Debug, Clone, Default)]
 struct Logged(Arc<std::sync::Mutex<Vec<u8>>>);

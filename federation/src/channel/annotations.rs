@@ -40,8 +40,12 @@ impl Channel {
         let key = self.keys.annotations(target);
         let known = step
             .get(&key)
-            .and_then(|value| Annotations::from_value(&key, value).ok());
-        let mut annotations = known.unwrap_or(Annotations { rows: Vec::new() });
+            .map(|value| Annotations::from_value(&key, value));
+        let mut annotations = match known.transpose() {
+            Ok(known) => known.unwrap_or(Annotations { rows: Vec::new() }),
+            // Written over, it would be lost for good, and nobody told.
+            Err(damage) => return step.damaged(damage),
+        };
         let own = row.entry();
         let waiting = |entry: EntryRef| match entry == own {
             true => waits,

@@ -12,15 +12,12 @@ use foedus_policy::time::Now;
 
 use super::store::{ADDRESS, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING};
 use super::{Effect, Org};
-use crate::bounds::{INTRODUCED_BY_ONE_MAX, INTRODUCED_ORGS_MAX};
+use crate::bounds::{ENDPOINT_ADDRESSES_MAX, INTRODUCED_BY_ONE_MAX, INTRODUCED_ORGS_MAX};
 use crate::identity::{Extension, IdentityChain};
 use crate::note::{NoteType, Verified};
 use crate::record::{EndpointAddress, Endpoints, Peering, Versions};
 use crate::steploop::Step;
 use crate::stored::{self, Record};
-
-/// Addresses of an invitation that are kept.
-const ADDRESSES_MAX: usize = 8;
 
 impl Org {
     /// What is newer of an identity. The same serial with another text is a conflict that only
@@ -117,7 +114,11 @@ impl Org {
         addresses: &[String],
         step: &mut Step<'_, Effect>,
     ) {
-        let addresses: Vec<String> = addresses.iter().take(ADDRESSES_MAX).cloned().collect();
+        let addresses: Vec<String> = addresses
+            .iter()
+            .take(ENDPOINT_ADDRESSES_MAX)
+            .cloned()
+            .collect();
         for (number, address) in (0_u8..).zip(&addresses) {
             let id = [partner.as_bytes().as_slice(), &[number]].concat();
             self.put_note(ADDRESS, &id, address.as_bytes(), step);

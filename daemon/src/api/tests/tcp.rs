@@ -273,30 +273,6 @@ async fn what_would_not_be_safe_is_not_served() {
     assert_eq!(std::fs::read(&path).expect("kept"), b"mine");
 }
 
-#[tokio::test]
-async fn the_socket_is_where_xdg_says() {
-    let given = |set: &'static [(&str, &str)]| {
-        default_socket(move |name| {
-            let found = set.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).into())
-        })
-    };
-    let path = |text: &str| Some(PathBuf::from(text));
-    assert_eq!(
-        given(&[("XDG_RUNTIME_DIR", "/run/user/1"), ("HOME", "/h")]),
-        path("/run/user/1/foedus/admin.sock")
-    );
-    assert_eq!(
-        given(&[("XDG_RUNTIME_DIR", "run"), ("XDG_DATA_HOME", "/d")]),
-        path("/d/foedus/admin.sock")
-    );
-    assert_eq!(
-        given(&[("HOME", "/h")]),
-        path("/h/.local/share/foedus/admin.sock")
-    );
-    assert_eq!(given(&[]), None);
-}
-
 /// Whoever shows no token is not waited for.
 #[tokio::test]
 async fn a_connection_without_a_token_ends() {

@@ -57,6 +57,18 @@ async fn two_organisations_pair_share_and_read_each_other() {
         }
     })
     .await;
+    // The link's own figures follow with its next tick.
+    let figures = format!("link_up{{partner=\"{}\"}} 1", globex.id());
+    within("the figures of the link", async {
+        while !acme.runtime.metrics().text().contains(&figures) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let text = acme.runtime.metrics().text();
+    for name in ["link_lag_entries{", "link_clock_skew_milliseconds{"] {
+        assert!(text.contains(name), "{name} is missing in\n{text}");
+    }
     shared.acme.stop().await;
     shared.globex.stop().await;
 }

@@ -1,5 +1,7 @@
 //! The program itself: what it prints, with which status it ends, and that a signal ends it in order.
 
+mod serving;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -29,12 +31,17 @@ fn run(home: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 
 /// A home whose daemon listens wherever there is room.
 fn home() -> tempfile::TempDir {
+    home_with("")
+}
+
+/// As [`home`], with more in its configuration.
+fn home_with(more: &str) -> tempfile::TempDir {
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path().join(".config/foedus");
     fs::create_dir_all(&folder).expect("made");
     fs::write(
         folder.join("foedusd.toml"),
-        "[link]\nlisten = \"127.0.0.1:0\"\n",
+        format!("[link]\nlisten = \"127.0.0.1:0\"\n{more}"),
     )
     .expect("written");
     home
