@@ -99,7 +99,7 @@ impl Channel {
 }
 
 /// Which rule of the charter the entry breaks, if any; a function of charter and logs alone.
-fn void(governance: &Governance, entry: &Entry, log: &Log) -> Option<Result<(), Void>> {
+pub(super) fn void(governance: &Governance, entry: &Entry, log: &Log) -> Option<Result<(), Void>> {
     let header = &entry.header;
     let revision = governance.revision(header.revision)?;
     let charter = revision.charter();

@@ -747,3 +747,5 @@ fn few_records_of_one_organisation_are_kept() {
     let latest = governance.record(org(GLOBEX)).expect("it is held");
     assert_eq!(latest.hash(), at(RECORDS_PER_ORG_MAX as u64 - 1).hash());
 }
+
+mod vectors;

@@ -266,3 +266,158 @@ fn a_goodbye_without_a_known_reason_is_refused() {
         );
     }
 }
+
+/// The file of tests/vectors/frames: each kind of frame as bytes, with what it says, and frames
+/// that are refused. Nothing is written unless `FOEDUS_WRITE_VECTORS=1` asks for it.
+#[test]
+fn frames_are_as_in_their_file() {
+    use prost::Message as _;
+    let hex = |frame: &proto::Frame| data_encoding::HEXLOWER.encode(&frame.encode_to_vec());
+    let mut expected = String::from(
+        "# Frames of a link (PROTOCOL.md, 8.3; the syntax is foedus/federation/v1/link.proto).\n\
+         # Each case: the encoded message in hexadecimal digits, and what it says. Bytes are in\n\
+         # hexadecimal digits. Protocol buffers know other encodings of the same message; readers\n\
+         # take them all. After them, messages that are refused.\n",
+    );
+    for frame in samples() {
+        let (kind, fields) = said(&frame);
+        let wire = proto::Frame::from(frame);
+        expected += &format!("\ncase: {kind}\nframe: {}\n", hex(&wire));
+        for (name, value) in fields {
+            expected += &format!("{name}: {value}\n");
+        }
+    }
+    for (name, wire, invalid) in refused() {
+        let found = Frame::try_from(wire.clone());
+        assert_eq!(found, Err(invalid), "{name}");
+        expected += &format!("\ncase: refused, {name}\nframe: {}\n", hex(&wire));
+    }
+    let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/vectors/frames/frames.txt");
+    if std::env::var("FOEDUS_WRITE_VECTORS").is_ok_and(|value| value == "1") {
+        std::fs::write(&path, &expected).expect("the vectors can be written");
+    }
+    let found = std::fs::read_to_string(&path).expect("the vector is there");
+    assert!(
+        found == expected,
+        "frames.txt differs from what is written today"
+    );
+    for line in found
+        .lines()
+        .filter_map(|line| line.strip_prefix("frame: "))
+    {
+        let bytes = data_encoding::HEXLOWER.decode(line.as_bytes());
+        proto::Frame::decode(bytes.expect("digits").as_slice()).expect("the syntax holds");
+    }
+}
+
+type Fields = Vec<(&'static str, String)>;
+
+/// What a frame says, line by line.
+fn said(frame: &Frame) -> (&'static str, Fields) {
+    let bytes = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+    let list = |all: &[Vec<u8>]| {
+        let all: Vec<String> = all.iter().map(|one| bytes(one)).collect();
+        all.join(" ")
+    };
+    let cursor = |cursor: &Option<Cursor>| {
+        cursor.as_ref().map_or("none".to_owned(), |cursor| {
+            format!("{} {}", bytes(cursor.run.as_bytes()), cursor.arrival)
+        })
+    };
+    match frame {
+        Frame::Hello(hello) => (
+            "hello",
+            vec![
+                (
+                    "versions",
+                    format!("{}-{}", hello.version_min, hello.version_max),
+                ),
+                ("run", bytes(hello.run.as_bytes())),
+                ("wall-milliseconds", hello.wall.0.to_string()),
+                ("identity", list(&hello.identity)),
+                ("endpoints", bytes(&hello.endpoints)),
+                ("peering", bytes(&hello.peering)),
+            ],
+        ),
+        Frame::Notes(notes) => {
+            let mut fields = vec![("channel", bytes(notes.channel.as_bytes()))];
+            let chains = notes.identities.iter();
+            fields.extend(chains.map(|chain| ("identity", list(chain))));
+            fields.extend(notes.notes.iter().map(|note| ("note", bytes(note))));
+            ("notes", fields)
+        }
+        Frame::Subscribe(subscribe) => {
+            let mut fields = vec![
+                ("channel", bytes(subscribe.channel.as_bytes())),
+                ("subscription", subscribe.subscription.to_string()),
+                ("cursor", cursor(&subscribe.cursor)),
+            ];
+            fields.extend(subscribe.held.iter().map(|held| {
+                let (origin, log) = (held.origin.as_bytes(), held.incarnation.as_bytes());
+                let line = format!("{} {} {}", bytes(origin), bytes(log), held.size);
+                ("held", line)
+            }));
+            let relayed = subscribe.relayed.iter();
+            fields.extend(relayed.map(|org| ("relayed", bytes(org.as_bytes()))));
+            fields.push(("notes", bytes(subscribe.notes.as_bytes())));
+            ("subscribe", fields)
+        }
+        Frame::UnknownCursor(channel) => {
+            let fields = vec![("channel", bytes(channel.as_bytes()))];
+            ("unknown_cursor", fields)
+        }
+        Frame::Entries(entries) => {
+            let mut fields = vec![
+                ("channel", bytes(entries.channel.as_bytes())),
+                ("subscription", entries.subscription.to_string()),
+                ("number", entries.number.to_string()),
+                ("cursor", cursor(&entries.cursor)),
+            ];
+            for part in &entries.parts {
+                fields.push(("part-origin", bytes(part.origin.as_bytes())));
+                fields.push(("part-incarnation", bytes(part.incarnation.as_bytes())));
+                fields.push(("part-first", part.first.to_string()));
+                for entry in &part.entries {
+                    fields.push(("header", bytes(&entry.header)));
+                    let body = entry.body.as_ref();
+                    let body = body.map_or("none".to_owned(), |body| {
+                        format!("{} {}", bytes(&body.salt), bytes(&body.bytes))
+                    });
+                    fields.push(("salt-and-body", body));
+                }
+                fields.push(("checkpoint", bytes(&part.checkpoint)));
+                fields.extend(part.proof.iter().map(|hash| ("proof", bytes(hash))));
+            }
+            ("entries", fields)
+        }
+        Frame::Ack(ack) => (
+            "ack",
+            vec![
+                ("channel", bytes(ack.channel.as_bytes())),
+                ("number", ack.number.to_string()),
+                ("void", ack.void.to_string()),
+                ("withheld", ack.withheld.to_string()),
+            ],
+        ),
+        Frame::Goodbye(goodbye) => {
+            let reason = format!("{goodbye:?}").to_uppercase();
+            ("goodbye", vec![("reason", reason)])
+        }
+    }
+}
+
+/// Frames whose syntax holds and that are refused all the same.
+fn refused() -> Vec<(&'static str, proto::Frame, InvalidFrame)> {
+    let frame = |kind| proto::Frame { kind: Some(kind) };
+    let mut short = proto::Ack::from(sample!(Ack));
+    short.channel.pop();
+    vec![
+        ("no kind", proto::Frame { kind: None }, InvalidFrame::Kind),
+        (
+            "a channel of 31 bytes",
+            frame(proto::frame::Kind::Ack(short)),
+            length("channel", 32, 31),
+        ),
+    ]
+}
