@@ -5,6 +5,7 @@
 
 mod exit;
 mod listeners;
+mod remedy;
 mod signals;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::store::{DataFolder, Engine, StoreError};
 
 pub use exit::ExitStatus;
 pub use listeners::{BindError, Listeners};
+pub use remedy::remedy;
 pub use signals::Signals;
 
 /// A daemon that holds everything that it needs and runs nothing.

@@ -118,6 +118,9 @@ async fn serve(config: Config) -> ExitStatus {
         Ok(daemon) => daemon,
         Err(error) => {
             complain(&error);
+            if let Some(remedy) = lifecycle::remedy(&error) {
+                let _unread = writeln!(std::io::stderr(), "  to do:  {remedy}").is_err();
+            }
             return (&error).into();
         }
     };

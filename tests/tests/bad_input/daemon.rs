@@ -50,6 +50,7 @@ fn a_second_daemon_on_the_same_folder_is_refused() {
         &said,
         &[
             "in use by another daemon",
+            "to do:  end the other daemon",
             &daemon.place.data().display().to_string(),
         ],
     );
@@ -71,7 +72,10 @@ fn a_port_that_is_taken_is_named() {
         let taken = TcpListener::bind(address).expect("it is free");
         let (status, said) = fails_to_start(place.command());
         assert_eq!(status, UNAVAILABLE, "{said}");
-        says(&said, &[&address.to_string(), key, "in use"]);
+        says(
+            &said,
+            &[&address.to_string(), key, "in use", "to do:  end what"],
+        );
         drop(taken);
     }
     let mut daemon = Daemon::new(place);
@@ -97,7 +101,10 @@ fn keys_that_cannot_be_read_or_that_others_can_read_are_refused() {
     fs::write(&file, "no key").expect("ours");
     let (status, said) = fails_to_start(daemon.place.command());
     assert_eq!(status, DATA, "{said}");
-    says(&said, &["sign.key", "expected one line"]);
+    says(
+        &said,
+        &["sign.key", "expected one line", "to do:  put it back"],
+    );
 
     // A key that is one, and not this organisation's.
     let other = fs::read_to_string(keys.join("link.key")).expect("it is there");
@@ -106,7 +113,15 @@ fn keys_that_cannot_be_read_or_that_others_can_read_are_refused() {
     assert_eq!(status, DATA, "{said}");
     says(&said, &["sign.key", "put the right one back"]);
 
+    // What can't be read at all; a folder is that for everybody, whatever their rights.
     fs::remove_file(&file).expect("ours");
+    fs::create_dir(&file).expect("ours");
+    fs::set_permissions(&file, Permissions::from_mode(0o700)).expect("ours");
+    let (status, said) = fails_to_start(daemon.place.command());
+    assert_ne!(status, Some(0), "{said}");
+    says(&said, &["sign.key", "to do:  "]);
+
+    fs::remove_dir(&file).expect("ours");
     let (status, said) = fails_to_start(daemon.place.command());
     assert_eq!(status, DATA, "{said}");
     says(&said, &["sign.key", "missing", "backup"]);
