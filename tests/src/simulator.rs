@@ -23,7 +23,8 @@ use std::collections::BTreeMap;
 
 use foedus_federation::planted::{self, Fault};
 
-pub use checker::Finding;
+pub use checker::{CHECKERS, Finding};
+pub use weather::KINDS;
 
 use plan::DAY;
 use world::World;
@@ -44,6 +45,8 @@ pub struct Report {
     pub trace: u64,
     /// What was found, in order.
     pub findings: Vec<Finding>,
+    /// What went wrong, and how often.
+    pub weather: BTreeMap<&'static str, u64>,
     /// How often each checker looked.
     pub checks: BTreeMap<&'static str, u64>,
     /// Simulated milliseconds from the last fault until everything was at rest.
@@ -72,6 +75,7 @@ pub fn run(seed: u64, fault: Option<Fault>, shown: bool) -> Report {
         events: world.trace.events(),
         trace: world.trace.hash(),
         findings: world.checker.findings().to_vec(),
+        weather: world.weather.clone(),
         checks: world.checker.checks.clone(),
         healed_millis,
         acknowledged: world.checker.acknowledged.len(),

@@ -14,6 +14,8 @@ const PROGRAM: &str = "sim";
 pub struct Options {
     seeds: u64,
     from: u64,
+    /// Not worlds that have to be good, but planted faults that have to be found.
+    faults: bool,
 }
 
 impl Options {
@@ -22,12 +24,17 @@ impl Options {
         let mut options = Self {
             seeds: TEST_SEEDS,
             from: 1,
+            faults: false,
         };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let place = match *word {
                 "--seeds" => &mut options.seeds,
                 "--from" => &mut options.from,
+                "--faults" => {
+                    options.faults = true;
+                    continue;
+                }
                 other => return Err(format!("sim does not know {other:?}")),
             };
             let number = words
@@ -54,17 +61,19 @@ pub fn expected(workspace: &Workspace) -> bool {
         || source.join("simulator").exists()
 }
 
-/// The step: a short run. Its last line says how many seeds and how fast.
+/// The step: a short run, and then a search for every fault that can be planted. What is shown of
+/// it says how many seeds and how fast.
 pub fn step(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
     if !workspace.has_program(PACKAGE, PROGRAM) {
         let wrong = format!("{PACKAGE} has a simulator, but no program {PROGRAM}");
         return Ok(Outcome::Failed(vec![wrong]));
     }
-    let options = Options {
+    let clean = Options {
         seeds: TEST_SEEDS,
         from: 1,
+        faults: false,
     };
-    if !log.run(&mut command(workspace, options))? {
+    if !log.run(&mut command(workspace, clean))? {
         return Ok(log.failed());
     }
     let text = log.text();
@@ -72,7 +81,15 @@ pub fn step(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
         .lines()
         .rev()
         .find(|line| !line.trim().is_empty() && !line.starts_with('['));
-    Ok(Outcome::Passed(last.map(|line| line.trim().to_owned())))
+    let last = last.map(|line| line.trim().to_owned());
+    let planted = Options {
+        faults: true,
+        ..clean
+    };
+    if !log.run(&mut command(workspace, planted))? {
+        return Ok(log.failed());
+    }
+    Ok(Outcome::Passed(last))
 }
 
 /// In release: a simulated day in debug takes as long as a coffee.
@@ -87,12 +104,11 @@ fn command(workspace: &Workspace, options: Options) -> Command {
         PROGRAM,
         "--",
     ]);
-    command.args([
-        "--seeds",
-        &options.seeds.to_string(),
-        "--from",
-        &options.from.to_string(),
-    ]);
+    command.args(["--from", &options.from.to_string()]);
+    match options.faults {
+        true => command.arg("--faults"),
+        false => command.args(["--seeds", &options.seeds.to_string()]),
+    };
     command
 }
 
@@ -105,11 +121,14 @@ mod tests {
         let expected = Options {
             seeds: 20_000,
             from: 7,
+            faults: false,
         };
         assert_eq!(
             Options::parse(&["--from", "7", "--seeds", "20000"]),
             Ok(expected)
         );
+        let planted = Options::parse(&["--faults"]).expect("it is known");
+        assert!(planted.faults);
         assert!(Options::parse(&["--seeds"]).is_err());
         assert!(Options::parse(&["--seeds", "-1"]).is_err());
         assert!(Options::parse(&["7"]).is_err());

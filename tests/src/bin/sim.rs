@@ -9,11 +9,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use foedus_federation::planted::Fault;
-use foedus_tests::simulator::{Report, run};
+use foedus_tests::simulator::{CHECKERS, KINDS, Report, run};
 
 const USAGE: &str = "usage: sim [--seeds N] [--from S] [--fault NAME] [--keep-going]
+       sim --faults [--from S]
        sim --trace SEED [--fault NAME]
-Without --from, the seeds of tests/seeds.txt are run first.";
+The seeds of tests/seeds.txt are run first. With --faults, each fault that can be planted has to be found.";
+
+/// Inputs of one world at the least.
+const INPUTS_MIN: u64 = 2_000;
+
+/// So many worlds, and everything that can go wrong in one has to have gone wrong somewhere.
+const WEATHER_SEEDS_MIN: u64 = 100;
+
+/// A planted fault has to be found within so many seeds.
+const FAULT_SEEDS_MAX: u64 = 300;
 
 /// Seeds that found something once.
 const SEEDS: &str = include_str!("../../seeds.txt");
@@ -22,6 +32,7 @@ struct Options {
     seeds: u64,
     from: Option<u64>,
     fault: Option<Fault>,
+    faults: bool,
     trace: Option<u64>,
     keep_going: bool,
 }
@@ -45,6 +56,7 @@ fn main() -> ExitCode {
             SEED.set(seed);
             trace(seed, options.fault)
         }
+        None if options.faults => faults(options.from.unwrap_or(1)),
         None => many(&options),
     }
 }
@@ -54,6 +66,7 @@ fn parse(words: &[String]) -> Option<Options> {
         seeds: 300,
         from: None,
         fault: None,
+        faults: false,
         trace: None,
         keep_going: false,
     };
@@ -63,6 +76,7 @@ fn parse(words: &[String]) -> Option<Options> {
             "--seeds" => options.seeds = words.next()?.parse().ok()?,
             "--from" => options.from = Some(words.next()?.parse().ok()?),
             "--trace" => options.trace = Some(words.next()?.parse().ok()?),
+            "--faults" => options.faults = true,
             "--keep-going" => options.keep_going = true,
             "--fault" => {
                 let name = words.next()?;
@@ -85,6 +99,30 @@ fn trace(seed: u64, fault: Option<Fault>) -> ExitCode {
     exit(report.findings.is_empty())
 }
 
+/// Looks for each fault that can be planted, in one world after the other until it is found.
+fn faults(from: u64) -> ExitCode {
+    let mut good = true;
+    for fault in Fault::ALL {
+        let seeds: Vec<u64> = (from..from + FAULT_SEEDS_MAX).collect();
+        let reports = run_all(&seeds, Some(*fault), false);
+        let first = reports
+            .iter()
+            .find_map(|(place, report)| Some((place + 1, report.seed, report.findings.first()?)));
+        let name = fault.name();
+        match first {
+            Some((count, seed, finding)) => say(format_args!(
+                "{name}: found by {} in seed {seed}, after {count} seeds: {}",
+                finding.checker, finding.text
+            )),
+            None => {
+                good = false;
+                say(format_args!("{name}: not found in {} seeds", reports.len()));
+            }
+        }
+    }
+    exit(good)
+}
+
 fn many(options: &Options) -> ExitCode {
     let begin = Instant::now();
     let from = options.from.unwrap_or(1);
@@ -93,6 +131,13 @@ fn many(options: &Options) -> ExitCode {
         .filter_map(|line| line.split('#').next()?.trim().parse().ok())
         .filter(|_| options.fault.is_none());
     let seeds: Vec<u64> = kept.chain(from..from + options.seeds).collect();
+    let reports = run_all(&seeds, options.fault, options.keep_going);
+    summarise(options, &reports, begin)
+}
+
+/// Runs worlds on all processors, and stops after the first that finds something unless told to
+/// keep going. What comes out is by place in the list, whatever thread ran it.
+fn run_all(seeds: &[u64], fault: Option<Fault>, keep_going: bool) -> BTreeMap<u64, Report> {
     let next = AtomicU64::new(0);
     let stop = AtomicU64::new(u64::MAX);
     let reports: Mutex<BTreeMap<u64, Report>> = Mutex::new(BTreeMap::new());
@@ -108,8 +153,8 @@ fn many(options: &Options) -> ExitCode {
                     if place > stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    let report = run_named(*seed, options.fault);
-                    if !report.findings.is_empty() && !options.keep_going {
+                    let report = run_named(*seed, fault);
+                    if !report.findings.is_empty() && !keep_going {
                         stop.fetch_min(place, Ordering::Relaxed);
                     }
                     let mut reports = reports.lock().expect("no thread panics while it holds it");
@@ -118,8 +163,7 @@ fn many(options: &Options) -> ExitCode {
             });
         }
     });
-    let reports = reports.into_inner().expect("no thread panicked");
-    summarise(options, &reports, begin)
+    reports.into_inner().expect("no thread panicked")
 }
 
 std::thread_local! {
@@ -133,27 +177,40 @@ fn run_named(seed: u64, fault: Option<Fault>) -> Report {
 }
 
 fn summarise(options: &Options, reports: &BTreeMap<u64, Report>, begin: Instant) -> ExitCode {
-    let mut found: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    let mut found: BTreeMap<&str, u64> = BTreeMap::new();
     let mut checks: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut weather: BTreeMap<&str, u64> = BTreeMap::new();
     let mut good = true;
     for report in reports.values() {
         show(report, options.fault);
         good &= report.findings.is_empty();
         for finding in report.findings.iter().take(1) {
-            found.entry(finding.checker).or_default().push(report.seed);
+            *found.entry(finding.checker).or_default() += 1;
+        }
+        if report.findings.is_empty() && report.inputs < INPUTS_MIN {
+            good = false;
+            let (seed, inputs) = (report.seed, report.inputs);
+            say(format_args!(
+                "seed {seed} has {inputs} inputs; a world has at least {INPUTS_MIN}"
+            ));
         }
         for (checker, count) in &report.checks {
             *checks.entry(checker).or_default() += count;
         }
+        for (kind, count) in &report.weather {
+            *weather.entry(kind).or_default() += count;
+        }
     }
-    for (checker, count) in &checks {
-        let seeds = found.get(checker).cloned().unwrap_or_default();
+    for checker in CHECKERS {
+        let count = checks.get(checker).copied().unwrap_or(0);
+        good &= count > 0;
+        let seeds = found.get(checker).copied().unwrap_or(0);
         say(format_args!(
-            "{checker}: {count} checks, {} seeds found something",
-            seeds.len()
+            "{checker}: {count} checks, {seeds} seeds found something"
         ));
     }
     let count = reports.len() as u64;
+    good &= has_weather(&weather, count);
     let inputs: u64 = reports.values().map(|report| report.inputs).sum();
     let fewest = reports.values().map(|report| report.inputs).min();
     let slowest = reports.values().map(|report| report.healed_millis).max();
@@ -166,6 +223,30 @@ fn summarise(options: &Options, reports: &BTreeMap<u64, Report>, begin: Instant)
         count as f64 / seconds
     ));
     exit(good)
+}
+
+/// Says what went wrong how often, and whether everything did that can.
+fn has_weather(weather: &BTreeMap<&str, u64>, seeds: u64) -> bool {
+    let counts: Vec<String> = KINDS
+        .iter()
+        .map(|kind| format!("{kind} {}", weather.get(kind).copied().unwrap_or(0)))
+        .collect();
+    say(format_args!("it happened: {}", counts.join(", ")));
+    let never: Vec<&str> = KINDS
+        .iter()
+        .copied()
+        .filter(|kind| !weather.contains_key(kind))
+        .collect();
+    if never.is_empty() {
+        return true;
+    }
+    let never = never.join(", ");
+    if seeds < WEATHER_SEEDS_MIN {
+        say(format_args!("in so few seeds never: {never}"));
+        return true;
+    }
+    say(format_args!("never happened: {never}"));
+    false
 }
 
 fn show(report: &Report, fault: Option<Fault>) {

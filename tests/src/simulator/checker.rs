@@ -24,6 +24,17 @@ mod ended;
 mod genuine;
 mod sovereign;
 
+/// Every checker of a promise, by the name under which it counts: none of them may look at nothing.
+pub const CHECKERS: &[&str] = &[
+    "P1 durable",
+    "P2 genuine",
+    "P3 convergent",
+    "P4 sovereign",
+    "P5 consented",
+    "P6 ended",
+    "P7 forks",
+];
+
 /// Something that was promised and did not hold.
 #[derive(Debug, Clone)]
 pub struct Finding {
@@ -63,6 +74,8 @@ pub struct Checker {
     pub shared: Option<ChannelId>,
     pub said: BTreeSet<Said>,
     pub acknowledged: Vec<Acknowledged>,
+    /// Every entry that was ever durable on its own origin's disk.
+    pub written: BTreeSet<EntryRef>,
     /// Which partners administrators said yes to.
     peerings: BTreeSet<(usize, OrgId)>,
     /// Which charters administrators said yes to, by their text.
@@ -90,6 +103,7 @@ impl Checker {
             shared: None,
             said: BTreeSet::new(),
             acknowledged: Vec::new(),
+            written: BTreeSet::new(),
             peerings: BTreeSet::new(),
             approved: BTreeSet::new(),
             offers: Vec::new(),

@@ -9,7 +9,10 @@ use foedus_federation::channel::{
 };
 use foedus_federation::frame::Cursor;
 use foedus_federation::steploop::Damaged;
-use foedus_federation::timeline::{self, ArrivalReader, ArrivalStep, Arrivals, Happening};
+use foedus_federation::timeline::{
+    self, ArrivalReader, ArrivalStep, Arrivals, Happening, HistoryReader, HistoryStep,
+    Order as HistoryOrder,
+};
 use foedus_policy::action::Actor;
 use foedus_policy::id::{ChannelId, EntryRef, MemberId};
 use foedus_policy::state::Scopes;
@@ -31,6 +34,8 @@ pub const LOCAL_NAME: &str = "kitchen";
 #[derive(Debug, Default)]
 pub struct Tail {
     pub cursor: Option<Cursor>,
+    /// When that was given, in true time.
+    pub given: u64,
     /// What was shown, with the number of its arrival.
     pub delivered: BTreeMap<EntryRef, u64>,
 }
@@ -300,9 +305,13 @@ impl World {
         };
         let mut cursor = self.clients[client].tail.cursor;
         if cursor.is_some_and(|cursor| !view.knows(cursor)) {
-            self.clients[client].tail = Tail::default();
+            let tail = std::mem::take(&mut self.clients[client].tail);
             cursor = None;
-            if self.orgs[at].restored.is_none() {
+            // Only old data that was put back since then makes a cursor mean nothing.
+            if self.orgs[at]
+                .restored
+                .is_none_or(|restored| restored < tail.given)
+            {
                 let text = format!("a reader at {at} can't go on from where it was");
                 return self.checker.find("P1 durable", self.now, text);
             }
@@ -325,9 +334,10 @@ impl World {
                     run: view.run,
                     arrival: arrivals.after,
                 });
+                self.clients[client].tail.given = now;
                 for arrived in arrivals.list {
                     for event in &arrived.events {
-                        self.shown(client, &view, arrived.number, event);
+                        self.shown(client, channel, arrived.number, event);
                     }
                 }
                 if self.healing && arrivals.more {
@@ -361,7 +371,40 @@ impl World {
         }
     }
 
-    fn shown(&mut self, client: usize, view: &ChannelView, number: u64, event: &timeline::Event) {
+    /// All messages of a channel, in the order in which somebody there is shown them.
+    pub fn history(&mut self, at: usize, channel: ChannelId) -> Option<Vec<EntryRef>> {
+        let run = self.orgs[at].run.as_ref()?;
+        let view = run.views.get(&channel)?.clone();
+        let (mut entries, mut from) = (Vec::new(), None);
+        loop {
+            let order = HistoryOrder::OldestFirst;
+            let mut reader = HistoryReader::new(view.clone(), order, from, None, 200);
+            let mut rows = Vec::new();
+            let page = loop {
+                match reader.advance(std::mem::take(&mut rows)) {
+                    Ok(HistoryStep::Page(page)) => break page,
+                    Ok(HistoryStep::Read(reads)) => {
+                        let answer = |read| disk::answer(&self.orgs[at].disk, read);
+                        rows = reads
+                            .iter()
+                            .map(|read| answer(read).unwrap_or_default())
+                            .collect();
+                    }
+                    Err(damaged) => {
+                        self.checker.damaged(at, &damaged);
+                        return None;
+                    }
+                }
+            };
+            entries.extend(page.items.iter().map(|item| item.entry));
+            from = page.next;
+            if from.is_none() {
+                return Some(entries);
+            }
+        }
+    }
+
+    fn shown(&mut self, client: usize, channel: ChannelId, number: u64, event: &timeline::Event) {
         let at = self.clients[client].at;
         let is_message = matches!(event.what, Happening::Posted(_));
         if is_message {
@@ -378,6 +421,6 @@ impl World {
             );
             self.checker.find("P1 durable", self.now, text);
         }
-        self.check_shown(at, view, event);
+        self.check_shown(at, channel, event);
     }
 }

@@ -7,10 +7,12 @@ use foedus_federation::batch::{Key, Read, Value};
 use foedus_federation::entry::{Header, LogId};
 use foedus_federation::keys::{self, ChannelKeys, state_kind};
 use foedus_federation::kind::{Body, Kind};
+use foedus_federation::org_store::read_record;
 use foedus_federation::stored::{
-    LogHead, Record, Run, StoredBody, StoredEntry, StoredNote, Waiting,
+    Author, LogHead, Record, Run, StoredBody, StoredEntry, StoredNote, Waiting,
 };
-use foedus_policy::id::{ChannelId, EntryRef, IncarnationId, OrgId};
+use foedus_policy::id::{AuthorId, ChannelId, EntryRef, IncarnationId, OrgId};
+use foedus_policy::state::{PartnerState, Record as OrgRecord};
 
 /// The most pairs that the store gives at once.
 const PAIRS_MAX: usize = 65_536;
@@ -36,6 +38,24 @@ pub fn answer(disk: &VirtualDisk, read: &Read) -> Option<Vec<(Key, Value)>> {
             .scan(start, end, (*limit).min(PAIRS_MAX), *reverse)
             .ok(),
     }
+}
+
+/// The records of an organisation's state.
+pub fn org_records(disk: &VirtualDisk) -> Vec<OrgRecord> {
+    let rows = answer(disk, &keys::org_state()).unwrap_or_default();
+    rows.iter()
+        .filter_map(|(key, value)| read_record(key, value).ok())
+        .collect()
+}
+
+/// What an organisation's disk says of a partner.
+pub fn partner(disk: &VirtualDisk, org: OrgId) -> Option<PartnerState> {
+    org_records(disk)
+        .into_iter()
+        .find_map(|record| match record {
+            OrgRecord::Partner(id, known) if id == org => Some(known.state),
+            _ => None,
+        })
 }
 
 /// One entry on a disk.
@@ -135,6 +155,14 @@ impl<'a> ChannelOnDisk<'a> {
         let run = Run::from_value(key, value).ok()?;
         let index = usize::try_from(entry.sequence.checked_sub(run.first)?).ok()?;
         Held::of(run.entries.into_iter().nth(index)?)
+    }
+
+    /// Under which address an author is shown.
+    pub fn address(&self, origin: OrgId, author: AuthorId) -> Option<String> {
+        let rows = self.rows(&Read::Get(self.keys.author(origin, author)));
+        let (key, value) = rows.first()?;
+        let author = Author::from_value(key, value).ok()?;
+        String::from_utf8(author.address).ok()
     }
 
     /// Entries that wait to be shown.

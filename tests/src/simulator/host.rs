@@ -13,19 +13,28 @@ use foedus_federation::steploop::{Answer, Ask, Machine};
 use foedus_policy::id::{ChannelId, OrgId, RunId};
 
 use super::disk;
-use super::organisation::{Cause, Run, Scope, ScopeId, Wire};
+use super::organisation::{Boundary, Cause, Run, Scope, ScopeId, Wire};
 use super::trace::short;
 use super::world::{Event, World};
 
 /// A machine that the world knows how to host.
 pub trait Hosted: Machine + Sized {
     fn scope(run: &mut Run, id: ScopeId) -> Option<&mut Scope<Self>>;
+    fn boundary(effect: &Self::Effect) -> Boundary;
     fn carry_out(world: &mut World, at: usize, id: ScopeId, effect: Self::Effect);
 }
 
 impl Hosted for Org {
     fn scope(run: &mut Run, _id: ScopeId) -> Option<&mut Scope<Self>> {
         Some(&mut run.org)
+    }
+
+    fn boundary(effect: &org::Effect) -> Boundary {
+        match effect {
+            org::Effect::Reply(..) => Boundary::Reply,
+            org::Effect::Snapshot(_) => Boundary::Deliver,
+            org::Effect::Govern(..) | org::Effect::Refused(..) => Boundary::Tell,
+        }
     }
 
     fn carry_out(world: &mut World, at: usize, _id: ScopeId, effect: org::Effect) {
@@ -53,6 +62,15 @@ impl Hosted for Channel {
         match id {
             ScopeId::Org => None,
             ScopeId::Channel(channel) => run.channels.get_mut(&channel),
+        }
+    }
+
+    fn boundary(effect: &channel::Effect) -> Boundary {
+        match effect {
+            channel::Effect::Reply(..) => Boundary::Reply,
+            channel::Effect::View(_) => Boundary::Deliver,
+            channel::Effect::Send(..) => Boundary::Send,
+            _ => Boundary::Tell,
         }
     }
 
@@ -171,19 +189,19 @@ impl World {
     }
 
     /// Counts a moment at which the power may go. Says whether it went.
-    pub fn boundary(&mut self, at: usize) -> bool {
+    pub fn boundary(&mut self, at: usize, kind: Boundary) -> bool {
         let organisation = &mut self.orgs[at];
-        match &mut organisation.crash_in {
-            Some(0) => {
-                organisation.crash_in = None;
+        match &mut organisation.crash_at {
+            Some((due, 0)) if *due == kind && organisation.run.is_some() => {
+                self.happened(kind.crash());
                 self.crash(at);
                 true
             }
-            Some(left) => {
-                *left -= 1;
+            Some((due, left)) if *due == kind => {
+                *left = left.saturating_sub(1);
                 false
             }
-            None => false,
+            _ => false,
         }
     }
 
@@ -191,11 +209,12 @@ impl World {
     pub fn crash(&mut self, at: usize) {
         let organisation = &mut self.orgs[at];
         organisation.disk.crash();
-        organisation.crash_in = None;
+        organisation.crash_at = None;
         let Some(run) = organisation.run.take() else {
             return;
         };
         let (now, number) = (self.now, run.number);
+        self.happened("crash");
         self.trace
             .event(now, format_args!("{at} crashes in run {number}"));
         for wire in run.links.values() {
@@ -289,12 +308,17 @@ impl World {
                 self.check_decision::<M>(at, id);
             }
             for effect in effects {
-                if self.boundary(at) {
+                if self.boundary(at, M::boundary(&effect)) {
                     return;
                 }
                 M::carry_out(self, at, id, effect);
             }
-            if self.boundary(at) || !(is_commit || is_read) {
+            let next = match (is_commit, is_read) {
+                (true, _) => Boundary::Decided,
+                (_, true) => Boundary::Read,
+                (false, false) => return,
+            };
+            if self.boundary(at, next) {
                 return;
             }
             if is_commit || self.random.chance(30) {
@@ -310,9 +334,6 @@ impl World {
                 return self.after(delay, event);
             }
             answer = self.read_answer::<M>(at, id);
-            if self.boundary(at) {
-                return;
-            }
         }
     }
 
@@ -368,10 +389,24 @@ impl World {
         let bytes = batch.bytes();
         self.trace
             .event(now, format_args!("{at} commits {bytes} bytes: {outcome:?}"));
-        if self.orgs[at].disk.syncs() > syncs {
+        let synced = self.orgs[at].disk.syncs() > syncs;
+        match (outcome, synced) {
+            (CommitOutcome::Unknown, true) => self.happened("applied but reported failed"),
+            (CommitOutcome::Unknown, false) => self.happened("unsynced writes lost"),
+            (CommitOutcome::Conflict, _) => self.happened("conflict"),
+            (CommitOutcome::DiskFull, _) => self.happened("disk full"),
+            (CommitOutcome::Durable | CommitOutcome::Refused, _) => {}
+        }
+        let stopped = self.orgs[at].disk.is_stopped();
+        if stopped {
+            // What it holds is looked at as it is found once there is power again.
+            self.orgs[at].disk.crash();
+            self.orgs[at].disk.restart();
+        }
+        if synced {
             self.check_durable(at, id, &batch);
         }
-        if self.orgs[at].disk.is_stopped() {
+        if stopped {
             return self.crash(at);
         }
         if outcome == CommitOutcome::Conflict
@@ -381,7 +416,7 @@ impl World {
             let committing = std::mem::take(&mut scope.committing);
             scope.causes.extend(committing);
         }
-        if !self.boundary(at) {
+        if !self.boundary(at, Boundary::Durable) {
             self.advance::<M>(at, id, Some(Answer::Committed(outcome)));
         }
     }
@@ -432,7 +467,14 @@ impl World {
         let mut effects = Vec::new();
         wire.link.handle(now, input, &mut effects);
         for effect in effects {
-            if self.boundary(at) {
+            let boundary = match &effect {
+                link::Effect::Send(_) | link::Effect::Close(_) => Boundary::Send,
+                link::Effect::Read(..) => Boundary::Read,
+                link::Effect::ToChannel(..) | link::Effect::ToOrg(_) | link::Effect::Skew(_) => {
+                    Boundary::Tell
+                }
+            };
+            if self.boundary(at, boundary) {
                 return;
             }
             match effect {
@@ -508,6 +550,9 @@ impl World {
         };
         let channels: Vec<ChannelId> = run.channels.keys().copied().collect();
         let partners: Vec<OrgId> = run.links.keys().copied().collect();
+        if self.orgs[at].clock_offset != 0 {
+            self.happened("clock offset");
+        }
         let entropy = self.random.bytes();
         self.push_org(at, Cause::Clock, org::Input::Tick { entropy });
         for channel in channels {

@@ -62,6 +62,7 @@ impl World {
         let (now, seconds) = (self.now, millis / 1000);
         self.trace
             .event(now, format_args!("{one}-{other} cut for {seconds} s"));
+        self.happened("partition");
         self.break_connection(one, other);
     }
 
@@ -90,6 +91,7 @@ impl World {
         let Some(number) = found.map(|(number, _)| *number) else {
             return;
         };
+        self.happened("disconnect");
         for place in 0..2 {
             let side = self.network.connections[&number].sides[place];
             let delay = self.notice_delay();
@@ -271,6 +273,9 @@ impl World {
             false => self.random.between(1, 20),
         };
         let delay = delay + self.random.below(slow + 1);
+        if delay >= 50 {
+            self.happened("delay");
+        }
         let Some(connection) = self.network.connections.get_mut(&number) else {
             return;
         };

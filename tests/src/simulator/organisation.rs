@@ -58,6 +58,50 @@ impl<M: Machine> Scope<M> {
     }
 }
 
+/// A moment between two things that a daemon does, at which the power may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Boundary {
+    /// Something was decided, and the store was not asked yet to keep it.
+    Decided,
+    /// The store keeps it, and nothing that waits for that has gone out.
+    Durable,
+    /// Before an answer to somebody who asked.
+    Reply,
+    /// Before a frame to a partner.
+    Send,
+    /// Before readers and links are shown what is new.
+    Deliver,
+    /// Before one scope tells another what concerns it.
+    Tell,
+    /// Before something is read.
+    Read,
+}
+
+impl Boundary {
+    pub const ALL: [Self; 7] = [
+        Self::Decided,
+        Self::Durable,
+        Self::Reply,
+        Self::Send,
+        Self::Deliver,
+        Self::Tell,
+        Self::Read,
+    ];
+
+    /// By which a crash there is counted.
+    pub fn crash(self) -> &'static str {
+        match self {
+            Self::Decided => "crash before a commit",
+            Self::Durable => "crash after a commit",
+            Self::Reply => "crash before a reply",
+            Self::Send => "crash before a send",
+            Self::Deliver => "crash before a delivery",
+            Self::Tell => "crash between scopes",
+            Self::Read => "crash before a read",
+        }
+    }
+}
+
 /// The link with one partner, and the connection that carries it.
 pub struct Wire {
     pub link: Link,
@@ -97,8 +141,8 @@ pub struct Organisation {
     pub run: Option<Run>,
     pub runs: u64,
     pub backups: Vec<Backup>,
-    /// It crashes when so many boundaries between asks, answers and effects have passed.
-    pub crash_in: Option<u64>,
+    /// It crashes at a boundary of this kind, when so many of them have passed.
+    pub crash_at: Option<(Boundary, u64)>,
     /// When old data was last put back.
     pub restored: Option<u64>,
     /// An act of its administrator was not answered yet.
@@ -140,7 +184,7 @@ impl Organisation {
             run: None,
             runs: 0,
             backups: Vec::new(),
-            crash_in: None,
+            crash_at: None,
             restored: None,
             act_pending: false,
             restore_next: false,

@@ -103,7 +103,7 @@ impl Plan {
                 _ => 30 * MINUTE,
             },
             restores: random.chance(500),
-            dishonest: random.chance(60).then(|| random.index(orgs)),
+            dishonest: random.chance(200).then(|| random.index(orgs)),
             forger: random.chance(120).then(|| random.index(orgs)),
         }
     }

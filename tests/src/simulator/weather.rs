@@ -4,8 +4,35 @@ use foedus_daemon::store::memory::Fault;
 use foedus_policy::id::ChannelId;
 use foedus_policy::state::Sharing;
 
-use super::organisation::Backup;
+use super::organisation::{Backup, Boundary};
 use super::world::{Event, World};
+
+/// Everything that has to happen in a run of many worlds: what never did was not looked into.
+pub const KINDS: &[&str] = &[
+    "two organisations",
+    "three organisations",
+    "disconnect",
+    "delay",
+    "partition",
+    "crash",
+    "crash before a commit",
+    "crash after a commit",
+    "crash before a reply",
+    "crash before a send",
+    "crash before a delivery",
+    "crash between scopes",
+    "crash before a read",
+    "unsynced writes lost",
+    "applied but reported failed",
+    "conflict",
+    "disk full",
+    "clock offset",
+    "clock jump",
+    "old data folder put back",
+    "old incarnation gone on with",
+    "another's words changed",
+    "two histories told",
+];
 
 /// Old copies of a data folder that are kept.
 const BACKUPS_MAX: usize = 4;
@@ -26,7 +53,7 @@ impl World {
                 };
                 self.partition(at, other, millis);
             }
-            5..9 => self.orgs[at].crash_in = Some(self.random.below(120)),
+            5..9 => self.plan_crash(at),
             9..14 => self.disk_fails(at),
             14 => {
                 self.orgs[at].disk.set_full(true);
@@ -39,7 +66,7 @@ impl World {
             _ => {
                 if self.plan.restores && !self.orgs[at].backups.is_empty() {
                     self.orgs[at].restore_next = true;
-                    self.orgs[at].crash_in = Some(self.random.below(60));
+                    self.plan_crash(at);
                 }
             }
         }
@@ -47,6 +74,13 @@ impl World {
             let at = self.random.index(self.orgs.len());
             self.back_up(at);
         }
+    }
+
+    /// The power will go at some boundary: each kind is as likely as any other, however often one
+    /// comes by.
+    fn plan_crash(&mut self, at: usize) {
+        let kind = Boundary::ALL[self.random.index(Boundary::ALL.len())];
+        self.orgs[at].crash_at = Some((kind, self.random.below(8)));
     }
 
     fn disk_fails(&mut self, at: usize) {
@@ -73,6 +107,9 @@ impl World {
     fn clock_jumps(&mut self, at: usize) {
         let most = self.plan.clock_millis_max;
         let offset = self.random.below(2 * most).cast_signed() - most.cast_signed();
+        if self.orgs[at].run.is_some() && self.orgs[at].clock_offset != offset {
+            self.happened("clock jump");
+        }
         self.orgs[at].clock_offset = offset;
         let now = self.now;
         self.trace
@@ -137,6 +174,7 @@ impl World {
         };
         organisation.disk.restore(backup.image.clone());
         organisation.restored = Some(now);
+        organisation.crash_at = None;
         if dishonest {
             organisation.resume_as = Some((backup.run, backup.seed));
             organisation.dishonest = true;
@@ -146,6 +184,10 @@ impl World {
             now,
             format_args!("{at} gets data back that is {seconds} s old"),
         );
+        self.happened("old data folder put back");
+        if dishonest {
+            self.happened("old incarnation gone on with");
+        }
         self.disk_was_put_back(at);
     }
 
@@ -158,7 +200,7 @@ impl World {
             let organisation = &mut self.orgs[at];
             organisation.disk.clear_faults();
             organisation.disk.set_full(false);
-            organisation.crash_in = None;
+            organisation.crash_at = None;
             organisation.clock_offset = 0;
             match &organisation.run {
                 None => self.start(at),

@@ -91,6 +91,8 @@ pub struct World {
     pub inputs: u64,
     /// Nothing goes wrong any more.
     pub healing: bool,
+    /// What went wrong, and how often.
+    pub weather: BTreeMap<&'static str, u64>,
 }
 
 impl World {
@@ -116,12 +118,22 @@ impl World {
             checker: Checker::new(&orgs, &plan),
             inputs: 0,
             healing: false,
+            weather: BTreeMap::new(),
             random,
             plan,
             orgs,
         };
+        world.happened(match world.plan.orgs {
+            2 => "two organisations",
+            _ => "three organisations",
+        });
         world.schedule_day();
         world
+    }
+
+    /// Counts something that was meant to happen.
+    pub fn happened(&mut self, what: &'static str) {
+        *self.weather.entry(what).or_default() += 1;
     }
 
     /// What the clocks of one organisation say.

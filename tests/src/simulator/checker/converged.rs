@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use foedus_federation::checkpoint::Fork;
 use foedus_federation::entry::LogId;
 use foedus_federation::kind::Body;
 use foedus_federation::note::value::LogHeads;
@@ -10,9 +11,10 @@ use foedus_federation::note::{Claimed, NoteKind, SignedNote};
 use foedus_federation::record::DisconnectRecord;
 use foedus_federation::stored::LogHead;
 use foedus_policy::id::{ChannelId, EntryRef, NoteHash, OrgId};
-use foedus_policy::state::PartnerState;
+use foedus_policy::state::{PartnerState, Record};
 
-use crate::simulator::disk::{ChannelOnDisk, Held};
+use super::Acknowledged;
+use crate::simulator::disk::{self, ChannelOnDisk, Held};
 use crate::simulator::plan::Finish;
 use crate::simulator::trace::name;
 use crate::simulator::world::World;
@@ -113,17 +115,33 @@ impl World {
 
     fn are_partners(&self, one: usize, other: usize) -> bool {
         let active = |at: usize, to: usize| {
-            let snapshot = self.orgs[at].snapshot();
-            snapshot.is_some_and(|snapshot| {
-                let known = snapshot.state.partners().get(&self.orgs[to].id);
-                known.is_some_and(|known| known.state == PartnerState::Active)
-            })
+            let known = disk::partner(&self.orgs[at].disk, self.orgs[to].id);
+            known == Some(PartnerState::Active)
         };
         active(one, other) && active(other, one)
     }
 
+    /// Whether two have to be partners now: both administrators said yes, and neither ended it.
+    fn have_to_be_partners(&self, one: usize, other: usize) -> bool {
+        let ended = match self.plan.finish {
+            Finish::Disconnect(by, from) => [(one, other), (other, one)].contains(&(by, from)),
+            // With its last project a partnership may end, too.
+            Finish::Project(_) => true,
+            Finish::Leave(_) | Finish::Never => false,
+        };
+        let agreed = |at: usize, to: usize| {
+            let known = (at, self.orgs[to].id);
+            self.checker.peerings.contains(&known)
+        };
+        !ended && agreed(one, other) && agreed(other, one)
+    }
+
     /// Why not everything has come to rest yet, if it has not.
     pub fn unsettled(&self) -> Option<String> {
+        if let Some((log, one, other)) = self.unknown_forks().first() {
+            let name = name(log.entry(0));
+            return Some(format!("{one} and {other} hold two histories of {name}"));
+        }
         if let Some(attempt) = self.attempts.iter().position(|attempt| !attempt.settled) {
             return Some(format!("request {attempt} is not answered"));
         }
@@ -136,6 +154,9 @@ impl World {
                     continue;
                 }
                 if !self.are_partners(*one, *other) {
+                    if self.have_to_be_partners(*one, *other) {
+                        return Some(format!("{one} and {other} are partners no more"));
+                    }
                     continue;
                 }
                 if !self.is_connected(*one, *other) {
@@ -208,60 +229,99 @@ impl World {
         let holdings = self.holdings(channel);
         self.check_forks(&holdings);
         self.check_same(&holdings);
+        self.check_order(channel);
         self.check_arrived(channel, &holdings);
         self.check_once(channel, &holdings);
         self.check_readers(channel, &holdings);
     }
 
-    /// P7, and that nobody honest writes two histories.
-    fn check_forks(&mut self, holdings: &[Holding]) {
-        let mut seen: BTreeMap<(LogId, usize), (usize, Vec<u8>)> = BTreeMap::new();
-        let mut forks = BTreeSet::new();
+    /// Which two hold different histories of one log.
+    fn two_histories(holdings: &[Holding]) -> BTreeSet<(LogId, usize, usize)> {
+        let mut seen: BTreeMap<(LogId, usize), (usize, &[u8])> = BTreeMap::new();
+        let mut found = BTreeSet::new();
         for (at, holding) in holdings.iter().enumerate() {
             for (log, entries) in &holding.entries {
                 for (sequence, held) in entries.iter().enumerate() {
-                    match seen.get(&(*log, sequence)) {
-                        None => {
-                            seen.insert((*log, sequence), (at, held.raw_header.clone()));
-                        }
-                        Some((first, header)) if *header != held.raw_header => {
-                            forks.insert((*log, *first, at));
-                        }
-                        Some(_) => {}
+                    let header = held.raw_header.as_slice();
+                    let (first, known) = *seen.entry((*log, sequence)).or_insert((at, header));
+                    if known != header {
+                        found.insert((*log, first, at));
                     }
                 }
             }
         }
+        found
+    }
+
+    /// Whose origin may have two histories: it says that it did, or it was restored by somebody who
+    /// wanted that.
+    fn is_lie(&self, log: &LogId) -> bool {
+        let origin = self.index_of(log.origin);
+        self.checker.forged.contains(log)
+            || origin.is_some_and(|origin| self.orgs[origin].dishonest)
+    }
+
+    /// Logs of liars of which two honest organisations that are linked hold different histories,
+    /// and neither knows.
+    fn unknown_forks(&self) -> Vec<(LogId, usize, usize)> {
+        let Some(channel) = self.checker.shared else {
+            return Vec::new();
+        };
+        let holdings = self.holdings(channel);
+        let knows = |at: usize, log: &LogId| {
+            let head = holdings[at].heads.get(log);
+            head.is_some_and(|head| !head.fork.is_empty())
+        };
+        let honest = |at: usize, log: &LogId| {
+            !self.orgs[at].dishonest && self.orgs[at].id != log.origin && self.is_open(at)
+        };
+        let mut found: Vec<_> = Self::two_histories(&holdings).into_iter().collect();
+        found.retain(|(log, one, other)| {
+            self.is_lie(log)
+                && honest(*one, log)
+                && honest(*other, log)
+                && self.is_connected(*one, *other)
+                && !knows(*one, log)
+                && !knows(*other, log)
+        });
+        found
+    }
+
+    /// P7, and that nobody honest writes two histories.
+    fn check_forks(&mut self, holdings: &[Holding]) {
         self.checker.count("P7 forks");
-        for holding in holdings {
-            for (log, head) in &holding.heads {
-                let origin = self.index_of(log.origin);
-                let honest = origin.is_some_and(|origin| !self.orgs[origin].dishonest);
-                if !head.fork.is_empty() && honest {
-                    let text = "an honest organisation is said to have two histories".to_owned();
-                    self.checker.find("P7 forks", self.now, text);
-                }
+        for (log, one, other) in Self::two_histories(holdings) {
+            if !self.is_lie(&log) {
+                let name = name(log.entry(0));
+                let text = format!("two histories of {name}, held by {one} and {other}");
+                self.checker.find("P7 forks", self.now, text);
             }
         }
-        for (log, one, other) in forks {
-            let origin = self.index_of(log.origin).expect("only these exist");
-            if !self.orgs[origin].dishonest {
-                let text =
-                    format!("{origin} has two histories of one log, held by {one} and {other}");
-                self.checker.find("P7 forks", self.now, text);
-                continue;
-            }
-            let honest = |at: usize| !self.orgs[at].dishonest;
-            let known = |at: usize| {
-                holdings[at]
-                    .heads
-                    .get(&log)
-                    .is_some_and(|head| !head.fork.is_empty())
-            };
-            let joined = honest(one) && honest(other) && self.is_connected(one, other);
-            if joined && !known(one) && !known(other) {
-                let text = format!("{one} and {other} hold two histories and do not know it");
-                self.checker.find("P7 forks", self.now, text);
+        for (log, one, other) in self.unknown_forks() {
+            let name = name(log.entry(0));
+            let text = format!("{one} and {other} hold two histories of {name} unknowingly");
+            self.checker.find("P7 forks", self.now, text);
+        }
+        for (at, holding) in holdings.iter().enumerate() {
+            for (log, head) in holding
+                .heads
+                .iter()
+                .filter(|(_, head)| !head.fork.is_empty())
+            {
+                self.checker.count("P7 forks");
+                let origin = self.index_of(log.origin).expect("only these exist");
+                // It stands alone: by the key that the origin signs with, and nothing else.
+                let key = *self.orgs[origin].keys.sign.verifying_key();
+                let proven = Fork::decode(&head.fork)
+                    .ok()
+                    .and_then(|fork| fork.verify(&key).ok());
+                if proven.is_none_or(|proven| proven.log() != log) {
+                    let text = format!("{at} holds evidence that proves nothing");
+                    self.checker.find("P7 forks", self.now, text);
+                } else if !self.is_lie(log) {
+                    let text = format!("{at} can prove that {origin}, which is honest, forked");
+                    self.checker.find("P7 forks", self.now, text);
+                }
             }
         }
     }
@@ -298,11 +358,49 @@ impl World {
         }
     }
 
+    /// P3: the same order, as people page through the history. Some may not see all.
+    fn check_order(&mut self, channel: ChannelId) {
+        let mut orders: Vec<(usize, Vec<EntryRef>)> = Vec::new();
+        for at in 0..self.orgs.len() {
+            let Some(mut shown) = self.history(at, channel) else {
+                continue;
+            };
+            // Of two histories, each has its own order.
+            shown.retain(|entry| {
+                !self.is_lie(&LogId {
+                    channel,
+                    origin: entry.origin,
+                    incarnation: entry.incarnation,
+                })
+            });
+            orders.push((at, shown));
+        }
+        for (place, (one, first)) in orders.iter().enumerate() {
+            for (other, second) in &orders[place + 1..] {
+                self.checker.count("P3 convergent");
+                let at_first: BTreeSet<EntryRef> = first.iter().copied().collect();
+                let at_second: BTreeSet<EntryRef> = second.iter().copied().collect();
+                let left = first.iter().filter(|entry| at_second.contains(entry));
+                let right = second.iter().filter(|entry| at_first.contains(entry));
+                if let Some((a, b)) = left.zip(right).find(|(a, b)| a != b) {
+                    let text = format!("{one} shows {} where {other} shows {}", name(*a), name(*b));
+                    self.checker.find("P3 convergent", self.now, text);
+                }
+            }
+        }
+    }
+
     /// P1: what was acknowledged is at everybody who may read it, or listed as missing.
     fn check_arrived(&mut self, channel: ChannelId, holdings: &[Holding]) {
         for known in self.checker.acknowledged.clone() {
+            // Nothing is promised to whoever writes two histories.
+            if self.orgs[known.at].dishonest {
+                continue;
+            }
             let restored = self.orgs[known.at].restored;
-            if restored.is_some_and(|restored| restored >= known.since) {
+            let put_back = restored.is_some_and(|restored| restored >= known.since);
+            // What an old copy lacks has to come back from whoever has it and can bring it.
+            if put_back && !self.can_come_back(&known, channel, holdings) {
                 continue;
             }
             let on_disk = match known.channel == channel {
@@ -343,6 +441,25 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Whether somebody who holds an entry can give it back to its author.
+    fn can_come_back(
+        &self,
+        known: &Acknowledged,
+        channel: ChannelId,
+        holdings: &[Holding],
+    ) -> bool {
+        let holds = |at: usize| holdings[at].get(known.entry, channel).is_some();
+        known.channel == channel
+            && self.is_open(known.at)
+            && (0..self.orgs.len()).any(|at| {
+                at != known.at
+                    && holds(at)
+                    && self.is_open(at)
+                    && self.are_partners(at, known.at)
+                    && !self.orgs[at].dishonest
+            })
     }
 
     fn not_arrived(
@@ -389,9 +506,10 @@ impl World {
                 };
                 let entry = held.header.reference();
                 let origin = self.index_of(entry.origin);
-                let excused = origin.is_none_or(|origin| self.orgs[origin].restored.is_some());
+                // An old copy of the data does not know what was answered after it was made.
+                let restored = origin.is_none_or(|origin| self.orgs[origin].restored.is_some());
                 if let Some(first) = texts.insert(text, entry)
-                    && !excused
+                    && !(restored && first.incarnation != entry.incarnation)
                 {
                     let text = format!(
                         "{at} holds one message twice: {} and {}",
@@ -410,9 +528,10 @@ impl World {
         for client in 0..self.clients.len() {
             self.follow(client);
             let at = self.clients[client].at;
-            let exists = self.orgs[at]
-                .snapshot()
-                .is_some_and(|snapshot| snapshot.state.channels().contains_key(&channel));
+            let records = disk::org_records(&self.orgs[at].disk);
+            let exists = records
+                .iter()
+                .any(|record| matches!(record, Record::Channel(id, _) if *id == channel));
             if !exists || self.orgs[at].dishonest {
                 continue;
             }

@@ -64,7 +64,7 @@ impl World {
         }
     }
 
-    /// What was acknowledged before old data was put back is not promised by that disk any more.
+    /// An old copy of the data was put back: it knows less of the channel than the disk did.
     pub fn disk_was_put_back(&mut self, at: usize) {
         self.checker.in_force[at] = None;
         self.checker.ended[at] = None;

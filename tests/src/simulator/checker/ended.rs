@@ -2,15 +2,25 @@
 //! comes in or goes out.
 
 use foedus_federation::batch::Batch;
+use foedus_federation::entry::LogId;
 use foedus_federation::frame::Frame;
 use foedus_federation::keys;
 use foedus_federation::steploop::Ask;
+use foedus_federation::stored::{Record as _, Run, StoredNote};
 
 use crate::simulator::host::Hosted;
 use crate::simulator::organisation::ScopeId;
 use crate::simulator::world::World;
 
 const CHECKER: &str = "P6 ended";
+
+/// The run of entries that is stored under a key, if one is.
+fn runs_of(key: &[u8], value: &[u8]) -> Option<(LogId, Run)> {
+    let channel = keys::channel_of(key)?;
+    let log = key.get(34..82).filter(|_| key.get(33) == Some(&b'r'))?;
+    let log = keys::log_of(channel, log)?;
+    Some((log, Run::from_value(key, value).ok()?))
+}
 
 impl World {
     /// A scope decided something, and asks for the commit of it.
@@ -60,17 +70,32 @@ impl World {
         self.check_sent_bodies(to, entries);
     }
 
+    /// Remembers which entries of its own an organisation made durable.
+    fn keep_written(&mut self, at: usize, batch: &Batch) {
+        let us = self.orgs[at].id;
+        for (key, value) in &batch.puts {
+            let Some((log, run)) = runs_of(key, value) else {
+                continue;
+            };
+            if log.origin == us {
+                let end = run.first + run.entries.len() as u64;
+                let entries = (run.first..end).map(|sequence| log.entry(sequence));
+                self.checker.written.extend(entries);
+            }
+        }
+    }
+
     /// A commit is durable: what it says of charters and ends is known from here on.
     pub fn check_durable(&mut self, at: usize, id: ScopeId, batch: &Batch) {
         match id {
             ScopeId::Org => self.check_partners(at, batch),
             ScopeId::Channel(channel) => {
+                self.keep_written(at, batch);
                 let mut notes = Vec::new();
                 for (key, value) in &batch.puts {
                     if let Some((b'n', _)) = keys::state_kind(key)
-                        && let Ok(note) = foedus_federation::stored::Record::from_value(key, value)
+                        && let Ok(note) = StoredNote::from_value(key, value)
                     {
-                        let note: foedus_federation::stored::StoredNote = note;
                         notes.push(note);
                     }
                 }

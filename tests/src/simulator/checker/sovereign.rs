@@ -8,9 +8,10 @@ use foedus_federation::entry::{Header, LogId, ORG_AUTHOR};
 use foedus_federation::keys;
 use foedus_federation::org_store::read_record;
 use foedus_federation::stored::{Annotation, Annotations, Record as _, Run};
-use foedus_policy::id::{ChannelId, EntryRef, IncarnationId, OrgId};
+use foedus_policy::id::{ChannelId, IncarnationId, OrgId};
 use foedus_policy::state::{InvitationState, PartnerState, Record};
 
+use crate::simulator::disk;
 use crate::simulator::organisation::{Cause, ScopeId};
 use crate::simulator::world::World;
 
@@ -108,11 +109,9 @@ impl World {
                 _ => false,
             })
         });
-        let partners = self.orgs[at].snapshot().map(|snapshot| &snapshot.state);
         let of_another_partner = id.is_some_and(|id| {
             let org = OrgId(id.try_into().expect("32 bytes were taken"));
-            org == self.orgs[at].id
-                || partners.is_some_and(|state| state.partners().contains_key(&org))
+            org == self.orgs[at].id || disk::partner(&self.orgs[at].disk, org).is_some()
         });
         match kind {
             b'a' | b'v' | b'o' => None,
@@ -133,7 +132,6 @@ impl World {
         if origin != us {
             return None;
         }
-        // What we lost and a partner gives back is ours, and of an earlier incarnation.
         let incarnation = IncarnationId(key.get(66..82)?.try_into().ok()?);
         let log = LogId {
             channel: keys::channel_of(key)?,
@@ -151,15 +149,8 @@ impl World {
                     && header.class != foedus_federation::kind::Class::Membership
             })
         });
-        said.find(|(_, sequence)| {
-            let entry = EntryRef {
-                origin,
-                incarnation,
-                sequence: *sequence,
-            };
-            let ours = self.checker.acknowledged.iter();
-            !ours.rev().any(|known| known.entry == entry) && self.orgs[at].restored.is_none()
-        })
-        .map(|_| "what our own people said")
+        // What we lost and a partner gives back was once on our own disk.
+        said.find(|(_, sequence)| !self.checker.written.contains(&log.entry(*sequence)))
+            .map(|_| "what our own people said")
     }
 }
