@@ -17,6 +17,7 @@ mod plan;
 mod random;
 mod trace;
 mod weather;
+mod wiring;
 mod world;
 
 use std::collections::BTreeMap;

@@ -21,6 +21,7 @@ mod consented;
 mod converged;
 mod durable;
 mod ended;
+mod forks;
 mod genuine;
 mod sovereign;
 

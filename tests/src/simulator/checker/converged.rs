@@ -1,9 +1,8 @@
-//! P1, P3 and P7 once everything works again: everybody holds the same, in the same order and
-//! with the same verdicts; what did not arrive is listed; two histories of one log are known.
+//! P1 and P3 once everything works again: everybody holds the same, in the same order and with
+//! the same verdicts; what did not arrive is listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use foedus_federation::checkpoint::Fork;
 use foedus_federation::entry::LogId;
 use foedus_federation::kind::Body;
 use foedus_federation::note::value::LogHeads;
@@ -20,9 +19,9 @@ use crate::simulator::trace::name;
 use crate::simulator::world::World;
 
 /// What one disk holds of the shared channel.
-struct Holding {
-    heads: BTreeMap<LogId, LogHead>,
-    entries: BTreeMap<LogId, Vec<Held>>,
+pub(super) struct Holding {
+    pub(super) heads: BTreeMap<LogId, LogHead>,
+    pub(super) entries: BTreeMap<LogId, Vec<Held>>,
     /// Disconnect records; whoever gets old data back may end once more, and both are true.
     records: Vec<(OrgId, LogHeads)>,
     notes: BTreeMap<NoteHash, String>,
@@ -94,7 +93,7 @@ impl Holding {
 }
 
 impl World {
-    fn holdings(&self, channel: ChannelId) -> Vec<Holding> {
+    pub(super) fn holdings(&self, channel: ChannelId) -> Vec<Holding> {
         let disks = self.orgs.iter().map(|org| &org.disk);
         disks
             .map(|disk| Holding::read(&ChannelOnDisk::new(disk, channel)))
@@ -108,7 +107,7 @@ impl World {
             .collect()
     }
 
-    fn is_open(&self, at: usize) -> bool {
+    pub(super) fn is_open(&self, at: usize) -> bool {
         let end = self.checker.charter_at(at).and_then(|charter| charter.end);
         self.checker.ended[at].is_none() && end.is_none_or(|end| self.wall(at) < end)
     }
@@ -233,97 +232,6 @@ impl World {
         self.check_arrived(channel, &holdings);
         self.check_once(channel, &holdings);
         self.check_readers(channel, &holdings);
-    }
-
-    /// Which two hold different histories of one log.
-    fn two_histories(holdings: &[Holding]) -> BTreeSet<(LogId, usize, usize)> {
-        let mut seen: BTreeMap<(LogId, usize), (usize, &[u8])> = BTreeMap::new();
-        let mut found = BTreeSet::new();
-        for (at, holding) in holdings.iter().enumerate() {
-            for (log, entries) in &holding.entries {
-                for (sequence, held) in entries.iter().enumerate() {
-                    let header = held.raw_header.as_slice();
-                    let (first, known) = *seen.entry((*log, sequence)).or_insert((at, header));
-                    if known != header {
-                        found.insert((*log, first, at));
-                    }
-                }
-            }
-        }
-        found
-    }
-
-    /// Whose origin may have two histories: it says that it did, or it was restored by somebody who
-    /// wanted that.
-    fn is_lie(&self, log: &LogId) -> bool {
-        let origin = self.index_of(log.origin);
-        self.checker.forged.contains(log)
-            || origin.is_some_and(|origin| self.orgs[origin].dishonest)
-    }
-
-    /// Logs of liars of which two honest organisations that are linked hold different histories,
-    /// and neither knows.
-    fn unknown_forks(&self) -> Vec<(LogId, usize, usize)> {
-        let Some(channel) = self.checker.shared else {
-            return Vec::new();
-        };
-        let holdings = self.holdings(channel);
-        let knows = |at: usize, log: &LogId| {
-            let head = holdings[at].heads.get(log);
-            head.is_some_and(|head| !head.fork.is_empty())
-        };
-        let honest = |at: usize, log: &LogId| {
-            !self.orgs[at].dishonest && self.orgs[at].id != log.origin && self.is_open(at)
-        };
-        let mut found: Vec<_> = Self::two_histories(&holdings).into_iter().collect();
-        found.retain(|(log, one, other)| {
-            self.is_lie(log)
-                && honest(*one, log)
-                && honest(*other, log)
-                && self.is_connected(*one, *other)
-                && !knows(*one, log)
-                && !knows(*other, log)
-        });
-        found
-    }
-
-    /// P7, and that nobody honest writes two histories.
-    fn check_forks(&mut self, holdings: &[Holding]) {
-        self.checker.count("P7 forks");
-        for (log, one, other) in Self::two_histories(holdings) {
-            if !self.is_lie(&log) {
-                let name = name(log.entry(0));
-                let text = format!("two histories of {name}, held by {one} and {other}");
-                self.checker.find("P7 forks", self.now, text);
-            }
-        }
-        for (log, one, other) in self.unknown_forks() {
-            let name = name(log.entry(0));
-            let text = format!("{one} and {other} hold two histories of {name} unknowingly");
-            self.checker.find("P7 forks", self.now, text);
-        }
-        for (at, holding) in holdings.iter().enumerate() {
-            for (log, head) in holding
-                .heads
-                .iter()
-                .filter(|(_, head)| !head.fork.is_empty())
-            {
-                self.checker.count("P7 forks");
-                let origin = self.index_of(log.origin).expect("only these exist");
-                // It stands alone: by the key that the origin signs with, and nothing else.
-                let key = *self.orgs[origin].keys.sign.verifying_key();
-                let proven = Fork::decode(&head.fork)
-                    .ok()
-                    .and_then(|fork| fork.verify(&key).ok());
-                if proven.is_none_or(|proven| proven.log() != log) {
-                    let text = format!("{at} holds evidence that proves nothing");
-                    self.checker.find("P7 forks", self.now, text);
-                } else if !self.is_lie(log) {
-                    let text = format!("{at} can prove that {origin}, which is honest, forked");
-                    self.checker.find("P7 forks", self.now, text);
-                }
-            }
-        }
     }
 
     /// P3: the same void entries. Whoever holds no body can't know of a rule that only the body
