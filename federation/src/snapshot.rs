@@ -36,6 +36,8 @@ pub struct OrgSnapshot {
     pub identities: OrdMap<OrgId, Arc<IdentityChain>>,
     /// Who introduced those that are no partners.
     pub introduced_by: OrdMap<OrgId, OrgId>,
+    /// Evidence that a root key is misused: two identity notes of one serial.
+    pub conflicts: OrdMap<OrgId, Vec<Vec<u8>>>,
     /// Where we and our partners can be reached, as each says.
     pub endpoints: OrdMap<OrgId, Arc<Verified<Endpoints>>>,
     /// Where an invitation said that its inviter can be reached.

@@ -173,9 +173,8 @@ fn check(
         } => asked.channel_sealed(*channel, *host, participants, *ends),
         Action::EndChannel { channel, cause } => asked.end_channel(*channel, *cause),
         Action::EndProject { project } => asked.end_project(*project),
-        Action::SuspendPartner { partner } | Action::ResumePartner { partner } => {
-            asked.suspend_or_resume_partner(*partner)
-        }
+        Action::SuspendPartner { partner } => asked.suspend_partner(*partner),
+        Action::ResumePartner { partner } => asked.resume_partner(*partner),
         Action::DisconnectPartner { partner } => asked.disconnect_partner(*partner),
         Action::ExpireDue => asked.caller.daemon(),
         Action::Read { channel } => asked.read(*channel),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use foedus_policy::action::Actor;
+use foedus_policy::action::{Action, Actor};
 use foedus_policy::audit::{AuditEvent, AuditOutcome};
 use foedus_policy::decide::link_key_allowed;
 use foedus_policy::id::OrgId;
@@ -10,10 +10,10 @@ use foedus_policy::reason::Reason;
 use foedus_policy::state::PartnerState;
 use foedus_policy::time::Now;
 
-use super::store::{ADDRESS, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING};
+use super::store::{ADDRESS, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING};
 use super::{Effect, Org};
 use crate::bounds::{ENDPOINT_ADDRESSES_MAX, INTRODUCED_BY_ONE_MAX, INTRODUCED_ORGS_MAX};
-use crate::identity::{Extension, IdentityChain};
+use crate::identity::{Extension, IdentityChain, IdentityConflict};
 use crate::note::{NoteType, Verified};
 use crate::record::{EndpointAddress, Endpoints, Peering, Versions};
 use crate::steploop::Step;
@@ -92,6 +92,53 @@ impl Org {
         self.snapshot.identities.insert(org, Arc::new(newer));
     }
 
+    /// Evidence against an organisation, if a chain of it is some: it stands on its own, whoever
+    /// brings it.
+    fn conflict_with(&self, chain: &IdentityChain) -> Option<Box<IdentityConflict>> {
+        match self.snapshot.identities.get(&chain.org())?.merge(chain) {
+            Ok(Extension::Conflict(conflict)) => Some(conflict),
+            _ => None,
+        }
+    }
+
+    /// Its root key signed two texts under one serial, so it is misused: the evidence is kept, our
+    /// administrators are told, and if it is a partner it is suspended until they say otherwise.
+    fn identity_conflict(
+        &mut self,
+        now: Now,
+        conflict: &IdentityConflict,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let org = conflict.org();
+        if self.snapshot.conflicts.contains_key(&org) {
+            return;
+        }
+        for (place, note) in (0_u8..).zip(conflict.notes()) {
+            let id = [org.as_bytes().as_slice(), &[place]].concat();
+            self.put_note(CONFLICT, &id, note.bytes(), step);
+        }
+        let pair = conflict.notes().clone().map(|note| note.bytes().to_vec());
+        self.snapshot.conflicts.insert(org, pair.to_vec());
+        let event = AuditEvent {
+            actor: Actor::System,
+            verb: "identity.conflict",
+            object: org.to_string(),
+            outcome: AuditOutcome::Done,
+            details: vec![
+                ("serial", conflict.notes()[0].note().serial.to_string()),
+                ("one", conflict.notes()[0].hash().to_string()),
+                ("other", conflict.notes()[1].hash().to_string()),
+            ],
+        };
+        self.audit(now, &event, step);
+        let partner = self.state().partners().get(&org);
+        if partner.is_some_and(|partner| partner.state == PartnerState::Active) {
+            let suspend = Action::SuspendPartner { partner: org };
+            let suspended = self.act(now, &Actor::System, &suspend, [0; 64], &[], step);
+            debug_assert!(suspended.is_ok(), "an active partner can be suspended");
+        }
+    }
+
     pub(super) fn learn_endpoints(
         &mut self,
         partner: OrgId,
@@ -140,6 +187,9 @@ impl Org {
         if !is_active || identity.org() != partner {
             return;
         }
+        if let Some(conflict) = self.conflict_with(identity) {
+            return self.identity_conflict(now, &conflict, step);
+        }
         if self.learn_identity(now, partner, identity, step).is_err() {
             return;
         }
@@ -172,6 +222,10 @@ impl Org {
     ) {
         for chain in chains {
             let org = chain.org();
+            if let Some(conflict) = self.conflict_with(chain) {
+                self.identity_conflict(now, &conflict, step);
+                continue;
+            }
             let speaks_for_itself =
                 self.state().org() == Some(org) || self.state().partners().contains_key(&org);
             let is_new = !self.snapshot.identities.contains_key(&org);

@@ -9,7 +9,8 @@ use foedus_policy::state::State;
 use super::audit::{AuditLog, Denials};
 use super::learn::plain_bytes;
 use super::store::{
-    ADDRESS, AUDIT, ENDPOINTS, IDENTITY, INTRODUCED, OFFER, PEERING, THEIR_PEERING, VERSION,
+    ADDRESS, AUDIT, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, OFFER, PEERING, THEIR_PEERING,
+    VERSION,
 };
 use super::{Org, OrgSnapshot, Setup};
 use crate::batch::{Key, Value};
@@ -127,6 +128,12 @@ impl Loading {
                 INTRODUCED => {
                     let by = org_of(&bytes).ok_or_else(|| damaged("an organisation"))?;
                     snapshot.introduced_by.insert(org?, by);
+                }
+                CONFLICT => {
+                    let pair = snapshot.conflicts.get(&org.clone()?).cloned();
+                    let mut pair = pair.unwrap_or_default();
+                    pair.push(bytes);
+                    snapshot.conflicts.insert(org?, pair);
                 }
                 ENDPOINTS => {
                     let note = verified(&bytes, snapshot).ok_or_else(|| damaged("endpoints"))?;

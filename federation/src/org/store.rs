@@ -10,6 +10,9 @@ use crate::stored::{self, Record};
 pub(super) const IDENTITY: u8 = b'i';
 /// Who introduced an organisation.
 pub(super) const INTRODUCED: u8 = b'b';
+/// One of two identity notes of one organisation and one serial; the id is the organisation's and
+/// a number.
+pub(super) const CONFLICT: u8 = b'c';
 /// An endpoints note.
 pub(super) const ENDPOINTS: u8 = b'e';
 /// An address that an invitation named; the id is the organisation's and a number.

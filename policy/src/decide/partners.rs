@@ -322,8 +322,20 @@ impl Asked<'_> {
         self.room_for_pattern(&pattern)
     }
 
-    pub(super) fn suspend_or_resume_partner(&self, partner: OrgId) -> Result<(), Reason> {
+    /// The daemon itself suspends whose root key is misused; only people go on with it.
+    pub(super) fn suspend_partner(&self, partner: OrgId) -> Result<(), Reason> {
+        if self.caller.daemon().is_ok() {
+            return self.known_partner(partner);
+        }
+        self.resume_partner(partner)
+    }
+
+    pub(super) fn resume_partner(&self, partner: OrgId) -> Result<(), Reason> {
         self.caller.administrator()?;
+        self.known_partner(partner)
+    }
+
+    fn known_partner(&self, partner: OrgId) -> Result<(), Reason> {
         match self.partner(partner)?.state {
             PartnerState::Active | PartnerState::Suspended => Ok(()),
             PartnerState::Replied | PartnerState::Accepted => Err(Reason::PartnerNotApproved),

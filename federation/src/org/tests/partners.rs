@@ -86,6 +86,44 @@ fn nobody_offers_anothers_channel() {
     assert!(offers.contains_key(&(genuine.channel, genuine.hash())));
 }
 
+/// PROTOCOL 3.3: two texts under one serial are evidence, whoever brings them, and suspend.
+#[test]
+fn two_identities_of_one_serial_are_kept_and_suspend() {
+    for by in [1, 2] {
+        let mut world = World::peered(3);
+        let other = Identity {
+            handle: "other.example".parse().expect("a handle"),
+            ..crate::examples::identity(crate::examples::GLOBEX, "globex.example")
+        };
+        let note = other.sign(&key(crate::examples::GLOBEX)).expect("valid");
+        let chain = IdentityChain::verify([note.bytes()]).expect("valid");
+        let (globex, by) = (world.id(1), world.id(by));
+        let input = match by == globex {
+            true => OrgInput::PartnerSaid {
+                partner: by,
+                identity: Box::new(chain),
+                endpoints: None,
+                peering: None,
+            },
+            false => OrgInput::Introduced {
+                by,
+                chains: vec![chain],
+            },
+        };
+        world.push_org(0, input);
+        world.settle();
+        let check = |world: &World| {
+            let snapshot = &world.sides[0].snapshot;
+            assert_eq!(snapshot.conflicts[&globex].len(), 2);
+            let state = snapshot.state.partners()[&globex].state;
+            assert_eq!(state, foedus_policy::state::PartnerState::Suspended);
+        };
+        check(&world);
+        world.restart(0);
+        check(&world);
+    }
+}
+
 /// Matrix CVE-2023-32323: what a partner can put before us is bounded.
 #[test]
 fn offers_of_one_partner_are_bounded() {
