@@ -92,6 +92,12 @@ pub const FRAME_HELD_MAX: usize = 1024;
 /// Parts of one frame of entries.
 pub const FRAME_PARTS_MAX: usize = 64;
 
+/// How often the organisation tells channels again what they should know.
+pub const ORG_REMINDER_MILLIS: u64 = 10_000;
+
+/// Runs that are read for one page of a feed.
+pub const PAGE_RUNS_MAX: usize = 32;
+
 /// What the transport allows beside the frames themselves.
 #[cfg(feature = "transport")]
 pub mod transport {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use foedus_policy::id::{IncarnationId, OrgId};
 
 use crate::batch::Read;
-use crate::bounds::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PART_ENTRIES_MAX};
+use crate::bounds::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_RUNS_MAX, PART_ENTRIES_MAX};
 use crate::channel::{ChannelView, Log};
 use crate::entry::{Header, LogId};
 use crate::frame::{RawBody, RawEntry, RawPart};
@@ -23,9 +23,6 @@ use crate::keys::ChannelKeys;
 use crate::steploop::{Damaged, Rows};
 use crate::stored::{Arrival, Record, Run, StoredEntry};
 use crate::tree::{Nodes, leaf_hash};
-
-/// Runs that are read for one page.
-const PAGE_RUNS_MAX: usize = 32;
 
 /// What a page is wanted of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use foedus_policy::time::{Now, Timestamp};
 use foedus_policy::vocabulary::Access;
 
 use super::{Effect, Org, OurKeys, Refused};
+use crate::bounds::ORG_REMINDER_MILLIS;
 use crate::entry::LogId;
 use crate::identity::IdentityChain;
 use crate::message::{Ended, Govern};
@@ -22,9 +23,6 @@ use crate::org_store::{record_key, record_value};
 use crate::pairing::{InvitationSecret, ProvedReply, six_words};
 use crate::record::{self, Peering};
 use crate::steploop::Step;
-
-/// How often channels are told again what they should know.
-const REMINDER_MILLIS: u64 = 10_000;
 
 impl Org {
     pub(super) fn initialise(
@@ -310,7 +308,7 @@ impl Org {
             if now
                 .steady_millis
                 .saturating_sub(self.reminded_steady_millis)
-                >= REMINDER_MILLIS
+                >= ORG_REMINDER_MILLIS
             {
                 self.reminded_steady_millis = now.steady_millis;
                 self.remind_channels(now, step);
