@@ -65,7 +65,7 @@ pub enum Command {
     Tail(tail::TailArguments),
     /// Show a channel as it is now
     History(history::HistoryArguments),
-    /// Every administrative act and every denial
+    /// Every administrative act, done or denied
     #[command(subcommand, after_help = "Example:\n  foedus audit list --denied")]
     Audit(audit::AuditCommand),
     /// Tokens, by which members and programs use the API

@@ -232,8 +232,14 @@ fn read_link(section: &mut Reader<'_>) -> Option<LinkConfig> {
 fn read_api(section: &mut Reader<'_>, default_socket: PathBuf) -> ApiConfig {
     let socket = section.path("socket").unwrap_or(default_socket);
     let listen = section.address("listen").flatten();
-    let certificate = section.path("tls_certificate");
-    let key = section.path("tls_key");
+    let mut file = |name| {
+        let path = section.path(name)?;
+        if let Err(error) = std::fs::File::open(&path) {
+            section.fault(name, FaultKind::Unreadable(error.kind()));
+        }
+        Some(path)
+    };
+    let (certificate, key) = (file("tls_certificate"), file("tls_key"));
     let tls = match (certificate, key) {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
         (None, None) => None,

@@ -83,6 +83,7 @@ pub enum Effect {
 struct Unacknowledged {
     channel: ChannelId,
     bytes: usize,
+    entries: usize,
 }
 
 #[derive(Debug)]
@@ -150,14 +151,18 @@ impl Link {
         self.session.as_ref().is_some_and(|session| session.greeted)
     }
 
-    /// How many arrivals of all channels the partner has not been sent yet.
+    /// How many arrivals of all channels the partner has not acknowledged: those that it was not
+    /// sent yet, and those under way.
     pub fn lag(&self) -> u64 {
-        let feeds = self.session.iter().flat_map(|session| &session.feeds);
-        feeds
-            .filter_map(|(channel, feed)| {
-                Some(self.views.get(channel)?.arrival.saturating_sub(feed.after))
-            })
-            .sum()
+        let Some(session) = &self.session else {
+            return 0;
+        };
+        let unsent = session.feeds.iter().filter_map(|(channel, feed)| {
+            Some(self.views.get(channel)?.arrival.saturating_sub(feed.after))
+        });
+        let under_way = session.unacknowledged.values();
+        let under_way = under_way.map(|sent| u64::try_from(sent.entries).unwrap_or(u64::MAX));
+        unsent.chain(under_way).fold(0, u64::saturating_add)
     }
 
     /// Handles one input.

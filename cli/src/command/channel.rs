@@ -395,7 +395,6 @@ mod tests {
             link_state: v1::LinkState::Down.into(),
             lag: Some(v1::Lag {
                 unacknowledged_entries: 4,
-                ..v1::Lag::default()
             }),
             ..v1::Participant::default()
         };

@@ -175,7 +175,6 @@ fn message_page(message: &v1::Message, refs: bool) -> Page {
         &message.text,
     )
     .sentence_if(reactions(&message.reactions))
-    .sentence_if(deliveries(&message.deliveries))
 }
 
 /// A reference, as long as it has to be.
@@ -222,25 +221,6 @@ fn reactions(reactions: &[v1::Reaction]) -> String {
         String::new()
     } else {
         format!("    {}", shown.join("  "))
-    }
-}
-
-/// With whom the message has not arrived.
-fn deliveries(deliveries: &[v1::Delivery]) -> String {
-    let waiting: Vec<String> = deliveries
-        .iter()
-        .filter_map(|delivery| match delivery.state() {
-            v1::DeliveryState::Pending => Some(format!("{} (not sent yet)", delivery.handle)),
-            v1::DeliveryState::Sent => {
-                Some(format!("{} (sent, not acknowledged yet)", delivery.handle))
-            }
-            v1::DeliveryState::Stored | v1::DeliveryState::Unspecified => None,
-        })
-        .collect();
-    if waiting.is_empty() {
-        String::new()
-    } else {
-        format!("    not yet with {}", waiting.join(", "))
     }
 }
 
@@ -307,29 +287,19 @@ mod tests {
     }
 
     #[test]
-    fn reactions_and_deliveries_are_shown() {
+    fn reactions_are_shown() {
         let anna = v1::Author {
             address: "anna@acme.example".to_owned(),
             ..v1::Author::default()
-        };
-        let delivery = v1::Delivery {
-            handle: "globex.example".to_owned(),
-            state: v1::DeliveryState::Sent.into(),
-            ..v1::Delivery::default()
         };
         let drawn = draw(&v1::Message {
             reactions: vec![v1::Reaction {
                 emoji: "👍".to_owned(),
                 authors: vec![anna],
             }],
-            deliveries: vec![delivery],
             ..message()
         });
         assert!(drawn.contains("    👍 anna@acme.example\n"), "{drawn}");
-        assert!(
-            drawn.contains("not yet with globex.example (sent, not acknowledged yet)"),
-            "{drawn}"
-        );
     }
 
     #[test]

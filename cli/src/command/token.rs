@@ -168,15 +168,7 @@ async fn list(
     };
     let rows = response.tokens.iter().map(row).collect();
     let page = Page::new().table(
-        &[
-            "TOKEN",
-            "FOR",
-            "LABEL",
-            "MAY",
-            "LAPSES",
-            "LAST USED",
-            "REVOKED",
-        ],
+        &["TOKEN", "FOR", "LABEL", "MAY", "LAPSES", "REVOKED"],
         rows,
         "There are no tokens.",
     );
@@ -190,7 +182,6 @@ fn row(token: &v1::Token) -> Vec<String> {
         token.label.clone(),
         scopes(token),
         time::show_or(token.expires_at.as_ref(), "never"),
-        time::show_or(token.last_used_at.as_ref(), "never"),
         time::show(token.revoked_at.as_ref()),
     ]
 }

@@ -27,26 +27,9 @@ pub fn lag(lag: Option<&v1::Lag>) -> String {
     let Some(lag) = lag else {
         return "unknown".to_owned();
     };
-    let mut parts = Vec::new();
-    if lag.unacknowledged_entries > 0 {
-        let since = time::show(lag.oldest_unacknowledged_at.as_ref());
-        let since = if since.is_empty() {
-            since
-        } else {
-            format!(" since {since}")
-        };
-        parts.push(format!(
-            "{} not acknowledged{since}",
-            lag.unacknowledged_entries
-        ));
-    }
-    if lag.missing_entries > 0 {
-        parts.push(format!("{} missing here", lag.missing_entries));
-    }
-    if parts.is_empty() {
-        "none".to_owned()
-    } else {
-        parts.join(", ")
+    match lag.unacknowledged_entries {
+        0 => "none".to_owned(),
+        behind => format!("{behind} not acknowledged"),
     }
 }
 
@@ -213,10 +196,8 @@ mod tests {
         assert_eq!(lag(Some(&v1::Lag::default())), "none");
         let behind = v1::Lag {
             unacknowledged_entries: 3,
-            missing_entries: 2,
-            ..v1::Lag::default()
         };
-        assert_eq!(lag(Some(&behind)), "3 not acknowledged, 2 missing here");
+        assert_eq!(lag(Some(&behind)), "3 not acknowledged");
     }
 
     #[test]

@@ -271,10 +271,16 @@ fn share_action(
             "leave it out",
         ));
     }
-    if request.newcomers() == v1::Newcomers::FromJoin {
+    if request.newcomers() == v1::Newcomers::All {
         return Err(Refusal::not_yet(
-            "a choice of what newcomers may read",
-            "leave it out",
+            "that newcomers read what was written before they joined",
+            "leave it out: they read what is written from then on",
+        ));
+    }
+    if request.with_history {
+        return Err(Refusal::not_yet(
+            "sharing what was written before",
+            "leave it out: what was written before stays here",
         ));
     }
     if request.project.is_empty() {
@@ -290,7 +296,7 @@ fn share_action(
         project: request.project.clone(),
         ends: parse::time(request.ends_at)?,
         capabilities: parse::capabilities(&request.capabilities)?,
-        history: request.with_history,
+        history: false,
         purpose: request.purpose.clone(),
     })
 }

@@ -155,7 +155,6 @@ impl Seen {
             scopes: scopes(token.scopes),
             created_at: None,
             expires_at: maybe_time(token.expires),
-            last_used_at: None,
             revoked_at: None,
         }
     }

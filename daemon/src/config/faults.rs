@@ -39,6 +39,9 @@ pub enum FaultKind {
         /// What is there.
         found: String,
     },
+    /// A file that can't be read.
+    #[error("the file can't be read: {0}")]
+    Unreadable(std::io::ErrorKind),
     /// No address to listen on.
     #[error("expected an IP address and a port, such as 127.0.0.1:7434, found {found:?}")]
     Address {

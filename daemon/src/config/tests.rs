@@ -75,6 +75,7 @@ fn all_faults_are_reported_together_with_their_keys() {
             "link.listen",
             "link.advertise",
             "link.advertise",
+            "api.tls_key",
             "api.tls_certificate",
             "api.tls_certificate",
             "drain.grace_seconds",
@@ -112,9 +113,18 @@ fn the_network_needs_tls_and_loopback_does_not() {
     assert!(parse("[api]\nlisten = \"127.0.0.1:7434\"\n").is_ok());
     assert!(parse("[api]\nlisten = \"[::1]:7434\"\n").is_ok());
     assert_eq!(faults("[api]\nlisten = \"192.0.2.1:7434\"\n").len(), 1);
-    let with_tls =
-        "[api]\nlisten = \"192.0.2.1:7434\"\ntls_certificate = \"/c\"\ntls_key = \"/k\"\n";
-    let tcp = parse(with_tls).expect("it is right").api.tcp;
+    let files = tempfile::tempdir().expect("temporary files can be made");
+    let [certificate, key] = ["c", "k"].map(|name| files.path().join(name));
+    std::fs::write(&certificate, "").expect("written");
+    let with_tls = format!(
+        "[api]\nlisten = \"192.0.2.1:7434\"\ntls_certificate = {certificate:?}\ntls_key = {key:?}\n"
+    );
+    // Both files are looked at together with everything else.
+    let wrong = format!("{with_tls}sokcet = \"/s\"\n");
+    let found = faults(&wrong);
+    assert_eq!(found.len(), 2, "{found:?}");
+    std::fs::write(&key, "").expect("written");
+    let tcp = parse(&with_tls).expect("it is right").api.tcp;
     assert!(tcp.is_some_and(|tcp| tcp.tls.is_some()));
 }
 

@@ -208,6 +208,10 @@ fn the_protocol_shows_the_notes_of_the_vectors() {
         protocol.contains(&invitation().to_text()),
         "docs/PROTOCOL.md lacks the invitation"
     );
+    assert!(
+        protocol.contains(&invitation().encode().expect("short")),
+        "docs/PROTOCOL.md lacks the invitation as text"
+    );
 }
 
 #[test]

@@ -152,8 +152,12 @@ impl Session {
         self.frames += 1;
         let number = self.frames;
         let bytes = page.bytes;
-        self.unacknowledged
-            .insert(number, Unacknowledged { channel, bytes });
+        let sent = Unacknowledged {
+            channel,
+            bytes,
+            entries: page.parts.iter().map(|part| part.entries.len()).sum(),
+        };
+        self.unacknowledged.insert(number, sent);
         self.unacknowledged_bytes += bytes;
         Entries {
             channel,

@@ -86,6 +86,20 @@ fn no_more_is_sent_than_credit_allows() {
     }
 }
 
+#[test]
+fn what_is_under_way_counts_as_behind() {
+    let (mut world, channel) = World::shared(2);
+    let lag = |world: &World| world.sides[0].links[&world.sides[1].id].lag();
+    assert_eq!(lag(&world), 0);
+    world.hold(1, 0);
+    world.sides[0].sent.clear();
+    world.ask(0, channel, big(1)).expect("it is stored");
+    assert_eq!(entries(&world, 0).len(), 1, "it was sent");
+    assert_eq!(lag(&world), 1, "and is not acknowledged");
+    world.deliver(1, 0);
+    assert_eq!(lag(&world), 0);
+}
+
 /// Subscribing again and again is no way around acknowledging.
 #[test]
 fn who_subscribes_again_gets_no_more_than_who_acknowledges() {

@@ -249,7 +249,7 @@ pub fn timeline(messages: &[Value]) -> Vec<Value> {
     let mut common: Vec<Value> = posted.cloned().collect();
     for message in &mut common {
         let message = message.as_object_mut().expect("a message is an object");
-        for field in ["arrived_at", "time_in_doubt", "deliveries"] {
+        for field in ["arrived_at", "time_in_doubt"] {
             message.remove(field);
         }
         neutral(&mut message["author"]);

@@ -39,7 +39,7 @@ pub struct ShareArguments {
     #[arg(long, value_enum, value_name = "WHAT", default_value = "keep")]
     at_end: AtEndArgument,
     /// What organisations that join later may read
-    #[arg(long, value_enum, value_name = "WHAT", default_value = "all")]
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "from-join")]
     newcomers: NewcomersArgument,
     /// Share what was written before, too
     #[arg(long)]
@@ -160,7 +160,7 @@ mod tests {
             "--at-end",
             "erase",
             "--newcomers",
-            "from-join",
+            "all",
             "--capability",
             "post",
             "--capability",
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(request.ends_at.map(|at| at.seconds), Some(1_798_740_000));
         assert_eq!(request.access(), v1::Access::ReadOnly);
         assert_eq!(request.at_end(), v1::AtEnd::Erase);
-        assert_eq!(request.newcomers(), v1::Newcomers::FromJoin);
+        assert_eq!(request.newcomers(), v1::Newcomers::All);
         assert_eq!(request.capabilities, ["post", "react"]);
     }
 }

@@ -26,8 +26,6 @@ pub(in crate::api) fn lag(status: Option<&LinkStatus>) -> Option<v1::Lag> {
     let up = status.filter(|status| status.state == LinkState::Up);
     up.map(|status| v1::Lag {
         unacknowledged_entries: status.lag_entries,
-        oldest_unacknowledged_at: None,
-        missing_entries: 0,
     })
 }
 

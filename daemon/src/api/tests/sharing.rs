@@ -154,7 +154,14 @@ async fn terms_that_this_release_can_not_keep_are_refused() {
         ),
         (
             v1::ShareChannelRequest {
-                newcomers: v1::Newcomers::FromJoin.into(),
+                newcomers: v1::Newcomers::All.into(),
+                ..share("globex.example")
+            },
+            "NOT_IN_THIS_RELEASE",
+        ),
+        (
+            v1::ShareChannelRequest {
+                with_history: true,
                 ..share("globex.example")
             },
             "NOT_IN_THIS_RELEASE",
