@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foedus_federation::bounds::CREDIT_FRAMES_MAX;
-use foedus_federation::channel::{self, ChannelView, Reject};
+use foedus_federation::channel::{self, ChannelView};
 use foedus_federation::evidence::{CheckedEntries, CheckedFrame, CheckedNotes, RefusedFrame};
 use foedus_federation::feed::{Page, PageReader, Progress};
 use foedus_federation::frame::{Frame, Goodbye};
@@ -287,10 +287,6 @@ impl Session {
             ToLink::StopFeed(channel) => self.handle(Input::StopFeed(channel)),
             ToLink::Attach(channel) => self.handle(Input::Attach(channel)),
             ToLink::Forgotten(channel) => self.handle(Input::Forgotten(channel)),
-            // What it sent is not acknowledged. The channel begins anew from what both have, and the others go on.
-            ToLink::Reject(channel, Reject::NotReconciled(_)) => {
-                self.handle(Input::Forgotten(channel));
-            }
             ToLink::Reject(..) => {}
         }
     }

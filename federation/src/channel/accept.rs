@@ -221,6 +221,19 @@ impl Channel {
         }
     }
 
+    /// A part does not fit what we hold, and that is no evidence yet. It is asked for again, from
+    /// the log's first entry on, so that the two can be compared. In a log of its own a carrier
+    /// comes no further until then. What others wrote does not hold up the words of who carries
+    /// it: else somebody with two histories could silence those who hand on one of them.
+    fn not_reconciled(&mut self, carrier: OrgId, id: LogId, step: &mut Step<'_, Effect>) -> Taken {
+        step.effect(Effect::Reject(carrier, Reject::NotReconciled(id)));
+        self.ask_for_all_once(carrier, id);
+        match carrier == id.origin {
+            true => Taken::Missing,
+            false => Taken::Dropped,
+        }
+    }
+
     fn take_part(
         &mut self,
         now: Now,
@@ -269,14 +282,16 @@ impl Channel {
                 },
                 step,
             );
-            return Taken::Dropped;
+            return match carrier == id.origin {
+                true => Taken::Missing,
+                false => Taken::Dropped,
+            };
         }
         let advanced = match checked.advance(&log.frontier) {
             Ok(advanced) => advanced,
             Err(PartMismatch::Gap { .. }) => return Taken::Missing,
             Err(PartMismatch::RootDiffers { .. } | PartMismatch::NotConsistent { .. }) => {
-                step.effect(Effect::Reject(carrier, Reject::NotReconciled(id)));
-                return Taken::Dropped;
+                return self.not_reconciled(carrier, id, step);
             }
         };
         let held = log.size();

@@ -124,7 +124,10 @@ impl Channel {
                 match evidence {
                     Some(fork) => self.freeze(*carrier, id, &fork, step),
                     // Or theirs goes on beyond this part, so that it can't be proven yet.
-                    None => step.effect(Effect::Reject(*carrier, Reject::NotReconciled(id))),
+                    None => {
+                        step.effect(Effect::Reject(*carrier, Reject::NotReconciled(id)));
+                        self.ask_for_all_once(*carrier, id);
+                    }
                 }
             }
             Examine::Heads { stated_by, rows } => {
@@ -221,6 +224,17 @@ impl Channel {
             && self.doubted.insert((stated_by, id))
         {
             session.retry = true;
+        }
+    }
+
+    /// Has a partner send all of a log once in a session, to be compared entry by entry. If that
+    /// shows nothing, what it states of the log later has it asked for again.
+    pub(super) fn ask_for_all_once(&mut self, partner: OrgId, id: LogId) {
+        if let Some(session) = self.sessions.get_mut(&partner)
+            && session.unreconciled.insert(id)
+        {
+            session.retry = true;
+            self.doubted.insert((partner, id));
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Session {
     pub stalled: bool,
     /// Subscribe again with the next tick.
     pub retry: bool,
+    /// Logs of which it was asked for all, since what it brought did not fit what we hold.
+    pub unreconciled: BTreeSet<LogId>,
     /// What was counted so far of the frame of this number, which takes several steps.
     pub counted: Option<(u64, super::accept::Counts)>,
     /// Notes that the partner was sent since it was last sent all of them.

@@ -156,7 +156,8 @@ fn entries_that_are_no_evidence_close_the_link_and_change_nothing() {
         assert!(!acknowledges(&heard, 1), "{what}: {heard:?}");
     }
     let frame = impostor.entries(vec![wrong_root]);
-    let _asked = impostor.is_asked_for_again("a wrong root", frame, "NotReconciled");
+    let heard = impostor.is_asked_for_again("a wrong root", frame, "NotReconciled");
+    assert!(!acknowledges(&heard, 1), "a wrong root: {heard:?}");
     // What is said to be of another channel is not; and what is Acme's own is not taken from others.
     let mut elsewhere = impostor.entries(vec![part.clone()]);
     if let Kind::Entries(entries) = &mut elsewhere {

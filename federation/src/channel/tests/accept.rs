@@ -239,3 +239,75 @@ fn a_carrier_freezes_nobody_elses_log() {
     let held = world.sides[0].view(channel).logs[&id].size();
     assert_eq!(held, world.sides[1].view(channel).logs[&id].size());
 }
+
+/// A checkpoint that says something untrue of the log, signed by its origin all the same.
+fn with_wrong_root(forger: &Forger) -> crate::frame::RawPart {
+    let mut part = forger.whole();
+    let untrue = crate::checkpoint::Checkpoint {
+        log: forger.log,
+        size: forger.size(),
+        root: [5; 32],
+    };
+    part.checkpoint = untrue.sign(&forger.key).bytes().to_vec();
+    part
+}
+
+fn sent_of(world: &World, from: usize) -> (usize, usize) {
+    let sent = &world.sides[0].sent[from..];
+    let acks = sent
+        .iter()
+        .filter(|(_, sent)| matches!(sent, Frame::Ack(_)));
+    let asks = sent
+        .iter()
+        .filter(|(_, sent)| matches!(sent, Frame::Subscribe(_)));
+    (acks.count(), asks.count())
+}
+
+/// Not acknowledged, no position, and asked for again with the next tick.
+#[test]
+fn a_wrong_root_is_not_acknowledged() {
+    let (mut world, channel) = World::shared(2);
+    let mut forger = forger(&world, channel);
+    forger.post("one");
+    let subscription = world.subscription(0, 1, channel);
+    let sent = world.sides[0].sent.len();
+    let mut frame = forger.frame(subscription, 100, vec![with_wrong_root(&forger)]);
+    if let Frame::Entries(entries) = &mut frame {
+        let run = foedus_policy::id::RunId([world.sides[1].run; 16]);
+        entries.cursor = Some(crate::frame::Cursor { run, arrival: 1000 });
+    }
+    world.send(1, 0, frame);
+    let rejected = (world.id(1), Reject::NotReconciled(forger.log));
+    assert!(world.sides[0].rejects.contains(&rejected));
+    let logs = &world.sides[0].view(channel).logs;
+    assert!(!logs.contains_key(&forger.log), "nothing of it is kept");
+    let taken = crate::keys::ChannelKeys(channel).taken(world.id(1));
+    assert_eq!(world.sides[0].store.get(&taken), None);
+    assert_eq!(sent_of(&world, sent), (0, 0));
+    world.pass(1_000);
+    assert_eq!(sent_of(&world, sent).1, 1, "it is asked for again");
+    // The true one is taken then.
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, forger.frame(subscription, 1, vec![forger.whole()]));
+    assert_eq!(world.sides[0].view(channel).logs[&forger.log].size(), 2);
+}
+
+/// Somebody with an untrue log does not silence those who hand it on.
+#[test]
+fn a_wrong_root_of_anothers_log_holds_nothing_else_up() {
+    let (mut world, channel) = World::shared(3);
+    world.disconnect(0, 1);
+    world.settle();
+    let mut forger = forger(&world, channel);
+    forger.post("one");
+    let subscription = world.subscription(0, 2, channel);
+    let wrong = with_wrong_root(&forger);
+    world.send(2, 0, forger.frame(subscription, 100, vec![wrong]));
+    let rejected = (world.id(2), Reject::NotReconciled(forger.log));
+    assert!(world.sides[0].rejects.contains(&rejected));
+    world.post(2, channel, "hello");
+    assert_eq!(
+        shared_logs(&world, 0, channel),
+        shared_logs(&world, 2, channel)
+    );
+}
