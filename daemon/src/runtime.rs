@@ -214,10 +214,7 @@ fn our_keys(
         .org()
         .and_then(|org| snapshot.identity(org))
         .ok_or_else(|| {
-            StartError::Damaged(Damaged {
-                key: Vec::new(),
-                expected: "our own identity notes",
-            })
+            StartError::Damaged(Damaged::new(Vec::new(), "our own identity notes"))
         })?;
     let sign = sign.signing_key();
     if *sign.verifying_key() != identity.current().sign {

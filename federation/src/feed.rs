@@ -227,9 +227,8 @@ impl PageReader {
         let mut through = None;
         let mut complete = true;
         for ((number, log, range), row) in wanted.iter().zip(rows) {
-            let (key, value) = row.first().ok_or_else(|| Damaged {
-                key: self.keys().run(*log, range.end - 1),
-                expected: "a run of entries",
+            let (key, value) = row.first().ok_or_else(|| {
+                Damaged::new(self.keys().run(*log, range.end - 1), "a run of entries")
             })?;
             let run = Run::from_value(key, value)?;
             let size = run_bytes(&run.entries);
@@ -276,10 +275,10 @@ impl PageReader {
         }
         if entries.is_empty() {
             let key = self.keys().run(log, range.start);
-            return Err(Damaged {
+            return Err(Damaged::new(
                 key,
-                expected: "the entries that the log's head promises",
-            });
+                "the entries that the log's head promises",
+            ));
         }
         let piece = Piece {
             log,
@@ -350,9 +349,11 @@ impl PageReader {
                 }
                 proof = nodes
                     .consistency_proof(piece.end(), log.signed)
-                    .map_err(|_| Damaged {
-                        key: self.keys().log(piece.log),
-                        expected: "a log whose tiles and entries are all there",
+                    .map_err(|_| {
+                        Damaged::new(
+                            self.keys().log(piece.log),
+                            "a log whose tiles and entries are all there",
+                        )
                     })?;
             }
             parts.push(self.part(piece, log.checkpoint.clone(), proof)?);
@@ -369,9 +370,8 @@ impl PageReader {
     ) -> Result<RawPart, Damaged> {
         let mut entries = Vec::with_capacity(piece.entries.len());
         for entry in piece.entries {
-            let header = Header::decode(&entry.header).map_err(|_| Damaged {
-                key: self.keys().run(piece.log, piece.first),
-                expected: "a header",
+            let header = Header::decode(&entry.header).map_err(|wrong| {
+                Damaged::new(self.keys().run(piece.log, piece.first), "a header").caused_by(wrong)
             })?;
             let may = self
                 .view
@@ -454,10 +454,7 @@ fn add_nodes(nodes: &mut Nodes, what: &ProofRead, rows: &Rows) -> Result<(), Dam
     for (key, value) in rows {
         match what {
             ProofRead::Tiles => {
-                let damaged = || Damaged {
-                    key: key.clone(),
-                    expected: "the hash of a tile",
-                };
+                let damaged = || Damaged::new(key.clone(), "the hash of a tile");
                 let index = ChannelKeys::tile_of(key).ok_or_else(damaged)?;
                 let hash = value.as_slice().try_into().map_err(|_| damaged())?;
                 nodes.add_tile(index, hash);

@@ -23,6 +23,7 @@ use tls_codec::{DeserializeBytes, Serialize};
 use crate::batch::{Key, Value};
 use crate::keys;
 
+pub(crate) use audit::actor_text;
 pub use audit::{InvalidAudit, StoredAudit, StoredOutcome, audit_value, read_audit};
 pub use field::InvalidField;
 
@@ -60,7 +61,7 @@ const MEMBERSHIP: u8 = 11;
 
 /// Why a key and a value are no record of the organisation's state.
 ///
-/// Such a store was written by a newer release, or is damaged: nothing must be made of the rest.
+/// Such a store was written by another version of foedusd, or is damaged: nothing must be made of the rest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecord {
     /// The key is none of a state record.
@@ -85,13 +86,15 @@ pub enum InvalidRecord {
     },
     /// The value has a format that this release does not know.
     #[error(
-        "state record {}: expected format version {VERSION}, found {found}: \
-         it was written by a newer release, or is damaged",
+        "state record {}: expected format version {known}, found {found}: \
+         it was written by another version of foedusd, or is damaged",
         field::hex(.key)
     )]
     Version {
         /// The key.
         key: Key,
+        /// The version that is read here.
+        known: u8,
         /// The version found.
         found: u8,
     },
@@ -316,6 +319,7 @@ impl Stored<'_> {
             Some((found, _)) => {
                 return Err(InvalidRecord::Version {
                     key: key(),
+                    known: VERSION,
                     found: *found,
                 });
             }

@@ -8,7 +8,7 @@ use foedus_policy::id::{EntryRef, IncarnationId, OrgId};
 use tls_codec::{DeserializeBytes, Serialize, Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
 
 use crate::batch::{Key, Value};
-use crate::steploop::Damaged;
+use crate::steploop::{DamageCause, Damaged};
 
 /// The only version of every format so far.
 const VERSION: u8 = 1;
@@ -29,15 +29,15 @@ pub trait Record: Sized + Serialize + DeserializeBytes + Size {
 
     /// The record that was stored under `key`.
     fn from_value(key: &[u8], value: &[u8]) -> Result<Self, Damaged> {
-        let damaged = || Damaged {
-            key: Key::from(key),
-            expected: Self::NAME,
-        };
+        let damaged = || Damaged::new(Key::from(key), Self::NAME);
         match value.split_first() {
-            Some((&VERSION, rest)) => {
-                Self::tls_deserialize_exact_bytes(rest).map_err(|_| damaged())
-            }
-            _ => Err(damaged()),
+            Some((&VERSION, rest)) => Self::tls_deserialize_exact_bytes(rest)
+                .map_err(|layout| damaged().caused_by(layout)),
+            Some((&found, _)) => Err(damaged().caused_by(DamageCause::Version {
+                known: VERSION,
+                found,
+            })),
+            None => Err(damaged()),
         }
     }
 }

@@ -206,9 +206,8 @@ impl Lens {
     }
 
     fn held(&self, key: &[u8], arrived: Timestamp, entry: StoredEntry) -> Result<Held, Damaged> {
-        let header = Header::decode(&entry.header).map_err(|_| Damaged {
-            key: key.to_vec(),
-            expected: "the header of an entry",
+        let header = Header::decode(&entry.header).map_err(|wrong| {
+            Damaged::new(key.to_vec(), "the header of an entry").caused_by(wrong)
         })?;
         let position = Position {
             hlc: header.hlc,

@@ -72,7 +72,8 @@ impl<M: Machine> Scope<M> {
             // It is tried again and again; a human is told once.
             Some(damage) if self.damaged.as_ref() == Some(&damage) => {}
             Some(damage) => {
-                tracing::error!(error = %damage, "what is stored can't be read");
+                let error: &(dyn std::error::Error + 'static) = &damage;
+                tracing::error!(error, "what is stored can't be read");
                 self.damaged = Some(damage);
             }
             None if self.step_loop.settled().is_some() => self.damaged = None,

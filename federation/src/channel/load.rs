@@ -23,10 +23,7 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
     let mut notes: Vec<(u32, Vec<u8>, Vec<u8>)> = Vec::new();
     let mut identities: BTreeMap<OrgId, Vec<Vec<u8>>> = BTreeMap::new();
     for (key, value) in rows.into_iter().flatten() {
-        let damaged = || Damaged {
-            key: key.clone(),
-            expected: "a record of a channel",
-        };
+        let damaged = || Damaged::new(key.clone(), "a record of a channel");
         let (kind, id) = state_kind(&key).ok_or_else(damaged)?;
         match kind {
             b'h' => channel.head = ChannelHead::from_value(&key, &value)?,
@@ -99,11 +96,10 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
     }
     notes.sort_unstable();
     for (org, notes) in identities {
-        let chain =
-            IdentityChain::verify(notes.iter().map(Vec::as_slice)).map_err(|_| Damaged {
-                key: org.as_bytes().to_vec(),
-                expected: "a chain of identity notes",
-            })?;
+        let chain = IdentityChain::verify(notes.iter().map(Vec::as_slice)).map_err(|wrong| {
+            let key = channel.keys.introduced(org, 0);
+            Damaged::new(key, "a chain of identity notes").caused_by(wrong)
+        })?;
         channel.introduced.insert(org, Arc::new(chain));
     }
     channel.governance = Arc::new(governance(setup, &channel.introduced, notes)?);
@@ -189,11 +185,8 @@ fn governance(
             Ok(note) => note,
             // Whoever signed it was known when it came. Partners bring both again.
             Err(RefusedGovernanceNote::UnknownSigner) => continue,
-            Err(_) => {
-                return Err(Damaged {
-                    key,
-                    expected: "a note that its signer signed",
-                });
+            Err(wrong) => {
+                return Err(Damaged::new(key, "a note that its signer signed").caused_by(wrong));
             }
         };
         // What was learnt once is learnt again; a second seal is an error both times.

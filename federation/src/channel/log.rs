@@ -106,9 +106,8 @@ impl Log {
             closed_at,
             fork,
         } = record;
-        let frontier = Frontier::decode(&frontier).map_err(|_| Damaged {
-            key: at.to_vec(),
-            expected: "the right edge of a tree",
+        let frontier = Frontier::decode(&frontier).map_err(|wrong| {
+            Damaged::new(at.to_vec(), "the right edge of a tree").caused_by(wrong)
         })?;
         let hlc = Hlc(hlc);
         Ok(Self {

@@ -17,7 +17,7 @@ use crate::entry::{Header, LogId, ORG_AUTHOR, Place, compose};
 use crate::hlc::Hlc;
 use crate::keys;
 use crate::kind::{Body, ClosedLog, CustomName, Opened};
-use crate::org_store::audit_value;
+use crate::org_store::{actor_text, audit_value};
 use crate::steploop::{Damaged, Step};
 use crate::stored::{AuditHead, Record, Run, StoredBody, StoredEntry};
 use crate::tree::Frontier;
@@ -59,6 +59,7 @@ impl Default for AuditLog {
 #[derive(Debug, Default)]
 pub(super) struct Denials {
     minute: u64,
+    /// By who asked, as the log names them, and the rule.
     counts: BTreeMap<(String, Reason), u32>,
     beyond: u64,
 }
@@ -194,7 +195,7 @@ impl Org {
         step: &mut Step<'_, Effect>,
     ) {
         self.flush_denials(now, step);
-        let source = format!("{actor:?}");
+        let source = actor_text(actor);
         if self.denials.counts.len() >= DENIAL_SOURCES_MAX
             && !self.denials.counts.contains_key(&(source.clone(), reason))
         {
@@ -279,10 +280,7 @@ pub struct AuditRecord {
 /// Reads one stored line of the audit log.
 pub fn read_audit_entry(key: &[u8], value: &[u8]) -> Result<AuditRecord, Damaged> {
     let run = Run::from_value(key, value)?;
-    let damaged = || Damaged {
-        key: key.to_vec(),
-        expected: "an entry of the audit log",
-    };
+    let damaged = || Damaged::new(key.to_vec(), "an entry of the audit log");
     let entry = run.entries.into_iter().next().ok_or_else(damaged)?;
     let header = Header::decode(&entry.header).map_err(|_| damaged())?;
     let body = entry.body.ok_or_else(damaged)?;

@@ -17,9 +17,10 @@ use crate::batch::{Key, Value};
 use crate::charter::Charter;
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
-use crate::note::{Claimed, NoteType, Verified};
+use crate::keys;
+use crate::note::{Claimed, KeyName, NoteType, Verified};
 use crate::org_store::read_record;
-use crate::steploop::{Damaged, Rows};
+use crate::steploop::{DamageCause, Damaged, Rows};
 use crate::stored::{AuditHead, Record, StateVersion};
 use crate::tree::Frontier;
 
@@ -29,12 +30,12 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Org, 
     let notes = rows.next().unwrap_or_default();
     let records = records
         .iter()
-        .map(|(key, value)| read_record(key, value))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| Damaged {
-            key: Vec::new(),
-            expected: "the organisation's state",
-        })?;
+        .map(|(key, value)| {
+            read_record(key, value).map_err(|wrong| {
+                Damaged::new(key.clone(), "a record of the organisation").caused_by(wrong)
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     let mut loading = Loading::default();
     for (key, value) in notes {
         loading.take(key, value)?;
@@ -72,10 +73,7 @@ struct Loading {
 
 impl Loading {
     fn take(&mut self, key: Key, value: Value) -> Result<(), Damaged> {
-        let damaged = |expected| Damaged {
-            key: key.clone(),
-            expected,
-        };
+        let damaged = |expected| Damaged::new(key.clone(), expected);
         let (kind, id) = match key.get(2..) {
             Some([kind, id @ ..]) => (*kind, id.to_vec()),
             _ => return Err(damaged("a note of the organisation")),
@@ -105,9 +103,9 @@ impl Loading {
     fn identities(&mut self, snapshot: &mut OrgSnapshot) -> Result<(), Damaged> {
         for (org, notes) in std::mem::take(&mut self.identity_notes) {
             let chain =
-                IdentityChain::verify(notes.iter().map(Vec::as_slice)).map_err(|_| Damaged {
-                    key: org.as_bytes().to_vec(),
-                    expected: "a chain of identity notes",
+                IdentityChain::verify(notes.iter().map(Vec::as_slice)).map_err(|wrong| {
+                    let key = keys::org_note(IDENTITY, org.as_bytes());
+                    Damaged::new(key, "a chain of identity notes").caused_by(wrong)
                 })?;
             snapshot.identities.insert(org, Arc::new(chain));
         }
@@ -119,10 +117,7 @@ impl Loading {
 
     fn rest(&mut self, snapshot: &mut OrgSnapshot) -> Result<(), Damaged> {
         for (kind, id, key, bytes) in std::mem::take(&mut self.others) {
-            let damaged = |expected| Damaged {
-                key: key.clone(),
-                expected,
-            };
+            let damaged = |expected| Damaged::new(key.clone(), expected);
             let org = org_of(&id).ok_or_else(|| damaged("a note of an organisation"));
             match kind {
                 INTRODUCED => {
@@ -136,20 +131,23 @@ impl Loading {
                     snapshot.conflicts.insert(org?, pair);
                 }
                 ENDPOINTS => {
-                    let note = verified(&bytes, snapshot).ok_or_else(|| damaged("endpoints"))?;
+                    let note = verified(&bytes, snapshot)
+                        .map_err(|wrong| damaged("endpoints").caused_by(wrong))?;
                     snapshot.endpoints.insert(org?, Arc::new(note));
                 }
                 PEERING => {
-                    let note = verified(&bytes, snapshot).ok_or_else(|| damaged("a peering"))?;
+                    let note = verified(&bytes, snapshot)
+                        .map_err(|wrong| damaged("a peering").caused_by(wrong))?;
                     snapshot.peerings.insert(org?, Arc::new(note));
                 }
                 THEIR_PEERING => {
-                    let note = verified(&bytes, snapshot).ok_or_else(|| damaged("a peering"))?;
+                    let note = verified(&bytes, snapshot)
+                        .map_err(|wrong| damaged("a peering").caused_by(wrong))?;
                     snapshot.their_peerings.insert(org?, Arc::new(note));
                 }
                 OFFER => {
                     let note = verified::<Charter>(&bytes, snapshot)
-                        .ok_or_else(|| damaged("a charter"))?;
+                        .map_err(|wrong| damaged("a charter").caused_by(wrong))?;
                     let key = (note.note().channel, note.hash());
                     snapshot.offers.insert(key, Arc::new(note));
                 }
@@ -165,14 +163,13 @@ fn org_of(id: &[u8]) -> Option<OrgId> {
 }
 
 /// A note of ours or a partner's, under any key that its signer had.
-fn verified<T: NoteType>(bytes: &[u8], snapshot: &OrgSnapshot) -> Option<Verified<T>> {
-    let claimed = Claimed::<T>::parse(bytes).ok()?;
-    let crate::note::KeyName::Sign(org) = claimed.claims().signer() else {
-        return None;
+fn verified<T: NoteType>(bytes: &[u8], snapshot: &OrgSnapshot) -> Result<Verified<T>, DamageCause> {
+    let claimed = Claimed::<T>::parse(bytes).map_err(|_| DamageCause::Note)?;
+    let KeyName::Sign(org) = claimed.claims().signer() else {
+        return Err(DamageCause::UnknownSigner);
     };
-    claimed
-        .verify_any(&snapshot.identity(org)?.sign_keys())
-        .ok()
+    let identity = snapshot.identity(org).ok_or(DamageCause::UnknownSigner)?;
+    Ok(claimed.verify_any(&identity.sign_keys())?)
 }
 
 fn audit(key: &[u8], value: &[u8]) -> Result<AuditLog, Damaged> {
@@ -182,10 +179,8 @@ fn audit(key: &[u8], value: &[u8]) -> Result<AuditLog, Damaged> {
         incarnation: head.incarnation.map(IncarnationId),
         run: head.run,
         tainted: head.tainted,
-        frontier: Frontier::decode(&head.frontier).map_err(|_| Damaged {
-            key: key.to_vec(),
-            expected: "the right edge of a tree",
-        })?,
+        frontier: Frontier::decode(&head.frontier)
+            .map_err(|_| Damaged::new(key.to_vec(), "the right edge of a tree"))?,
         checkpoint: head.checkpoint,
         hlc: Hlc(head.hlc),
         pending: Vec::new(),

@@ -75,7 +75,7 @@ pub enum InvalidAudit {
     /// A format that this release does not know.
     #[error(
         "expected format version {VERSION} of an audit entry, found {found}: \
-         it was written by a newer release, or is damaged"
+         it was written by another version of foedusd, or is damaged"
     )]
     Version {
         /// The version found.
@@ -191,7 +191,8 @@ fn read_row(row: &AuditRow) -> Result<StoredAudit, InvalidField> {
     })
 }
 
-fn actor_text(actor: &Actor) -> String {
+/// Who acts, as the audit log names them.
+pub(crate) fn actor_text(actor: &Actor) -> String {
     match actor {
         Actor::Operator {
             uid,

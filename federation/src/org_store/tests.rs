@@ -361,6 +361,7 @@ fn another_version_is_refused_and_the_error_says_so() {
                 error,
                 InvalidRecord::Version {
                     key: key.clone(),
+                    known: 1,
                     found: version
                 }
             );

@@ -35,10 +35,7 @@ impl Machine for Counter {
 
     fn load((): &(), _tainted: u32, mut rows: Vec<Rows>) -> Result<Self, Damaged> {
         let value = rows.remove(0).pop().map_or(vec![0; 8], |(_, value)| value);
-        let damaged = |_| Damaged {
-            key: b"sum".to_vec(),
-            expected: "a number",
-        };
+        let damaged = |_| Damaged::new(b"sum".to_vec(), "a number");
         Ok(Self(u64::from_be_bytes(value.try_into().map_err(damaged)?)))
     }
 
@@ -295,4 +292,23 @@ fn what_the_store_does_not_take_together_it_is_offered_one_by_one() {
         panic!("the second alone")
     };
     assert_eq!(sum_in(&second), 2);
+}
+
+/// Whoever starts an older foedusd over a newer store is told so, and not that it is damaged.
+#[test]
+fn another_format_is_told_as_another_version() {
+    use crate::stored::{Record, StateVersion};
+    let mut value = StateVersion { version: 7 }.to_value();
+    assert!(StateVersion::from_value(&[0xa0, 1], &value).is_ok());
+    value[0] = 9;
+    let damaged = StateVersion::from_value(&[0xa0, 1], &value).expect_err("another format");
+    assert_eq!(
+        damaged.to_string(),
+        "the value under key a001 can't be read as the version of the state"
+    );
+    let cause = std::error::Error::source(&damaged).expect("it says why");
+    assert_eq!(
+        cause.to_string(),
+        "it was written by another version of foedusd, in format 9; this one reads format 1"
+    );
 }

@@ -197,10 +197,8 @@ impl ArrivalReader {
     fn numbers(&mut self, rows: Vec<Rows>) -> Result<ArrivalStep, Damaged> {
         let mut reads = Vec::new();
         for (key, value) in rows.into_iter().flatten() {
-            let number = ChannelKeys::arrival_of(&key).ok_or_else(|| Damaged {
-                key: key.clone(),
-                expected: "the number of an arrival",
-            })?;
+            let number = ChannelKeys::arrival_of(&key)
+                .ok_or_else(|| Damaged::new(key.clone(), "the number of an arrival"))?;
             // The store may be ahead of the snapshot.
             if number > self.lens.view.arrival {
                 break;
@@ -223,9 +221,11 @@ impl ArrivalReader {
     fn runs(&mut self, rows: Vec<Rows>) -> Result<ArrivalStep, Damaged> {
         assert_eq!(self.list.len(), rows.len(), "each read has one answer");
         for (index, ((number, arrival), rows)) in self.list.iter().zip(rows).enumerate() {
-            let (key, value) = rows.first().ok_or_else(|| Damaged {
-                key: self.lens.keys.arrival(*number),
-                expected: "an arrival of which the run is here",
+            let (key, value) = rows.first().ok_or_else(|| {
+                Damaged::new(
+                    self.lens.keys.arrival(*number),
+                    "an arrival of which the run is here",
+                )
             })?;
             let skip = if *number == self.after + 1 {
                 self.skip

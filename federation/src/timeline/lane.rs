@@ -131,10 +131,10 @@ impl Lane {
     ) -> Result<(), Damaged> {
         if rows.is_empty() {
             // The head says that there are entries.
-            return Err(Damaged {
-                key: lens.keys.log(self.log),
-                expected: "the head of a log of which all runs are here",
-            });
+            return Err(Damaged::new(
+                lens.keys.log(self.log),
+                "the head of a log of which all runs are here",
+            ));
         }
         match self.stage {
             Stage::Seeking { .. } => {
