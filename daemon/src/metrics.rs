@@ -178,7 +178,7 @@ impl Metrics {
             Reject::NotReconciled(_) => "not_reconciled",
             Reject::Fork(_) => "fork",
             Reject::TooManyLogs(_) => "too_many_logs",
-            Reject::Note(_) => "note",
+            Reject::Note(..) => "note",
         });
     }
 

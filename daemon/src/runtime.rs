@@ -213,9 +213,7 @@ fn our_keys(
     let identity = snapshot
         .org()
         .and_then(|org| snapshot.identity(org))
-        .ok_or_else(|| {
-            StartError::Damaged(Damaged::new(Vec::new(), "our own identity notes"))
-        })?;
+        .ok_or_else(|| StartError::Damaged(Damaged::new(Vec::new(), "our own identity notes")))?;
     let sign = sign.signing_key();
     if *sign.verifying_key() != identity.current().sign {
         return Err(StartError::OtherKey {

@@ -179,7 +179,7 @@ pub const AUDIT_OBJECT_BYTES_MAX: usize = 1024;
 /// Verb, rule, or a detail's name in the audit log; and the actor, who never needs more.
 pub const AUDIT_NAME_BYTES_MAX: usize = 64;
 
-/// One detail of an audited act: 64 organisations by id are 3.6 KiB; a longer one is cut.
+/// One detail of an audited act; a longer one is cut.
 pub const AUDIT_DETAIL_BYTES_MAX: usize = 4 * 1024;
 
 /// Details of one audited act; if there are more, the last that is kept tells how many are not.

@@ -227,7 +227,7 @@ pub enum Reject {
     /// An organisation has begun as many logs as we keep; nothing of this one was stored.
     TooManyLogs(OrgId),
     /// A note breaks the rules of charters; it was not kept.
-    Note(NoteHash),
+    Note(NoteHash, governance::Breach),
 }
 
 /// What a channel is loaded with.

@@ -124,7 +124,7 @@ pub struct Charter {
 }
 
 /// Why a text is no charter, or a charter may not stand where it does.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCharter {
     /// The lines do not read.
     #[error("not the text of a charter")]

@@ -18,7 +18,7 @@ use crate::batch::Read;
 use crate::bounds::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_RUNS_MAX, PART_ENTRIES_MAX};
 use crate::channel::{ChannelView, Log};
 use crate::entry::{Header, LogId};
-use crate::frame::{RawBody, RawEntry, RawPart};
+use crate::frame::RawPart;
 use crate::keys::ChannelKeys;
 use crate::steploop::{Damaged, Rows};
 use crate::stored::{Arrival, Record, Run, StoredEntry};
@@ -189,11 +189,8 @@ impl PageReader {
             let number = ChannelKeys::arrival_of(&key).filter(|n| *n <= self.view.arrival);
             let Some(number) = number else { break };
             let arrival = Arrival::from_value(&key, &value)?;
-            let log = LogId {
-                channel: self.view.channel,
-                origin: OrgId(arrival.origin),
-                incarnation: IncarnationId(arrival.incarnation),
-            };
+            let incarnation = IncarnationId(arrival.incarnation);
+            let log = self.keys().log_id(OrgId(arrival.origin), incarnation);
             let known = self.view.logs.get(&log).is_some_and(Log::is_shared);
             if known && arrival.shown_late == 0 && self.origins.contains(&log.origin) {
                 match arrival.last < self.provable(&log) {
@@ -263,7 +260,7 @@ impl PageReader {
         for (key, value) in rows.into_iter().flatten() {
             let run = Run::from_value(&key, &value)?;
             for (sequence, entry) in (run.first..).zip(run.entries) {
-                let size = entry_bytes(&entry);
+                let size = entry.bytes();
                 let full = entries.len() >= PART_ENTRIES_MAX || bytes + size > PAGE_BYTES_MAX;
                 if sequence != next || sequence >= range.end || (full && !entries.is_empty()) {
                     continue;
@@ -376,14 +373,9 @@ impl PageReader {
             let may = self
                 .view
                 .may_hand_body(piece.log.origin, header.revision, self.subscriber);
-            let body = entry.body.filter(|_| may);
-            entries.push(RawEntry {
-                header: entry.header,
-                body: body.map(|body| RawBody {
-                    salt: body.salt,
-                    bytes: body.bytes,
-                }),
-            });
+            let mut entry = entry.into_raw();
+            entry.body = entry.body.filter(|_| may);
+            entries.push(entry);
         }
         Ok(RawPart {
             origin: piece.log.origin,
@@ -411,12 +403,8 @@ impl PageReader {
     }
 }
 
-fn entry_bytes(entry: &StoredEntry) -> usize {
-    entry.header.len() + entry.body.as_ref().map_or(0, |body| body.bytes.len() + 32)
-}
-
 fn run_bytes(entries: &[StoredEntry]) -> usize {
-    entries.iter().map(entry_bytes).sum()
+    entries.iter().map(StoredEntry::bytes).sum()
 }
 
 /// Adds a run to the piece that it continues, or begins another.

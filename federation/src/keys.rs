@@ -200,17 +200,22 @@ impl ChannelKeys {
         }
     }
 
-    fn log_of(&self, entry: EntryRef) -> LogId {
+    /// One log of the channel.
+    pub const fn log_id(&self, origin: OrgId, incarnation: IncarnationId) -> LogId {
         LogId {
             channel: self.0,
-            origin: entry.origin,
-            incarnation: entry.incarnation,
+            origin,
+            incarnation,
         }
     }
 
     /// The run that holds one entry, if any: the first that ends there or later.
     pub fn run_of(&self, entry: EntryRef) -> Read {
-        self.runs_from(self.log_of(entry), entry.sequence, 1)
+        self.runs_from(
+            self.log_id(entry.origin, entry.incarnation),
+            entry.sequence,
+            1,
+        )
     }
 
     /// What arrived under one number.
@@ -255,7 +260,11 @@ impl ChannelKeys {
 
     /// What later entries say of one entry.
     pub fn annotations(&self, entry: EntryRef) -> Key {
-        self.of_log(b"x", self.log_of(entry), entry.sequence)
+        self.of_log(
+            b"x",
+            self.log_id(entry.origin, entry.incarnation),
+            entry.sequence,
+        )
     }
 
     /// The answer to a request with an idempotency key, by day since 1970 and hash of the key.

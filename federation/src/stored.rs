@@ -8,6 +8,7 @@ use foedus_policy::id::{EntryRef, IncarnationId, OrgId};
 use tls_codec::{DeserializeBytes, Serialize, Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
 
 use crate::batch::{Key, Value};
+use crate::frame::{RawBody, RawEntry};
 use crate::steploop::{DamageCause, Damaged};
 
 /// The only version of every format so far.
@@ -225,6 +226,39 @@ record!(
         body: Option<StoredBody>,
     }
 );
+
+impl StoredEntry {
+    /// An entry as it came or was made, to be kept with what it is to us.
+    pub fn of(raw: RawEntry, verdict: u8) -> Self {
+        let body = raw
+            .body
+            .map(|RawBody { salt, bytes }| StoredBody { salt, bytes });
+        Self {
+            header: raw.header,
+            verdict,
+            body,
+        }
+    }
+
+    /// As it came, and as it is sent on where its body may go.
+    pub fn into_raw(self) -> RawEntry {
+        let body = self
+            .body
+            .map(|StoredBody { salt, bytes }| RawBody { salt, bytes });
+        RawEntry {
+            header: self.header,
+            body,
+        }
+    }
+
+    /// Roughly what it takes in the store, and in a frame.
+    pub fn bytes(&self) -> usize {
+        /// Lengths, the verdict, and whether there is a body.
+        const LAYOUT_BYTES: usize = 16;
+        let body = self.body.as_ref();
+        self.header.len() + body.map_or(0, |body| body.salt.len() + body.bytes.len()) + LAYOUT_BYTES
+    }
+}
 
 record!(
     /// Up to 16 entries of one log that arrived together.

@@ -164,11 +164,7 @@ impl Lens {
     }
 
     fn log(&self, entry: EntryRef) -> LogId {
-        LogId {
-            channel: self.view.channel,
-            origin: entry.origin,
-            incarnation: entry.incarnation,
-        }
+        self.keys.log_id(entry.origin, entry.incarnation)
     }
 
     /// Whether the snapshot has the entry. The store may be ahead of it.

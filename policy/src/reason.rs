@@ -154,7 +154,7 @@ reasons! {
     CapabilityNotGranted "CAPABILITY_NOT_GRANTED" Forbidden Refused
         "The channel does not grant this: in a shared one, its host can propose a charter that does."
     ParticipantsInvalid "PARTICIPANTS_INVALID" Malformed Invalid
-        "The charter does not name whom it must: its host and this organisation, and at most 64 in all."
+        "The charter does not name whom it must: its host and this organisation, and at most 250 in all."
     TermsDiffer "TERMS_DIFFER" Unmet Invalid
         "The charter does not say what was approved: its host has to offer the new terms."
     ProjectUnknown "PROJECT_UNKNOWN" Missing Refused

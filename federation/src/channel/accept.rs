@@ -23,7 +23,7 @@ use crate::kind::{Body, Head};
 use crate::part::PartMismatch;
 use crate::planted::{Fault, planted};
 use crate::steploop::Step;
-use crate::stored::{self, Record, StoredBody, StoredEntry};
+use crate::stored::{self, Record, StoredEntry};
 
 /// What became of one part.
 enum Taken {
@@ -321,12 +321,8 @@ impl Channel {
 
     /// How many logs of an organisation are held.
     fn logs_of(&self, origin: OrgId) -> usize {
-        let log = |incarnation| LogId {
-            channel: self.keys.0,
-            origin,
-            incarnation,
-        };
-        let all = log(IncarnationId([0; 16]))..=log(IncarnationId([0xff; 16]));
+        let log = |incarnation| self.keys.log_id(origin, IncarnationId(incarnation));
+        let all = log([0; 16])..=log([0xff; 16]);
         self.logs.range(all).count()
     }
 
@@ -380,21 +376,14 @@ impl Channel {
                 step.put(self.keys.tile(id, tile.index), tile.hash.to_vec());
             }
             self.follow(now, &entry, log);
-            let size =
-                entry.raw.header.len() + entry.raw.body.as_ref().map_or(0, |b| b.bytes.len());
+            let entry = StoredEntry::of(entry.raw, verdict.code());
+            let size = entry.bytes();
             if run.len() >= RUN_ENTRIES_MAX || (!run.is_empty() && bytes + size > RUN_BYTES_MAX) {
                 self.write_waiting_run(id, first, &mut run, &mut waits, step);
                 (first, bytes) = (sequence, 0);
             }
             bytes += size;
-            run.push(StoredEntry {
-                header: entry.raw.header,
-                verdict: verdict.code(),
-                body: entry.raw.body.map(|body| StoredBody {
-                    salt: body.salt,
-                    bytes: body.bytes,
-                }),
-            });
+            run.push(entry);
         }
         if !run.is_empty() {
             self.write_waiting_run(id, first, &mut run, &mut waits, step);
@@ -482,11 +471,7 @@ impl Channel {
     fn examine_heads(&mut self, stated_by: OrgId, rows: &[Head], step: &mut Step<'_, Effect>) {
         let mut logs = BTreeSet::new();
         let differs = |head: &&Head| {
-            let id = LogId {
-                channel: self.keys.0,
-                origin: head.origin,
-                incarnation: head.incarnation,
-            };
+            let id = self.keys.log_id(head.origin, head.incarnation);
             let Some(log) = self.logs.get(&id) else {
                 return false;
             };

@@ -14,10 +14,11 @@ use crate::bounds::{
 };
 use crate::checkpoint::Checkpoint;
 use crate::entry::{LogId, ORG_AUTHOR, Place, compose};
+use crate::frame::RawEntry;
 use crate::hlc::Hlc;
 use crate::kind::{Body, ClosedLog, Head, InvalidBody, Kind, Opened};
 use crate::steploop::Step;
-use crate::stored::{self, Record, StoredBody, StoredEntry};
+use crate::stored::{self, Record, StoredEntry};
 
 /// Entries of our own that the present step has not written yet.
 #[derive(Debug, Default)]
@@ -181,7 +182,7 @@ impl Channel {
         }
         self.note_author(id.origin, place.author, hlc, &draft.body, step);
         self.annotate(&entry.header, &draft.body, false, step);
-        self.hold_pending(id, place.sequence, entry.raw.header, entry.raw.body, step);
+        self.hold_pending(id, place.sequence, entry.raw, step);
         (id.entry(place.sequence), hlc)
     }
 
@@ -189,11 +190,11 @@ impl Channel {
         &mut self,
         log: LogId,
         sequence: u64,
-        header: Vec<u8>,
-        body: Option<crate::frame::RawBody>,
+        entry: RawEntry,
         step: &mut Step<'_, Effect>,
     ) {
-        let bytes = header.len() + body.as_ref().map_or(0, |body| body.bytes.len() + 32) + 16;
+        let entry = StoredEntry::of(entry, Verdict::Accepted.code());
+        let bytes = entry.bytes();
         let full = self.pending.entries.len() >= RUN_ENTRIES_MAX
             || self.pending.bytes + bytes > RUN_BYTES_MAX;
         if full || self.pending.log != Some(log) {
@@ -205,14 +206,7 @@ impl Channel {
         }
         step.weigh(bytes);
         self.pending.bytes += bytes;
-        self.pending.entries.push(StoredEntry {
-            header,
-            verdict: Verdict::Accepted.code(),
-            body: body.map(|body| StoredBody {
-                salt: body.salt,
-                bytes: body.bytes,
-            }),
-        });
+        self.pending.entries.push(entry);
     }
 
     /// Writes what is pending as one run.
@@ -284,11 +278,7 @@ impl Channel {
     }
 
     pub(super) fn own_log(&self, incarnation: IncarnationId) -> LogId {
-        LogId {
-            channel: self.keys.0,
-            origin: self.ours.org,
-            incarnation,
-        }
+        self.keys.log_id(self.ours.org, incarnation)
     }
 
     pub(super) fn change_log(

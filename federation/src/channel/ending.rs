@@ -69,7 +69,7 @@ impl Channel {
 
     /// Ends the channel for us, at once and alone: whoever hosts it ends it for all.
     pub(super) fn leave(&mut self, now: Now, step: &mut Step<'_, Effect>) {
-        let Some(newest) = self.governance.newest() else {
+        let Some(newest) = self.governance.newest_naming(self.ours.org) else {
             return;
         };
         let (org, host, revision) = (self.ours.org, newest.charter().host, newest.hash());
@@ -86,10 +86,8 @@ impl Channel {
                 heads,
                 at,
             };
-            termination
-                .sign(&self.ours.sign)
-                .ok()
-                .map(GovernanceNote::Termination)
+            let signed = termination.sign(&self.ours.sign);
+            signed.map(GovernanceNote::Termination)
         } else {
             let heads = self.shared_heads(|origin| origin == org);
             let withdrawal = Withdrawal {
@@ -99,19 +97,18 @@ impl Channel {
                 heads,
                 at,
             };
-            withdrawal
-                .sign(&self.ours.sign)
-                .ok()
-                .map(GovernanceNote::Withdrawal)
+            let signed = withdrawal.sign(&self.ours.sign);
+            signed.map(GovernanceNote::Withdrawal)
         };
-        if let Some(note) = note {
-            let learned = self.learn(&note, self.ours.org, step);
-            debug_assert!(
-                learned.is_ok(),
-                "our own note fits the revision that it names"
-            );
-            self.end_if_due(now, step);
+        let note = note.expect("256 heads of logs fit into a note");
+        if self.learn(&note, self.ours.org, step).is_err() {
+            // We left and came back more often than others keep notes of: then only our record
+            // says that we left once more.
+            let mut governance = Governance::clone(&self.governance);
+            governance.disconnect(now.wall);
+            self.governance = Arc::new(governance);
         }
+        self.end_if_due(now, step);
     }
 
     pub(super) fn on_disconnected(
@@ -133,25 +130,19 @@ impl Channel {
     /// Signs what we hold of the channel, once it ended for us. From then on the record itself
     /// says that it ended, whatever a clock says later.
     pub(super) fn end_if_due(&mut self, now: Now, step: &mut Step<'_, Effect>) -> bool {
-        if self.governance.newest().is_none() || self.is_recorded() {
+        if self.governance.newest_naming(self.ours.org).is_none() || self.is_recorded() {
             return false;
         }
         let Some(ended) = self.governance.ended(now.wall) else {
             return false;
         };
         let record = self.disconnect_record(ended);
-        let Ok(record) = record.sign(&self.ours.sign) else {
-            return false;
-        };
-        let learned = self.learn(
-            &GovernanceNote::DisconnectRecord(record),
-            self.ours.org,
-            step,
-        );
-        debug_assert!(
-            learned.is_ok(),
-            "our own record fits the revision that it names"
-        );
+        let record = record
+            .sign(&self.ours.sign)
+            .expect("256 heads of logs fit into a note");
+        let record = GovernanceNote::DisconnectRecord(record);
+        let learned = self.learn(&record, self.ours.org, step);
+        assert!(learned.is_ok(), "it names a revision that names us");
         step.effect(Effect::Org(Box::new(OrgInput::ChannelEnded {
             channel: self.keys.0,
             ended,
@@ -175,8 +166,8 @@ impl Channel {
     fn disconnect_record(&self, ended: Ended) -> DisconnectRecord {
         let newest = self
             .governance
-            .newest()
-            .expect("only a sealed channel ends");
+            .newest_naming(self.ours.org)
+            .expect("a channel ends for those who took part");
         DisconnectRecord {
             channel: self.keys.0,
             org: self.ours.org,

@@ -92,11 +92,7 @@ impl Channel {
 
     /// The log of a stated head, if we hold as much of it.
     fn held_at(&self, head: &Head) -> Option<LogId> {
-        let id = LogId {
-            channel: self.keys.0,
-            origin: head.origin,
-            incarnation: head.incarnation,
-        };
+        let id = self.keys.log_id(head.origin, head.incarnation);
         let log = self.logs.get(&id)?;
         (head.size > 0 && head.size <= log.size() && !log.is_frozen()).then_some(id)
     }

@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::bounds::{GOVERNANCE_BYTES_MAX, RECORDS_PER_ORG_MAX};
 use crate::charter::{
-    Charter, Newcomers, Seal, SealedCharter, Termination, Withdrawal, consents_needed,
+    Charter, InvalidCharter, Newcomers, Seal, SealedCharter, Termination, Withdrawal,
+    consents_needed,
 };
 use crate::entry::LogId;
 use crate::evidence::GovernanceNote;
@@ -74,6 +75,9 @@ pub enum Breach {
     /// It breaks the rules of charters.
     #[error("the note breaks the rules of charters")]
     Rule,
+    /// It is a revision that can't stand where it says to.
+    #[error("the charter breaks the rules of charters")]
+    Charter(#[source] InvalidCharter),
     /// The host sealed two revisions after one: evidence, and the channel is frozen.
     #[error("the host sealed two revisions after the same one")]
     TwoSeals,
@@ -152,6 +156,13 @@ impl Governance {
     /// The newest revision in force.
     pub fn newest(&self) -> Option<&Revision> {
         self.revisions.last().map(Arc::as_ref)
+    }
+
+    /// The newest revision in force that has an organisation take part.
+    pub fn newest_naming(&self, org: OrgId) -> Option<&Revision> {
+        let mut newest_first = self.revisions.iter().rev();
+        let found = newest_first.find(|revision| revision.access(org).is_some());
+        found.map(Arc::as_ref)
     }
 
     /// What waits for consents.

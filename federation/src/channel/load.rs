@@ -8,7 +8,6 @@ use foedus_policy::time::Timestamp;
 
 use super::governance::Governance;
 use super::{Author, Channel, Log, Setup, Waiting};
-use crate::entry::LogId;
 use crate::evidence::{CountingKeys, GovernanceNote, RefusedGovernanceNote};
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
@@ -84,11 +83,8 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
             }
             b't' => {
                 let position = Reviewing::from_value(&key, &value)?;
-                let log = LogId {
-                    channel: setup.channel,
-                    origin: OrgId(position.origin),
-                    incarnation: IncarnationId(position.incarnation),
-                };
+                let incarnation = IncarnationId(position.incarnation);
+                let log = channel.keys.log_id(OrgId(position.origin), incarnation);
                 channel.review.telling = Some((log, position.next));
             }
             _ => return Err(damaged()),

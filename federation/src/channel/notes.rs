@@ -40,9 +40,9 @@ impl Channel {
     }
 
     fn propose(&mut self, now: Now, charter: &Charter, step: &mut Step<'_, Effect>) {
-        let Ok(charter) = charter.sign(&self.ours.sign) else {
-            return;
-        };
+        let charter = charter
+            .sign(&self.ours.sign)
+            .expect("an offer is between two, and of a few lines");
         if self.learn(&GovernanceNote::Charter(charter), self.ours.org, step) == Ok(Learned::Kept) {
             self.seal_if_due(now, step);
             self.charter_changed(now, step);
@@ -84,9 +84,9 @@ impl Channel {
             good_until,
             withdrawal: None,
         };
-        let Ok(consent) = consent.sign(&self.ours.sign) else {
-            return;
-        };
+        let consent = consent
+            .sign(&self.ours.sign)
+            .expect("a consent has a few short lines");
         if self
             .learn(&GovernanceNote::Consent(consent), self.ours.org, step)
             .is_ok()
@@ -205,8 +205,8 @@ impl Channel {
                     step.effect(Effect::Org(Box::new(offered)));
                 }
             }
-            Err(Breach::Rule | Breach::TwoSeals | Breach::Full) => {
-                step.effect(Effect::Reject(carrier, Reject::Note(note.hash())));
+            Err(breach @ (Breach::Rule | Breach::Charter(_) | Breach::TwoSeals | Breach::Full)) => {
+                step.effect(Effect::Reject(carrier, Reject::Note(note.hash(), breach)));
             }
         }
     }
@@ -318,9 +318,9 @@ impl Channel {
         let Some(seal) = self.governance.seal_due(now.wall) else {
             return;
         };
-        let Ok(seal) = seal.sign(&self.ours.sign) else {
-            return;
-        };
+        let seal = seal
+            .sign(&self.ours.sign)
+            .expect("a seal of at most 250 consents fits into a note");
         let bytes = seal.bytes().to_vec();
         if self
             .learn(&GovernanceNote::Seal(seal), self.ours.org, step)

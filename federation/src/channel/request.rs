@@ -13,7 +13,7 @@ use super::append::Draft;
 use super::{Channel, Effect, Refused};
 use crate::batch::Read;
 use crate::bounds::{POST_BYTES_MAX, POST_TEXTS_MAX};
-use crate::entry::{Header, LogId};
+use crate::entry::Header;
 use crate::hlc::Hlc;
 use crate::kind::{Body, Kind};
 use crate::steploop::Step;
@@ -377,11 +377,7 @@ impl Channel {
     }
 
     fn stored_header(&self, target: EntryRef, step: &Step<'_, Effect>) -> Option<Header> {
-        let log = LogId {
-            channel: self.keys.0,
-            origin: target.origin,
-            incarnation: target.incarnation,
-        };
+        let log = self.keys.log_id(target.origin, target.incarnation);
         if target.sequence >= self.logs.get(&log)?.size() {
             return None;
         }

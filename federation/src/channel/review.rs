@@ -19,7 +19,6 @@ use crate::batch::Read;
 use crate::bounds::{ANNOTATED_PER_STEP_MAX, REVIEW_RUNS_MAX};
 use crate::entry::{Entry, LogId};
 use crate::evidence::GovernanceNote;
-use crate::frame::{RawBody, RawEntry};
 use crate::kind::Body;
 use crate::steploop::Step;
 use crate::stored::{self, Annotation, Annotations, Record, Run, StoredEntry};
@@ -77,11 +76,7 @@ impl Channel {
         origin: OrgId,
         (incarnation, next): (IncarnationId, u64),
     ) -> Option<(LogId, u64)> {
-        let log = |incarnation| LogId {
-            channel: self.keys.0,
-            origin,
-            incarnation,
-        };
+        let log = |incarnation| self.keys.log_id(origin, incarnation);
         let logs = self
             .logs
             .range(log(incarnation)..=log(IncarnationId([0xff; 16])));
@@ -104,11 +99,7 @@ impl Channel {
         (incarnation, next): (IncarnationId, u64),
         step: &mut Step<'_, Effect>,
     ) {
-        let log = LogId {
-            channel: self.keys.0,
-            origin,
-            incarnation,
-        };
+        let log = self.keys.log_id(origin, incarnation);
         self.review.judging.insert(origin, (incarnation, next));
         step.put(self.keys.judging(origin), position(log, next).to_value());
     }
@@ -202,14 +193,9 @@ impl Channel {
         stored: &mut StoredEntry,
         step: &mut Step<'_, Effect>,
     ) {
-        let raw = RawEntry {
-            header: stored.header.clone(),
-            body: stored.body.as_ref().map(|body| RawBody {
-                salt: body.salt,
-                bytes: body.bytes.clone(),
-            }),
+        let Ok(entry) = Entry::read(stored.clone().into_raw()) else {
+            return;
         };
-        let Ok(entry) = Entry::read(raw) else { return };
         if entry.header.revision == NoteHash::LOCAL {
             return;
         }

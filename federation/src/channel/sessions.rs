@@ -262,11 +262,7 @@ impl Channel {
         }
         let us = self.ours.org;
         let ahead = |held: &LogSize| {
-            let id = LogId {
-                channel: self.keys.0,
-                origin: us,
-                incarnation: held.incarnation,
-            };
+            let id = self.keys.log_id(us, held.incarnation);
             held.origin == us && held.size > self.logs.get(&id).map_or(0, |log| log.size())
         };
         if asked.held.iter().any(ahead) {
@@ -333,19 +329,6 @@ impl Channel {
                 .cursor
                 .map_or(self.head.arrival, |cursor| cursor.arrival),
         }
-    }
-
-    /// Whether our arrival numbers mean to us what they meant when the cursor was given.
-    pub(super) fn knows(&self, cursor: Cursor) -> bool {
-        if cursor.run == self.run || Some(cursor.run.0) == self.head.last_run {
-            return cursor.arrival <= self.head.arrival;
-        }
-        let of_run = |end: &&crate::stored::RunEnd| end.run == cursor.run.0;
-        self.head
-            .runs
-            .iter()
-            .find(of_run)
-            .is_some_and(|end| cursor.arrival <= end.arrival)
     }
 
     /// The partner keeps notes about this channel from now on.

@@ -56,15 +56,7 @@ impl ChannelView {
 
     /// Whether our arrival numbers mean to us what they meant when the cursor was given.
     pub fn knows(&self, cursor: Cursor) -> bool {
-        // Before the first arrival all stores are alike.
-        if cursor.arrival == 0 {
-            return true;
-        }
-        if cursor.run == self.run {
-            return cursor.arrival <= self.arrival;
-        }
-        let end = self.runs.iter().find(|end| end.run == cursor.run.0);
-        end.is_some_and(|end| cursor.arrival <= end.arrival)
+        is_known(cursor, self.cursor(), &self.runs)
     }
 
     /// Whether entries, bodies and signals may still pass between us and `partner`.
@@ -84,13 +76,40 @@ impl ChannelView {
     }
 }
 
+/// Whether a cursor is a position of a store that stands at `newest`, and in which earlier runs
+/// ended as `runs` says.
+fn is_known(cursor: Cursor, newest: Cursor, runs: &[RunEnd]) -> bool {
+    // Before the first arrival all stores are alike.
+    if cursor.arrival == 0 {
+        return true;
+    }
+    if cursor.run == newest.run {
+        return cursor.arrival <= newest.arrival;
+    }
+    let end = runs.iter().find(|end| end.run == cursor.run.0);
+    end.is_some_and(|end| cursor.arrival <= end.arrival)
+}
+
 impl Channel {
+    /// Where a reader stands who has seen everything.
+    fn newest_cursor(&self) -> Cursor {
+        Cursor {
+            run: RunId(self.head.last_run.unwrap_or(self.run.0)),
+            arrival: self.head.arrival,
+        }
+    }
+
+    /// As [`ChannelView::knows`], of what is not durable yet.
+    pub(super) fn knows(&self, cursor: Cursor) -> bool {
+        is_known(cursor, self.newest_cursor(), &self.head.runs)
+    }
+
     /// What is true of the channel; durably so if the machine is settled.
     pub fn view(&self) -> Arc<ChannelView> {
         Arc::new(ChannelView {
             channel: self.keys.0,
             us: self.ours.org,
-            run: RunId(self.head.last_run.unwrap_or(self.run.0)),
+            run: self.newest_cursor().run,
             arrival: self.head.arrival,
             runs: self.head.runs.clone().into(),
             logs: self.logs.clone(),

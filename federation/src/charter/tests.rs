@@ -166,7 +166,7 @@ fn a_revision_must_be_sound_by_itself() {
     let check = |expected: InvalidCharter, change: fn(&mut Charter)| {
         let mut other = charter();
         change(&mut other);
-        assert_eq!(Charter::parse(&other.to_text()), Err(expected.clone()));
+        assert_eq!(Charter::parse(&other.to_text()), Err(expected));
         assert_eq!(other.sign(&key(sign_seed(ACME))), Err(expected));
     };
     check(InvalidCharter::Format { found: 2 }, |first| {

@@ -150,15 +150,16 @@ impl Org {
             invitation: known.invitation,
             at: now.wall,
         };
-        if let Ok(peering) = peering.sign(&keys.sign) {
-            self.put_note(
-                super::store::PEERING,
-                partner.as_bytes(),
-                peering.bytes(),
-                step,
-            );
-            self.snapshot.peerings.insert(partner, Arc::new(peering));
-        }
+        let peering = peering
+            .sign(&keys.sign)
+            .expect("a peering has a few short lines");
+        self.put_note(
+            super::store::PEERING,
+            partner.as_bytes(),
+            peering.bytes(),
+            step,
+        );
+        self.snapshot.peerings.insert(partner, Arc::new(peering));
     }
 
     /// One of ours takes up the invitation of an organisation that showed who it is.
@@ -319,7 +320,7 @@ impl Org {
     /// An act of the daemon itself, on what its channels found verified.
     pub(super) fn system(&mut self, now: Now, action: &Action, step: &mut Step<'_, Effect>) {
         let result = self.act(now, &Actor::System, action, [0; 64], &[], step);
-        debug_assert!(
+        assert!(
             !matches!(result, Err(Refused::Denied(Reason::DaemonOnly))),
             "the daemon may do what only the daemon may"
         );

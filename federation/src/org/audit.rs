@@ -19,7 +19,7 @@ use crate::keys;
 use crate::kind::{Body, ClosedLog, CustomName, Opened};
 use crate::org_store::{actor_text, audit_value};
 use crate::steploop::{Damaged, Step};
-use crate::stored::{AuditHead, Record, Run, StoredBody, StoredEntry};
+use crate::stored::{AuditHead, Record, Run, StoredEntry};
 use crate::tree::Frontier;
 
 /// The audit log's place of a channel: none.
@@ -112,14 +112,7 @@ impl Org {
         self.audit.hlc = hlc;
         self.audit.number += 1;
         step.weigh(entry.raw.header.len() + 64);
-        self.audit.pending.push(StoredEntry {
-            header: entry.raw.header,
-            verdict: 0,
-            body: entry.raw.body.map(|body| StoredBody {
-                salt: body.salt,
-                bytes: body.bytes,
-            }),
-        });
+        self.audit.pending.push(StoredEntry::of(entry.raw, 0));
     }
 
     fn audit_log(&self) -> Option<LogId> {

@@ -10,7 +10,7 @@ use foedus_policy::reason::Reason;
 use foedus_policy::state::PartnerState;
 use foedus_policy::time::Now;
 
-use super::store::{ADDRESS, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING};
+use super::store::{ADDRESS, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING, note_key};
 use super::{Effect, Org};
 use crate::bounds::{ENDPOINT_ADDRESSES_MAX, INTRODUCED_BY_ONE_MAX, INTRODUCED_ORGS_MAX};
 use crate::identity::{Extension, IdentityChain, IdentityConflict};
@@ -135,7 +135,7 @@ impl Org {
         if partner.is_some_and(|partner| partner.state == PartnerState::Active) {
             let suspend = Action::SuspendPartner { partner: org };
             let suspended = self.act(now, &Actor::System, &suspend, [0; 64], &[], step);
-            debug_assert!(suspended.is_ok(), "an active partner can be suspended");
+            assert!(suspended.is_ok(), "an active partner can be suspended");
         }
     }
 
@@ -169,6 +169,12 @@ impl Org {
         for (number, address) in (0_u8..).zip(&addresses) {
             let id = [partner.as_bytes().as_slice(), &[number]].concat();
             self.put_note(ADDRESS, &id, address.as_bytes(), step);
+        }
+        // Fewer than before: a later start would dial the others, too.
+        let before = self.snapshot.addresses.get(&partner).map_or(0, Vec::len);
+        for number in (0_u8..).take(before).skip(addresses.len()) {
+            let id = [partner.as_bytes().as_slice(), &[number]].concat();
+            step.delete(note_key(ADDRESS, &id));
         }
         self.snapshot.addresses.insert(partner, addresses);
     }
@@ -252,6 +258,7 @@ impl Org {
         let wanted = addresses
             .iter()
             .filter_map(|address| address.parse::<EndpointAddress>().ok())
+            .take(ENDPOINT_ADDRESSES_MAX)
             .collect();
         let known = self.snapshot.endpoints.get(&keys.org);
         if known.is_some_and(|known| known.note().addresses == wanted) {
@@ -263,12 +270,13 @@ impl Org {
             addresses: wanted,
             versions: Versions { min: 1, max: 1 },
         };
-        if let Ok(endpoints) = endpoints.sign(&keys.sign) {
-            self.put_note(ENDPOINTS, keys.org.as_bytes(), endpoints.bytes(), step);
-            self.snapshot
-                .endpoints
-                .insert(keys.org, Arc::new(endpoints));
-        }
+        let endpoints = endpoints
+            .sign(&keys.sign)
+            .expect("a few addresses fit into a note");
+        self.put_note(ENDPOINTS, keys.org.as_bytes(), endpoints.bytes(), step);
+        self.snapshot
+            .endpoints
+            .insert(keys.org, Arc::new(endpoints));
     }
 }
 

@@ -13,7 +13,7 @@ use foedus_policy::id::{ChannelId, EntryRef, NoteHash, OrgId, RunId};
 use foedus_policy::state::EndCause;
 
 use super::{Forger, Side, World};
-use crate::channel::{self, Reject, Verdict, Void};
+use crate::channel::{self, Breach, Reject, Verdict, Void};
 use crate::charter::Charter;
 use crate::entry::ORG_AUTHOR;
 use crate::evidence::{CheckedFrame, CheckedNotes};
@@ -103,6 +103,8 @@ enum Outcome {
     Closed(Goodbye),
     /// It is refused as not from a carrier of the channel, and told to our own people.
     NotACarrier,
+    /// A note in it breaks the rules of charters, which is told to our own people; nothing is answered.
+    BrokenNote,
     /// Nothing at all; nothing is answered.
     Ignored,
 }
@@ -110,7 +112,7 @@ enum Outcome {
 /// The rows, by kind of frame, each with its column of carriers in the order of [`CARRIERS`].
 fn row(kind: FrameKind) -> [Outcome; 8] {
     use Goodbye::{Protocol, Refused, Restart};
-    use Outcome::{Closed, Ignored, NotACarrier};
+    use Outcome::{BrokenNote, Closed, Ignored, NotACarrier};
     match kind {
         // Mattermost CVE-2024-41926: a partner says who it is only once, and only by its own key.
         FrameKind::Hello => [
@@ -130,9 +132,9 @@ fn row(kind: FrameKind) -> [Outcome; 8] {
             Ignored,
             NotACarrier,
             NotACarrier,
-            Ignored,
+            BrokenNote,
             NotACarrier,
-            Ignored,
+            BrokenNote,
         ],
         // A stranger can't tell whether a channel exists.
         FrameKind::Subscribe => [
@@ -412,6 +414,7 @@ fn check_cell(kind: FrameKind, carrier: Carrier, expected: Outcome) {
     ) {
         ([(_, goodbye)], []) => Outcome::Closed(*goodbye),
         ([], [(_, Reject::NotACarrier)]) => Outcome::NotACarrier,
+        ([], [(_, Reject::Note(_, Breach::Charter(_)))]) => Outcome::BrokenNote,
         ([], []) => Outcome::Ignored,
         other => panic!("{name}: {other:?}"),
     };

@@ -14,7 +14,7 @@ use crate::batch::{Key, Value};
 use crate::channel::{Author, Governance, Log, Void, Waiting};
 use crate::entry::{ORG_AUTHOR, Place, compose};
 use crate::frame::Cursor;
-use crate::stored::{Arrival, StoredBody};
+use crate::stored::Arrival;
 
 mod channel;
 
@@ -181,14 +181,7 @@ impl World {
             if written.verdict == Verdict::Accepted {
                 self.annotate(id.entry(sequence), written);
             }
-            entries.push(StoredEntry {
-                header: entry.raw.header,
-                verdict: written.verdict.code(),
-                body: entry.raw.body.map(|body| StoredBody {
-                    salt: body.salt,
-                    bytes: body.bytes,
-                }),
-            });
+            entries.push(StoredEntry::of(entry.raw, written.verdict.code()));
         }
         let last = state.size() - 1;
         self.logs.insert(id, state);

@@ -7,7 +7,9 @@ use foedus_policy::id::{NoteHash, OrgId};
 
 use super::{Breach, Governance, Learned, Proposal, Revision};
 use crate::bounds::{GOVERNANCE_BYTES_MAX, PROPOSALS_HEARD_MAX, WITHDRAWALS_PER_ORG_MAX};
-use crate::charter::{Charter, Consent, Seal, SealedCharter, Termination, Withdrawal};
+use crate::charter::{
+    Charter, Consent, InvalidCharter, Seal, SealedCharter, Termination, Withdrawal,
+};
 use crate::evidence::GovernanceNote;
 use crate::note::Verified;
 use crate::record::DisconnectRecord;
@@ -71,7 +73,13 @@ impl Governance {
             None => charter.note().validate_first(),
             Some(newest) => charter.note().validate_successor(newest.charter()),
         };
-        valid.map_err(|_| Breach::OutOfPlace)?;
+        valid.map_err(|wrong| match wrong {
+            // Stale, or those before it have yet to come.
+            InvalidCharter::Number { .. }
+            | InvalidCharter::Predecessor { .. }
+            | InvalidCharter::Numbering => Breach::OutOfPlace,
+            wrong => Breach::Charter(wrong),
+        })?;
         let held: usize = self.notes.iter().map(|(_, bytes)| bytes.len()).sum();
         if held + charter.bytes().len() > GOVERNANCE_BYTES_MAX {
             return Err(Breach::Full);

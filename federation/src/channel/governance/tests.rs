@@ -174,6 +174,28 @@ fn a_seal_waits_for_what_it_cites() {
     assert_eq!(governance.told(&seal), Ok(Learned::Nothing));
 }
 
+/// What comes late or early is of no use here; what breaks a rule is told, with the rule.
+#[test]
+fn a_charter_that_breaks_a_rule_is_told_apart_from_a_stale_one() {
+    let (mut governance, first) = governed(GLOBEX);
+    let stale = Charter {
+        text_bytes: 5,
+        ..first.clone()
+    };
+    assert_eq!(
+        governance.told(&charter_note(&stale)),
+        Err(Breach::OutOfPlace)
+    );
+    let usurped = next(&first, |next| {
+        next.host = org(INITECH);
+        next.participants.insert(next.host, Access::Full);
+    });
+    assert_eq!(
+        governance.told(&GovernanceNote::Charter(signed(&usurped, INITECH))),
+        Err(Breach::Charter(InvalidCharter::OtherHost))
+    );
+}
+
 #[test]
 fn two_seals_after_one_are_evidence_and_freeze() {
     let (mut governance, first) = governed(GLOBEX);
