@@ -69,16 +69,6 @@ pub fn audit_run(last: u64) -> Key {
     key
 }
 
-/// Runs of the audit log that end at `from` or later.
-pub fn audit_runs_from(from: u64, limit: usize) -> Read {
-    Read::Scan {
-        start: audit_run(from),
-        end: b"ob".to_vec(),
-        limit,
-        reverse: false,
-    }
-}
-
 /// The channel that a key of a channel's scope belongs to.
 pub fn channel_of(key: &[u8]) -> Option<ChannelId> {
     let id = key.strip_prefix(b"c")?.get(..32)?;

@@ -35,7 +35,6 @@ pub mod snapshot;
 pub mod steploop;
 pub mod stored;
 #[cfg(test)]
-#[allow(dead_code, reason = "what tests share is here before the last of them")]
 mod testing;
 pub mod timeline;
 #[cfg(feature = "transport")]

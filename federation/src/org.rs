@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use foedus_policy::action::Outcome;
-use foedus_policy::id::{ChannelId, NoteHash, OrgId, RunId};
+use foedus_policy::id::{ChannelId, OrgId, RunId};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::State;
 use foedus_policy::time::Now;
@@ -215,10 +215,6 @@ impl Org {
 
     fn state(&self) -> &State {
         &self.snapshot.state
-    }
-
-    fn offered_key(channel: ChannelId, charter: NoteHash) -> (ChannelId, NoteHash) {
-        (channel, charter)
     }
 }
 

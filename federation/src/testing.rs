@@ -134,12 +134,6 @@ impl Side {
         self.views.get(&channel).expect("the channel was loaded")
     }
 
-    /// The machine of a channel, when it is at rest.
-    pub(crate) fn channel(&self, channel: ChannelId) -> &Channel {
-        let steps = self.channels.get(&channel).expect("the channel was loaded");
-        steps.settled().expect("the world is at rest")
-    }
-
     pub(crate) fn read(&self, read: &Read) -> Rows {
         match read {
             Read::Get(key) => {

@@ -4,7 +4,7 @@
 
 use crate::action::{Action, Actor, Outcome};
 use crate::reason::Reason;
-use crate::state::{EndCause, Listing, PartnerMode, Scopes};
+use crate::state::{EndCause, PartnerMode, Scopes};
 
 /// How an act ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -353,14 +353,6 @@ pub const fn mode_name(mode: PartnerMode) -> &'static str {
         PartnerMode::Nobody => "nobody",
         PartnerMode::Listed => "listed",
         PartnerMode::AnyoneAfterApproval => "anyone-after-approval",
-    }
-}
-
-/// The text form of a listing.
-pub const fn listing_name(listing: Listing) -> &'static str {
-    match listing {
-        Listing::Allow => "allow",
-        Listing::Deny => "deny",
     }
 }
 

@@ -1,8 +1,9 @@
-//! What becomes of a charter that a partner puts before us: one answer, asked for by the rule
-//! and by what applies it.
+//! What becomes of a charter that a partner puts before us, and of an invitation that was taken up
+//! before: one answer each, asked for by the rule and by what applies it.
 
+use crate::action::AcceptedInvitation;
 use crate::id::{NoteHash, OrgId, RequestNumber};
-use crate::state::{Channel, Offer, RequestKind, RequestState, Sharing, State};
+use crate::state::{Channel, Offer, PartnerState, RequestKind, RequestState, Sharing, State};
 
 /// What becomes of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,4 +63,23 @@ impl OfferFate {
         }
         Self::New { replaces }
     }
+}
+
+/// The request that came of an invitation of somebody else's, while it can still lead to a
+/// partner: by the same organisation, under the same keys.
+pub(crate) fn request_of_invitation(
+    state: &State,
+    accepted: &AcceptedInvitation,
+) -> Option<RequestNumber> {
+    let partner = state.partners().get(&accepted.inviter)?;
+    let open = matches!(partner.state, PartnerState::Accepted | PartnerState::Active);
+    let same = partner.invitation == accepted.invitation
+        && partner.root == accepted.root
+        && partner.words == accepted.words;
+    let mut requests = state.requests().iter().rev();
+    let (number, _) = requests.find(|(_, request)| {
+        matches!(request.kind, RequestKind::Peer { partner, invitation, .. }
+            if partner == accepted.inviter && invitation == accepted.invitation)
+    })?;
+    (open && same).then_some(*number)
 }

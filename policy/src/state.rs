@@ -12,7 +12,6 @@ mod request;
 
 use imbl::OrdMap;
 
-use crate::action::AcceptedInvitation;
 use crate::id::{AuthorId, ChannelId, MemberId, OrgId, ProjectId, RequestNumber, TokenId};
 use crate::name::{ChannelName, Handle, Label, MemberName, Pattern};
 
@@ -142,22 +141,6 @@ impl State {
             .find(|(_, partner)| partner.state != PartnerState::Disconnected)
             .or_else(|| named().next())
             .map(|(org, _)| *org)
-    }
-
-    /// The request that came of an invitation of somebody else's, while it can still lead to a
-    /// partner: by the same organisation, under the same keys.
-    pub fn request_of_invitation(&self, accepted: &AcceptedInvitation) -> Option<RequestNumber> {
-        let partner = self.partners.get(&accepted.inviter)?;
-        let open = matches!(partner.state, PartnerState::Accepted | PartnerState::Active);
-        let same = partner.invitation == accepted.invitation
-            && partner.root == accepted.root
-            && partner.words == accepted.words;
-        let mut requests = self.requests.iter().rev();
-        let (number, _) = requests.find(|(_, request)| {
-            matches!(request.kind, RequestKind::Peer { partner, invitation, .. }
-                if partner == accepted.inviter && invitation == accepted.invitation)
-        })?;
-        (open && same).then_some(*number)
     }
 
     /// Who a member is to a channel that they are in now.

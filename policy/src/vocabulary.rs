@@ -88,12 +88,6 @@ macro_rules! set_of {
                 self.0 & (1 << word as u16) != 0
             }
 
-            /// What is in both.
-            #[must_use]
-            pub const fn intersection(self, other: Self) -> Self {
-                Self(self.0 & other.0)
-            }
-
             /// What is in this and not in `other`.
             #[must_use]
             pub const fn difference(self, other: Self) -> Self {

@@ -86,11 +86,7 @@ impl Org {
         charter: NoteHash,
         step: &mut Step<'_, Effect>,
     ) {
-        let Some(charter) = self
-            .snapshot
-            .offers
-            .get(&Self::offered_key(channel, charter))
-        else {
+        let Some(charter) = self.snapshot.offers.get(&(channel, charter)) else {
             return;
         };
         step.effect(Effect::Govern(
@@ -135,7 +131,7 @@ impl Org {
 
     fn keep_offer(&mut self, charter: &Verified<Charter>, step: &mut Step<'_, Effect>) {
         let channel = charter.note().channel;
-        let key = Self::offered_key(channel, charter.hash());
+        let key = (channel, charter.hash());
         if self.snapshot.offers.contains_key(&key) {
             return;
         }
@@ -152,7 +148,7 @@ impl Org {
         charter: NoteHash,
         step: &mut Step<'_, Effect>,
     ) {
-        let key = Self::offered_key(channel, charter);
+        let key = (channel, charter);
         if self.snapshot.offers.remove(&key).is_some() {
             step.delete(super::store::note_key(super::store::OFFER, &offer_id(&key)));
             self.changed = true;

@@ -1,4 +1,4 @@
-//! The notes of the organisation as records beside its state: one kind each.
+//! The organisation's notes, and what else is kept beside its state, as records: one kind each.
 
 use super::Org;
 use crate::batch::Key;
@@ -28,7 +28,7 @@ pub(super) const AUDIT: u8 = b'a';
 /// The version of the state.
 pub(super) const VERSION: u8 = b'v';
 
-/// The key of one note.
+/// The key of one record; `id` is empty where there is one of a kind.
 pub(super) fn note_key(kind: u8, id: &[u8]) -> Key {
     keys::org_note(kind, id)
 }

@@ -38,7 +38,12 @@ impl World {
     }
 
     /// Both become partners: an invitation, its reply, and both administrators' words.
-    pub(crate) fn peer(&mut self, one: usize, other: usize) {
+    /// An invitation of `other` by `one`, as `other` takes it up, and its secret.
+    pub(crate) fn invite(
+        &mut self,
+        one: usize,
+        other: usize,
+    ) -> (AcceptedInvitation, InvitationSecret) {
         let handle = self.sides[other].handle.to_owned();
         let Outcome::Invited { invitation, secret } = self.act(
             one,
@@ -48,33 +53,52 @@ impl World {
         ) else {
             panic!("an invitation is made")
         };
-        let known = self.sides[one].snapshot.state.invitations()[&invitation].clone();
+        let expires = self.sides[one].snapshot.state.invitations()[&invitation].expires;
         let secret = InvitationSecret::from_bytes(secret.0);
-        let (them, us) = (
-            self.sides[one].keys.identity.clone(),
-            self.sides[other].keys.identity.clone(),
-        );
-        let words = six_words(&them.current().root, &us.current().root, &secret);
+        let them = &self.sides[one].keys.identity;
+        let our_root = self.sides[other].keys.identity.current().root;
+        let words = six_words(&them.current().root, &our_root, &secret);
         let accepted = AcceptedInvitation {
             invitation,
             inviter: them.org(),
             handle: self.sides[one].handle.to_owned(),
             root: *them.current().root.as_bytes(),
             expects: Some(self.sides[other].handle.to_owned()),
-            expires: known.expires,
+            expires,
             offer: None,
             words: words.map(str::to_owned),
         };
+        (accepted, secret)
+    }
+
+    /// Takes up an invitation of `inviter`, which named these addresses.
+    pub(crate) fn accept(
+        &mut self,
+        at: usize,
+        inviter: usize,
+        accepted: AcceptedInvitation,
+        addresses: &[&str],
+    ) {
         let input = OrgInput::Accept {
             reply: ReplyTo(1),
             actor: OPERATOR,
             action: Box::new(Action::AcceptInvitation(Box::new(accepted))),
-            inviter: Box::new(them.clone()),
-            addresses: known.addresses,
+            inviter: Box::new(self.sides[inviter].keys.identity.clone()),
+            addresses: addresses.iter().map(|&text| text.to_owned()).collect(),
             entropy: self.draw(),
         };
-        self.push_org(other, input);
+        self.push_org(at, input);
         self.settle();
+    }
+
+    pub(crate) fn peer(&mut self, one: usize, other: usize) {
+        let (them, us) = (
+            self.sides[one].keys.identity.clone(),
+            self.sides[other].keys.identity.clone(),
+        );
+        let (accepted, secret) = self.invite(one, other);
+        let words = accepted.words.clone();
+        self.accept(other, one, accepted, &[]);
         self.approve_all(other, "unused");
         let (inviter_root, invitee_root) = (them.current().root, us.current().root);
         let note = InvitationReply {

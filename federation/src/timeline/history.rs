@@ -283,7 +283,7 @@ impl HistoryReader {
                 });
                 break;
             }
-            debug_assert_eq!(position.entry(), item.entry);
+            assert_eq!(position.entry(), item.entry, "one entry each");
             page.items.push(item);
         }
         Ok(HistoryStep::Page(page))

@@ -6,7 +6,7 @@ use crate::action::{AcceptedInvitation, Outcome};
 use crate::bounds::REQUESTS_COUNT_MAX;
 use crate::id::{ChannelId, NoteHash, OrgId, RequestNumber};
 use crate::name::{ChannelName, Handle, Label, Sentence};
-use crate::offer::OfferFate;
+use crate::offer::{OfferFate, request_of_invitation};
 use crate::state::{
     Change, Channel, InvitationState, Offer, Partner, PartnerState, Person, Record, Request,
     RequestKind, RequestState, Sharing,
@@ -101,7 +101,7 @@ impl Act<'_> {
     }
 
     pub(super) fn accept_invitation(&mut self, accepted: AcceptedInvitation) -> Outcome {
-        if let Some(number) = self.state.request_of_invitation(&accepted) {
+        if let Some(number) = request_of_invitation(self.state, &accepted) {
             return Outcome::Requested { number };
         }
         self.put(Record::Partner(

@@ -5,6 +5,7 @@ use crate::action::{AcceptedInvitation, Reply};
 use crate::bounds::{INVITATIONS_COUNT_MAX, PARTNERS_COUNT_MAX, PATTERNS_COUNT_MAX};
 use crate::id::OrgId;
 use crate::name::{Handle, Pattern};
+use crate::offer::request_of_invitation;
 use crate::reason::Reason;
 use crate::state::{
     InvitationId, InvitationState, Listing, Partner, PartnerMode, PartnerState, State,
@@ -212,7 +213,7 @@ impl Asked<'_> {
             self.listed(&accepted.inviter, &handle)?;
         }
         // Again, because the reply did not get through: what waits is waiting, and nothing changes.
-        if self.state.request_of_invitation(accepted).is_some() {
+        if request_of_invitation(self.state, accepted).is_some() {
             return Ok(());
         }
         self.newcomer(accepted.inviter, &handle)?;

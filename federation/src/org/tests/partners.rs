@@ -343,3 +343,20 @@ fn who_pairs_with_anothers_link_key_is_refused() {
     );
     assert_eq!(denials(&world), 1);
 }
+
+/// An inviter that is reached at fewer places than before is dialled there alone, after a start,
+/// too.
+#[test]
+fn addresses_that_are_no_more_are_forgotten() {
+    let mut world = World::of(2);
+    let inviter = world.id(0);
+    let (accepted, _secret) = world.invite(0, 1);
+    let many = ["one.example:7447", "two.example:7447", "three.example:7447"];
+    for addresses in [&many[..], &many[1..2]] {
+        world.accept(1, 0, accepted.clone(), addresses);
+        let known = world.sides[1].snapshot.addresses[&inviter].clone();
+        assert_eq!(known, addresses);
+        world.restart(1);
+        assert_eq!(world.sides[1].snapshot.addresses[&inviter], addresses);
+    }
+}
