@@ -39,6 +39,7 @@ mod load;
 mod log;
 mod members;
 mod notes;
+mod relays;
 mod request;
 mod review;
 mod sessions;

@@ -173,7 +173,7 @@ impl Channel {
         relayed: &[OrgId],
         step: &mut Step<'_, Effect>,
     ) {
-        let relayed = super::sessions::relayed_digest(relayed);
+        let relayed = super::relays::relayed_digest(relayed);
         let taken = stored::Taken {
             run: run.0,
             arrival,
@@ -287,6 +287,9 @@ impl Channel {
                 false => Taken::Dropped,
             };
         }
+        if let Some(left) = self.leave_to_readers(carrier, part, &log) {
+            return left;
+        }
         let advanced = match checked.advance(&log.frontier) {
             Ok(advanced) => advanced,
             Err(PartMismatch::Gap { .. }) => return Taken::Missing,
@@ -316,6 +319,23 @@ impl Channel {
         match all {
             true => Taken::Held,
             false => Taken::Some,
+        }
+    }
+
+    /// Headers of others' words that come without bodies, from somebody who may have none, are
+    /// compared with what we hold, and not taken: their origin, or a reader, brings us all of it.
+    fn leave_to_readers(&self, carrier: OrgId, part: &SignedPart, log: &Log) -> Option<Taken> {
+        let origin = part.checked().log().origin;
+        let mut new = part.checked().new_entries(log.size()).iter();
+        let lacks = new.any(|entry| entry.raw.body.is_none());
+        if origin == carrier || !lacks || !self.brings_headers_only(carrier) {
+            return None;
+        }
+        match origin == self.ours.org {
+            true if self.may_give_back(carrier) => None,
+            // It is asked again, in its turn.
+            true => Some(Taken::Missing),
+            false => Some(Taken::Dropped),
         }
     }
 

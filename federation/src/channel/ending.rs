@@ -40,6 +40,7 @@ impl Channel {
         self.release_waiting(now, step);
         self.forget_answers(now, step);
         self.retry_sessions(step);
+        self.ask_for_ours(now, step);
         self.send_owed_notes(now, step);
         if now
             .steady_millis

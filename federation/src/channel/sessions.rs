@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::{IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Now;
-use foedus_policy::vocabulary::Access;
-use sha2::{Digest, Sha256};
 
+use super::relays::relayed_digest;
 use super::{Channel, Effect, FeedStart};
 use crate::bounds::{
     HELD_LOGS_MAX, NOTES_AGAIN_MILLIS_MIN, NOTES_IDENTITIES_SENT_MAX, NOTES_SENT_MAX,
@@ -77,68 +76,6 @@ impl Channel {
         self.sessions.remove(&partner);
         self.recovering.remove(&partner);
         self.share_out_relays(now, partner, step);
-    }
-
-    /// Others may have to bring what `changed` brought, or need not any more.
-    fn share_out_relays(&mut self, now: Now, changed: OrgId, step: &mut Step<'_, Effect>) {
-        // Nobody is asked for anything else: what was asked for would never be what it should be.
-        if !self.governance.is_open(now.wall) {
-            return;
-        }
-        for (partner, session) in &self.sessions {
-            if *partner != changed
-                && self.governance.names(*partner)
-                && session.relayed != self.relayed_by(*partner)
-            {
-                step.effect(Effect::Attach(*partner));
-            }
-        }
-    }
-
-    /// Whose logs `partner` is asked to bring: of those with whom we have no session, if it is the
-    /// one that is asked; and our own, if it holds words of ours that we lost.
-    fn relayed_by(&self, partner: OrgId) -> Vec<OrgId> {
-        let host = self.governance.host();
-        // Somebody who may bring them: not one that left, or has only been proposed.
-        let reads = |org: OrgId| {
-            let access = self.governance.access_of(org);
-            access.is_some_and(Access::may_read)
-        };
-        // Nor one that has headers only, if we may read: its origin would not bring us the bodies
-        // of what we hold.
-        let may_carry = |org: &OrgId| {
-            self.governance.takes_part(*org)
-                && carrier_allowed(&self.org.state, *org).is_ok()
-                && (reads(*org) || !reads(self.ours.org))
-        };
-        let chosen = self
-            .sessions
-            .keys()
-            .copied()
-            .filter(may_carry)
-            .min_by_key(|org| (Some(*org) != host, *org));
-        let mut relayed = Vec::new();
-        if chosen == Some(partner) {
-            // Those who take part no more, too: what they wrote before may not all be here.
-            let serves =
-                |org: &OrgId| self.sessions.contains_key(org) && self.governance.takes_part(*org);
-            let others = self.governance.orgs_in_force().into_iter();
-            relayed.extend(
-                others.filter(|org| *org != self.ours.org && *org != partner && !serves(org)),
-            );
-        }
-        if self.recovering.contains(&partner) || self.lost.contains(&partner) {
-            relayed.push(self.ours.org);
-        }
-        let doubted = self.doubted.iter().filter(|(org, _)| *org == partner);
-        relayed.extend(
-            doubted
-                .map(|(_, log)| log.origin)
-                .filter(|org| *org != partner),
-        );
-        relayed.sort_unstable();
-        relayed.dedup();
-        relayed
     }
 
     /// Brings the partner the notes that it may lack, and asks it for what arrives there.
@@ -469,13 +406,4 @@ impl Channel {
         self.attach_others(step);
         self.changed.view = true;
     }
-}
-
-/// Names a set of relayed origins, so that a stored position is only used for the same set.
-pub(super) fn relayed_digest(relayed: &[OrgId]) -> [u8; 32] {
-    relayed
-        .iter()
-        .fold(Sha256::new(), |hash, org| hash.chain_update(org.as_bytes()))
-        .finalize()
-        .into()
 }

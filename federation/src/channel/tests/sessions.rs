@@ -1,13 +1,17 @@
 //! Whom is asked for what, and what is done when a store knows less than its partners.
 
-use foedus_policy::id::ChannelId;
+use foedus_policy::id::{ChannelId, EntryRef};
 use foedus_policy::vocabulary::Access;
 
 use crate::channel::Reject;
+use crate::examples::GLOBEX;
 use crate::frame::{Cursor, Frame, Subscribe};
+use crate::hlc::Hlc;
 use crate::keys::ChannelKeys;
-use crate::stored::{Record, Taken};
-use crate::testing::{World, newest, remove, revise};
+use crate::kind::{Body, Head};
+use crate::note::NoteType;
+use crate::stored::{Record, Run, Taken};
+use crate::testing::{Forger, World, newest, remove, revise};
 
 fn asked(world: &World, at: usize, of: usize) -> Subscribe {
     let partner = world.id(of);
@@ -157,7 +161,7 @@ fn a_cursor_that_means_nothing_is_answered_and_forgotten() {
     let of_another = Taken {
         run: [0xee; 16],
         arrival: 7,
-        relayed: crate::channel::sessions::relayed_digest(&[]),
+        relayed: crate::channel::relays::relayed_digest(&[]),
     };
     world.disconnect(0, 1);
     world.settle();
@@ -256,4 +260,95 @@ fn own_words_come_back_also_over_a_restart() {
             .store
             .contains_key(&ChannelKeys(channel).lost(world.id(1)))
     );
+}
+
+fn has_body(world: &World, at: usize, channel: ChannelId, entry: EntryRef) -> bool {
+    let rows = world.sides[at].read(&ChannelKeys(channel).run_of(entry));
+    let run = rows.first().and_then(|(key, value)| {
+        let run = Run::from_value(key, value).ok()?;
+        let index = usize::try_from(entry.sequence.checked_sub(run.first)?).ok()?;
+        run.entries.into_iter().nth(index)
+    });
+    run.is_some_and(|entry| entry.body.is_some())
+}
+
+fn held(world: &World, at: usize, channel: ChannelId, entry: EntryRef) -> bool {
+    let logs = &world.sides[at].view(channel).logs;
+    let log = logs
+        .iter()
+        .find(|(id, _)| id.incarnation == entry.incarnation);
+    log.is_some_and(|(_, log)| log.size() > entry.sequence)
+}
+
+/// Who may only post holds headers of our words. It gives them back once those who hold the bodies
+/// gave back what they have: before, it would take their place.
+#[test]
+fn own_words_come_back_with_their_bodies_if_anybody_holds_these() {
+    let (mut world, channel) = World::shared(3);
+    let second = world.id(1);
+    revise(&mut world, channel, |next| {
+        next.participants.insert(second, Access::PostOnly);
+    });
+    world.post(0, channel, "kept");
+    let old = world.sides[0].store.clone();
+    world.hold(0, 2);
+    let read = world.post(0, channel, "read by the third").first;
+    world.deliver(0, 2);
+    world.disconnect(0, 2);
+    world.disconnect(1, 2);
+    world.settle();
+    let unread = world.post(0, channel, "read by nobody").first;
+    world.sides[0].store = old;
+    world.restart(0);
+    world.connect(0, 1);
+    for _ in 0..3 {
+        world.pass(1_000);
+    }
+    assert!(!held(&world, 0, channel, read));
+    world.connect(0, 2);
+    world.connect(1, 2);
+    for _ in 0..5 {
+        world.pass(1_000);
+    }
+    assert!(has_body(&world, 0, channel, read));
+    assert!(
+        held(&world, 0, channel, unread),
+        "that it was said is known"
+    );
+    check_same(&world, channel);
+    for other in 1..3 {
+        let lost = ChannelKeys(channel).lost(world.id(other));
+        assert!(!world.sides[0].store.contains_key(&lost));
+    }
+}
+
+/// Who states another root than ours is asked for what it holds of that log. If it has no bodies,
+/// what it brings is compared, and takes the place of nothing.
+#[test]
+fn headers_that_are_asked_for_in_doubt_are_not_taken() {
+    let (mut world, channel) = World::shared(3);
+    let second = world.id(1);
+    revise(&mut world, channel, |next| {
+        next.participants.insert(second, Access::PostOnly);
+    });
+    let posted = world.post(0, channel, "one").first;
+    let revision = newest(&world, channel).expect("sealed").hash();
+    let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
+    forger.append(&Body::Heads(vec![Head {
+        origin: posted.origin,
+        incarnation: posted.incarnation,
+        size: 1,
+        root: [0xee; 32],
+    }]));
+    let subscription = world.subscription(2, 1, channel);
+    world.send(1, 2, forger.frame(subscription, 100, vec![forger.whole()]));
+    world.pass(1_000);
+    assert!(asked(&world, 2, 1).relayed.contains(&world.id(0)));
+    world.hold(0, 2);
+    let posted = world.post(0, channel, "two").first;
+    world.pass(1_000);
+    assert!(held(&world, 1, channel, posted));
+    assert!(!held(&world, 2, channel, posted));
+    world.deliver(0, 2);
+    assert!(has_body(&world, 2, channel, posted));
 }

@@ -1,0 +1,129 @@
+//! Who is asked to bring whose words: somebody has to bring those of whom we have no session with,
+//! and give back those of ours that we lost.
+//!
+//! It must not know what is said to a partner, nor how entries are taken.
+
+use foedus_policy::decide::carrier_allowed;
+use foedus_policy::id::OrgId;
+use foedus_policy::time::Now;
+use foedus_policy::vocabulary::Access;
+use sha2::{Digest, Sha256};
+
+use super::{Channel, Effect};
+use crate::steploop::Step;
+
+impl Channel {
+    /// Others may have to bring what `changed` brought, or need not any more.
+    pub(super) fn share_out_relays(
+        &mut self,
+        now: Now,
+        changed: OrgId,
+        step: &mut Step<'_, Effect>,
+    ) {
+        // Nobody is asked for anything else: what was asked for would never be what it should be.
+        if !self.governance.is_open(now.wall) {
+            return;
+        }
+        for (partner, session) in &self.sessions {
+            if *partner != changed
+                && self.governance.names(*partner)
+                && session.relayed != self.relayed_by(*partner)
+            {
+                step.effect(Effect::Attach(*partner));
+            }
+        }
+    }
+
+    /// Whose logs `partner` is asked to bring: of those with whom we have no session, if it is the
+    /// one that is asked; and our own, if it holds words of ours that we lost.
+    pub(super) fn relayed_by(&self, partner: OrgId) -> Vec<OrgId> {
+        let host = self.governance.host();
+        // Somebody who may bring them: not one that left, or has only been proposed.
+        let may_carry = |org: &OrgId| {
+            self.governance.takes_part(*org)
+                && carrier_allowed(&self.org.state, *org).is_ok()
+                && !self.brings_headers_only(*org)
+        };
+        let chosen = self
+            .sessions
+            .keys()
+            .copied()
+            .filter(may_carry)
+            .min_by_key(|org| (Some(*org) != host, *org));
+        let mut relayed = Vec::new();
+        if chosen == Some(partner) {
+            // Those who take part no more, too: what they wrote before may not all be here.
+            let serves =
+                |org: &OrgId| self.sessions.contains_key(org) && self.governance.takes_part(*org);
+            let others = self.governance.orgs_in_force().into_iter();
+            relayed.extend(
+                others.filter(|org| *org != self.ours.org && *org != partner && !serves(org)),
+            );
+        }
+        let holds_ours = self.recovering.contains(&partner) || self.lost.contains(&partner);
+        if holds_ours && self.may_give_back(partner) {
+            relayed.push(self.ours.org);
+        }
+        let doubted = self.doubted.iter().filter(|(org, _)| *org == partner);
+        relayed.extend(
+            doubted
+                .map(|(_, log)| log.origin)
+                .filter(|org| *org != partner),
+        );
+        relayed.sort_unstable();
+        relayed.dedup();
+        relayed
+    }
+
+    /// Whether an organisation has no bodies but its own, and we may read: the headers that it
+    /// brings would take the place of entries that somebody else brings with their bodies.
+    pub(super) fn brings_headers_only(&self, org: OrgId) -> bool {
+        let access = |org| self.governance.access_of(org);
+        let reads = |org| access(org).is_some_and(Access::may_read);
+        reads(self.ours.org) && !reads(org)
+    }
+
+    /// Whether a partner may give us back words of ours. Who has only headers comes last: once
+    /// everybody who may have the bodies, and may bring them, gave back what it holds.
+    pub(super) fn may_give_back(&self, partner: OrgId) -> bool {
+        if !self.brings_headers_only(partner) {
+            return true;
+        }
+        let mut readers = self.governance.participants().filter(|org| {
+            *org != self.ours.org
+                && !self.brings_headers_only(*org)
+                && carrier_allowed(&self.org.state, *org).is_ok()
+        });
+        readers.all(|org| {
+            let session = self.sessions.get(&org);
+            // Who asked us for something showed by that whether it holds more than we do.
+            session.is_some_and(|session| session.asked.is_some()) && !self.lost.contains(&org)
+        })
+    }
+
+    /// Asks those for words of ours whose turn has come.
+    pub(super) fn ask_for_ours(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        if !self.governance.is_open(now.wall) {
+            return;
+        }
+        let us = self.ours.org;
+        for partner in &self.lost {
+            let session = self.sessions.get(partner);
+            if session.is_some_and(|session| !session.relayed.contains(&us))
+                && self.governance.names(*partner)
+                && self.may_give_back(*partner)
+            {
+                step.effect(Effect::Attach(*partner));
+            }
+        }
+    }
+}
+
+/// Names a set of relayed origins, so that a stored position is only used for the same set.
+pub(super) fn relayed_digest(relayed: &[OrgId]) -> [u8; 32] {
+    relayed
+        .iter()
+        .fold(Sha256::new(), |hash, org| hash.chain_update(org.as_bytes()))
+        .finalize()
+        .into()
+}
