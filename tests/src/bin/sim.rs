@@ -22,6 +22,9 @@ const INPUTS_MIN: u64 = 2_000;
 /// So many worlds, and everything that can go wrong in one has to have gone wrong somewhere.
 const WEATHER_SEEDS_MIN: u64 = 100;
 
+/// How often a long run says how far it is.
+const PROGRESS_SEEDS: usize = 1_000;
+
 /// A planted fault has to be found within so many seeds.
 const FAULT_SEEDS_MAX: u64 = 300;
 
@@ -104,7 +107,7 @@ fn faults(from: u64) -> ExitCode {
     let mut good = true;
     for fault in Fault::ALL {
         let seeds: Vec<u64> = (from..from + FAULT_SEEDS_MAX).collect();
-        let reports = run_all(&seeds, Some(*fault), false);
+        let reports = run_all(&seeds, Some(*fault), false, |_, _| {});
         let first = reports
             .iter()
             .find_map(|(place, report)| Some((place + 1, report.seed, report.findings.first()?)));
@@ -131,13 +134,27 @@ fn many(options: &Options) -> ExitCode {
         .filter_map(|line| line.split('#').next()?.trim().parse().ok())
         .filter(|_| options.fault.is_none());
     let seeds: Vec<u64> = kept.chain(from..from + options.seeds).collect();
-    let reports = run_all(&seeds, options.fault, options.keep_going);
-    summarise(options, &reports, begin)
+    // A long run that is cut off has told what it found.
+    let told = |report: &Report, done: usize| {
+        show(report, options.fault);
+        if done.is_multiple_of(PROGRESS_SEEDS) {
+            let (all, seconds) = (seeds.len(), begin.elapsed().as_secs());
+            say(format_args!("{done} of {all} seeds in {seconds} s"));
+        }
+    };
+    let reports = run_all(&seeds, options.fault, options.keep_going, told);
+    summarise(&reports, begin)
 }
 
 /// Runs worlds on all processors, and stops after the first that finds something unless told to
-/// keep going. What comes out is by place in the list, whatever thread ran it.
-fn run_all(seeds: &[u64], fault: Option<Fault>, keep_going: bool) -> BTreeMap<u64, Report> {
+/// keep going. What comes out is by place in the list, whatever thread ran it; `told` hears of each
+/// as it comes, and how many there are by then.
+fn run_all(
+    seeds: &[u64],
+    fault: Option<Fault>,
+    keep_going: bool,
+    told: impl Fn(&Report, usize) + Sync,
+) -> BTreeMap<u64, Report> {
     let next = AtomicU64::new(0);
     let stop = AtomicU64::new(u64::MAX);
     let reports: Mutex<BTreeMap<u64, Report>> = Mutex::new(BTreeMap::new());
@@ -158,6 +175,7 @@ fn run_all(seeds: &[u64], fault: Option<Fault>, keep_going: bool) -> BTreeMap<u6
                         stop.fetch_min(place, Ordering::Relaxed);
                     }
                     let mut reports = reports.lock().expect("no thread panics while it holds it");
+                    told(&report, reports.len() + 1);
                     reports.insert(place, report);
                 }
             });
@@ -176,13 +194,12 @@ fn run_named(seed: u64, fault: Option<Fault>) -> Report {
     run(seed, fault, false)
 }
 
-fn summarise(options: &Options, reports: &BTreeMap<u64, Report>, begin: Instant) -> ExitCode {
+fn summarise(reports: &BTreeMap<u64, Report>, begin: Instant) -> ExitCode {
     let mut found: BTreeMap<&str, u64> = BTreeMap::new();
     let mut checks: BTreeMap<&str, u64> = BTreeMap::new();
     let mut weather: BTreeMap<&str, u64> = BTreeMap::new();
     let mut good = true;
     for report in reports.values() {
-        show(report, options.fault);
         good &= report.findings.is_empty();
         for finding in report.findings.iter().take(1) {
             *found.entry(finding.checker).or_default() += 1;

@@ -15,7 +15,6 @@ use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::Access;
 
 use super::organisation::Organisation;
-use super::plan::Plan;
 
 mod consented;
 mod converged;
@@ -96,7 +95,7 @@ pub struct Checker {
 }
 
 impl Checker {
-    pub fn new(orgs: &[Organisation], _plan: &Plan) -> Self {
+    pub fn new(orgs: &[Organisation]) -> Self {
         Self {
             findings: Vec::new(),
             handles: orgs.iter().map(|org| org.handle.clone()).collect(),

@@ -41,7 +41,7 @@ impl Hosted for Org {
             org::Effect::Reply(reply, result) => world.administrator_answered(at, reply, result),
             org::Effect::Snapshot(snapshot) => world.on_snapshot(at, snapshot),
             org::Effect::Govern(channel, govern) => {
-                let govern = world.plan_charter(at, govern);
+                let govern = world.plan_charter(govern);
                 let input = channel::Input::Govern(govern);
                 world.push_channel(at, channel, Cause::Inside, input);
             }

@@ -161,7 +161,7 @@ impl World {
 
     /// What the third organisation's part in the first charter is: programs for that come later,
     /// so that an administrator's hand draws it up here.
-    pub(super) fn plan_charter(&mut self, at: usize, govern: Govern) -> Govern {
+    pub(super) fn plan_charter(&self, govern: Govern) -> Govern {
         match govern {
             Govern::Propose(charter) if self.plan.orgs == 3 && charter.number == 1 => {
                 let mut charter = foedus_federation::charter::Charter::clone(&charter);
@@ -169,7 +169,6 @@ impl World {
                 charter.participants.insert(third, self.plan.third_access);
                 let second = self.orgs[1].id;
                 charter.participants.insert(second, self.plan.second_access);
-                let _ = at;
                 Govern::Propose(Arc::new(charter))
             }
             other => other,

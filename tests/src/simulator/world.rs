@@ -115,7 +115,7 @@ impl World {
             attempts: Vec::new(),
             callers: BTreeMap::new(),
             next_reply: 1,
-            checker: Checker::new(&orgs, &plan),
+            checker: Checker::new(&orgs),
             inputs: 0,
             healing: false,
             weather: BTreeMap::new(),

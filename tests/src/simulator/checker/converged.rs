@@ -344,6 +344,15 @@ impl World {
                 {
                     continue;
                 }
+                // Its author's disk was lost before anybody had it who may read. Who holds headers
+                // gave them back, and nobody can give the body: a lost disk is not covered.
+                let has_body = |holding: &Holding| {
+                    let held = holding.get(known.entry, channel);
+                    held.is_some_and(|held| held.body.is_some())
+                };
+                if put_back && !holdings.iter().any(has_body) {
+                    continue;
+                }
                 if let Some(text) = self.not_arrived(known.at, to, known.entry, channel, holdings) {
                     self.checker.find("P1 durable", self.now, text);
                 }

@@ -6,7 +6,7 @@ use foedus_federation::entry::LogId;
 use foedus_federation::frame::Frame;
 use foedus_federation::keys;
 use foedus_federation::steploop::Ask;
-use foedus_federation::stored::{Record as _, Run, StoredNote};
+use foedus_federation::stored::{Record as _, Run, StoredEntry, StoredNote};
 
 use crate::simulator::host::Hosted;
 use crate::simulator::organisation::ScopeId;
@@ -43,11 +43,30 @@ impl World {
             return;
         }
         self.checker.count(CHECKER);
-        let entries = batch.puts.iter().any(|(key, _)| key.get(33) == Some(&b'r'));
-        if entries {
+        let puts = &mut batch.puts.iter();
+        if puts.any(|(key, value)| self.is_new_run(at, key, value)) {
             let text = format!("{at} takes entries after the end");
             self.checker.find(CHECKER, self.now, text);
         }
+    }
+
+    /// Whether a value to be written has entries, or bodies, that are not on the disk yet. A note
+    /// of the end says up to where words count, so that it changes the verdicts of what is there:
+    /// the same entries are written once more, and none came in.
+    fn is_new_run(&self, at: usize, key: &[u8], value: &[u8]) -> bool {
+        let Some((_, run)) = runs_of(key, value) else {
+            // Whatever else is under such a key has no place there.
+            return key.get(33) == Some(&b'r');
+        };
+        let held = self.orgs[at].disk.get(key).ok().flatten();
+        let Some((_, held)) = held.and_then(|held| runs_of(key, &held)) else {
+            return true;
+        };
+        let same = |(a, b): (&StoredEntry, &StoredEntry)| a.header == b.header && a.body == b.body;
+        let count = held.entries.len();
+        held.first != run.first
+            || count != run.entries.len()
+            || !held.entries.iter().zip(&run.entries).all(same)
     }
 
     /// A frame goes out.
