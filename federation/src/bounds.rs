@@ -403,18 +403,19 @@ pub const TIMELINE_RUNS_READ_MAX: usize = 8;
 /// Arrivals that are read for one list of a live stream.
 pub const TIMELINE_ARRIVALS_MAX: usize = 16;
 
-/// Yeses of one organisation to one proposed text that are kept; a further one is not taken.
+/// Yeses of one organisation to one proposed text that are kept; a further one is not taken, unless
+/// the seal names it. As many again are remembered until then.
 pub const CONSENTS_PER_ORG_MAX: usize = 2;
 
-/// Withdrawals of one organisation from one channel that are kept: it may come back after all but
-/// the last.
+/// Withdrawals of one organisation from one channel that are kept, the first ones: it may come back
+/// after all but the last.
 pub const WITHDRAWALS_PER_ORG_MAX: usize = 16;
 
 /// Proposed texts that their host seems to have given up, remembered in case one was sealed; the
 /// oldest makes room.
 pub const PROPOSALS_HEARD_MAX: usize = 8;
 
-/// Bytes of all notes about one channel, beyond which no further charter is taken. What ends a
+/// Bytes of all notes about one channel, beyond which no further charter and no late yes is taken. What ends a
 /// channel is taken all the same: there are few of each participant.
 pub const GOVERNANCE_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -11,7 +11,7 @@ use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::Access;
 use sha2::{Digest, Sha256};
 
-use crate::bounds::{GOVERNANCE_BYTES_MAX, RECORDS_PER_ORG_MAX};
+use crate::bounds::{GOVERNANCE_BYTES_MAX, RECORDS_PER_ORG_MAX, WITHDRAWALS_PER_ORG_MAX};
 use crate::charter::{
     Charter, InvalidCharter, Newcomers, Seal, SealedCharter, Termination, Withdrawal,
     consents_needed,
@@ -338,8 +338,14 @@ impl Governance {
                 .get(&(origin, incarnation))
                 .map_or(0, |head| head.size)
         };
-        let withdrawals = self.withdrawals.get(&origin).into_iter().flatten();
-        let withdrawals = withdrawals.map(|withdrawal| named(&withdrawal.note().heads));
+        let withdrawals = self.withdrawals.get(&origin).map_or(&[][..], Vec::as_slice);
+        if withdrawals.len() >= WITHDRAWALS_PER_ORG_MAX {
+            // One that is held no more may have said less.
+            return 0;
+        }
+        let withdrawals = withdrawals
+            .iter()
+            .map(|withdrawal| named(&withdrawal.note().heads));
         let limiting = self.revisions.iter();
         let limiting = limiting.filter(|revision| revision.limits.contains(&origin));
         let limiting = limiting.map(|revision| named(&revision.charter().finals));

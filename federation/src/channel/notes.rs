@@ -194,6 +194,15 @@ impl Channel {
     /// A proposed revision needs our yes, which only the organisation's rules give: it hears of
     /// the text, and here it is only kept.
     fn take_note(&mut self, carrier: OrgId, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
+        self.take_one(carrier, note, step);
+        if let GovernanceNote::Consent(_) = note
+            && let Some(seal) = self.governance.seal_at_hand()
+        {
+            self.take_one(carrier, &GovernanceNote::Seal(seal), step);
+        }
+    }
+
+    fn take_one(&mut self, carrier: OrgId, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
         match self.learn(note, carrier, step) {
             Ok(Learned::Nothing | Learned::InForce) | Err(Breach::OutOfPlace) => {}
             Ok(Learned::Kept) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foedus_policy::id::{NoteHash, OrgId};
 
+use super::proposal::Added;
 use super::{Breach, Governance, Learned, Proposal, Revision};
 use crate::bounds::{GOVERNANCE_BYTES_MAX, PROPOSALS_HEARD_MAX, WITHDRAWALS_PER_ORG_MAX};
 use crate::charter::{
@@ -80,10 +81,7 @@ impl Governance {
             | InvalidCharter::Numbering => Breach::OutOfPlace,
             wrong => Breach::Charter(wrong),
         })?;
-        let held: usize = self.notes.iter().map(|(_, bytes)| bytes.len()).sum();
-        if held + charter.bytes().len() > GOVERNANCE_BYTES_MAX {
-            return Err(Breach::Full);
-        }
+        self.check_room(charter.bytes())?;
         let hash = charter.hash();
         let known = self
             .heard
@@ -114,6 +112,14 @@ impl Governance {
         Ok(Learned::Kept)
     }
 
+    /// Whether so much more is kept, beside all that is.
+    fn check_room(&self, more: &[u8]) -> Result<(), Breach> {
+        let held: usize = self.notes.iter().map(|(_, bytes)| bytes.len()).sum();
+        (held + more.len() <= GOVERNANCE_BYTES_MAX)
+            .then_some(())
+            .ok_or(Breach::Full)
+    }
+
     /// Remembers a text that nobody stands by, as far as we know; the oldest makes room.
     fn hear(&mut self, proposal: Proposal) {
         let hash = proposal.charter().hash();
@@ -134,7 +140,7 @@ impl Governance {
         let note = consent.note();
         let sealed = |revision: &Arc<Revision>| revision.hash() == note.charter;
         if let Some(index) = self.revisions.iter().position(sealed) {
-            return self.learn_late_consent(index, note);
+            return self.learn_late_consent(index, consent);
         }
         let of_charter = |proposal: &Proposal| proposal.charter().hash() == note.charter;
         let current = self.proposal.as_ref().is_some_and(of_charter);
@@ -147,32 +153,42 @@ impl Governance {
         if proposal.has(consent.hash()) {
             return Ok(Learned::Nothing);
         }
-        if !proposal.has_room_for(note.org) {
-            return Err(Breach::OutOfPlace);
+        let given_up = match proposal.add(consent) {
+            Added::Kept => None,
+            Added::InPlaceOf(uncited) => Some(uncited),
+            Added::Spare => return Err(Breach::OutOfPlace),
+        };
+        if !current {
+            return Ok(Learned::Nothing);
         }
-        proposal.add(consent.clone());
-        Ok(match current {
-            true => Learned::Kept,
-            false => Learned::Nothing,
-        })
+        self.notes.retain(|(hash, _)| Some(*hash) != given_up);
+        Ok(Learned::Kept)
     }
 
     /// A late yes: from here on that organisation writes under this revision, too, and under
     /// those after it that only take away.
-    fn learn_late_consent(&mut self, index: usize, note: &Consent) -> Result<Learned, Breach> {
-        let revision = &self.revisions[index];
+    fn learn_late_consent(
+        &mut self,
+        index: usize,
+        consent: &Verified<Consent>,
+    ) -> Result<Learned, Breach> {
+        let (note, revision) = (consent.note(), &self.revisions[index]);
         check_consent(revision.charter(), note)?;
         // One that had run out before the seal is no late one: somebody brings it back.
         if note.good_until < revision.sealed.seal().note().at {
             return Err(Breach::OutOfPlace);
         }
-        // Who agreed before it left comes back by a yes that says so.
+        // Who agreed before it left comes back by a yes that says so. It has to name a withdrawal
+        // that is held, of which there are few: else one organisation had no end of yeses.
+        let left = self.withdrawals.get(&note.org).into_iter().flatten();
+        let mut left = left.map(Verified::hash);
         let returns = note
             .withdrawal
-            .is_some_and(|named| !revision.returns.contains(&named));
+            .is_some_and(|named| !revision.returns.contains(&named) && left.any(|it| it == named));
         if revision.is_agreed_by(note.org) && !returns {
             return Err(Breach::OutOfPlace);
         }
+        self.check_room(consent.bytes())?;
         let revision = Arc::make_mut(&mut self.revisions[index]);
         revision.agreed.insert(note.org);
         revision.returns.extend(note.withdrawal);
@@ -204,14 +220,7 @@ impl Governance {
     fn learn_seal(&mut self, seal: &Verified<Seal>) -> Result<Learned, Breach> {
         let note = seal.note();
         self.check_rival(seal)?;
-        let of_charter = |proposal: &&Proposal| proposal.charter().hash() == note.charter;
-        let proposal = self
-            .proposal
-            .iter()
-            .chain(&self.heard)
-            .find(of_charter)
-            .cloned()
-            .ok_or(Breach::OutOfPlace)?;
+        let mut proposal = self.awaiting(seal)?;
         let cited = proposal.cited(note);
         if cited.len() < note.consents.len() {
             // The rest may come yet.
@@ -234,6 +243,8 @@ impl Governance {
         if let Some(before) = self.proposal.take() {
             self.forget_notes_of(&before);
         }
+        // Whoever had other yeses that the host did not use holds the same notes from here on.
+        proposal.forget_uncited(note);
         self.keep_notes_of(&proposal);
         self.heard.clear();
         self.revisions.push(Arc::new(Revision {
@@ -246,6 +257,35 @@ impl Governance {
             self.carry_agreement(before);
         }
         Ok(Learned::InForce)
+    }
+
+    /// The text that a seal puts in force, with the yeses that it names, as far as they came. What
+    /// the host used takes the place of what it did not: somebody who says yes to it in other words
+    /// than to us would else keep us from ever following.
+    fn awaiting(&mut self, seal: &Verified<Seal>) -> Result<Proposal, Breach> {
+        let of_charter = |proposal: &Proposal| proposal.charter().hash() == seal.note().charter;
+        if let Some(mut proposal) = self.proposal.take_if(|proposal| of_charter(proposal)) {
+            self.forget_notes_of(&proposal);
+            proposal.await_seal(seal);
+            self.keep_notes_of(&proposal);
+            self.proposal = Some(proposal.clone());
+            return Ok(proposal);
+        }
+        let mut heard = self.heard.iter_mut();
+        let proposal = heard.find(|heard| of_charter(heard));
+        let proposal = proposal.ok_or(Breach::OutOfPlace)?;
+        proposal.await_seal(seal);
+        Ok(proposal.clone())
+    }
+
+    /// A seal that came before the yeses that it names, which are all here now.
+    pub fn seal_at_hand(&self) -> Option<Verified<Seal>> {
+        let mut proposals = self.proposal.iter().chain(&self.heard);
+        proposals.find_map(|proposal| {
+            let seal = proposal.awaited()?;
+            let complete = proposal.cited(seal.note()).len() == seal.note().consents.len();
+            complete.then(|| seal.clone())
+        })
     }
 
     /// Whether the host sealed another revision after the same one. One pair is evidence enough,
@@ -272,22 +312,22 @@ impl Governance {
         if revision.access(note.org).is_none() {
             return Err(Breach::Rule);
         }
-        let (org, number) = (note.org, revision.charter().number);
-        let newest = self
-            .newest()
-            .map_or(number, |newest| newest.charter().number);
-        let known = self.withdrawals.get(&org).map_or(0, Vec::len);
-        // One is enough to be out; of two replicas, each may have made one.
-        if self.withdrawals_from(org, newest).count() >= 2 || known >= WITHDRAWALS_PER_ORG_MAX {
-            return Err(Breach::OutOfPlace);
-        }
-        let mut all = self.withdrawals.remove(&org).unwrap_or_default();
+        let org = note.org;
+        let mut all = self.withdrawals.get(&org).cloned().unwrap_or_default();
         all.push(withdrawal.clone());
         all.sort_by_key(|known| {
             let revision = self.revision(known.note().revision);
             let number = revision.map_or(0, |revision| revision.charter().number);
             (number, known.note().at, known.hash())
         });
+        // The first count, in whatever order they are heard of: all must come to the same.
+        if let Some(last) = all.get(WITHDRAWALS_PER_ORG_MAX).map(Verified::hash) {
+            if last == withdrawal.hash() {
+                return Err(Breach::OutOfPlace);
+            }
+            all.truncate(WITHDRAWALS_PER_ORG_MAX);
+            self.notes.retain(|(hash, _)| *hash != last);
+        }
         self.withdrawals.insert(org, all);
         Ok(Learned::InForce)
     }

@@ -12,6 +12,22 @@ use crate::note::Verified;
 pub struct Proposal {
     charter: Verified<Charter>,
     consents: Vec<Verified<Consent>>,
+    /// Further yeses of who gave many, in memory only: the host may have used one of them.
+    spare: Vec<Verified<Consent>>,
+    /// Its host's seal that names yeses which have yet to come, in memory only.
+    awaited: Option<Verified<Seal>>,
+}
+
+/// What became of a yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Added {
+    /// It is kept.
+    Kept,
+    /// It is kept, since the seal names it, and one of the same organisation that the seal does
+    /// not name is not any more.
+    InPlaceOf(NoteHash),
+    /// There is no room for it: it is only remembered for a while.
+    Spare,
 }
 
 impl Proposal {
@@ -19,6 +35,8 @@ impl Proposal {
         Self {
             charter,
             consents: Vec::new(),
+            spare: Vec::new(),
+            awaited: None,
         }
     }
 
@@ -53,19 +71,85 @@ impl Proposal {
         self.consents.iter().filter(cited).cloned().collect()
     }
 
-    /// Whether another yes of this organisation is kept. None is dropped for a newer one: the
-    /// host may have sealed with the older, and two partners that hold different ones would
-    /// trade them for ever.
-    pub(super) fn has_room_for(&self, org: OrgId) -> bool {
-        let of_org = self.consents.iter().filter(|known| known.note().org == org);
-        of_org.count() < CONSENTS_PER_ORG_MAX
-    }
-
     pub(super) fn has(&self, consent: NoteHash) -> bool {
         self.consents.iter().any(|known| known.hash() == consent)
     }
 
-    pub(super) fn add(&mut self, consent: Verified<Consent>) {
-        self.consents.push(consent);
+    /// Adds a yes, if there is room for another one of its organisation. None is dropped for a
+    /// newer one, other than by the host's seal: the host may seal with the older, and two partners
+    /// that hold different ones would trade them for ever.
+    pub(super) fn add(&mut self, consent: &Verified<Consent>) -> Added {
+        let org = consent.note().org;
+        let of_org = |known: &Verified<Consent>| known.note().org == org;
+        let count = self.consents.iter().filter(|known| of_org(known)).count();
+        if count < CONSENTS_PER_ORG_MAX {
+            self.consents.push(consent.clone());
+            return Added::Kept;
+        }
+        if let Some(seal) = self.awaited.as_ref().map(Verified::note)
+            && seal.consents.contains(&consent.hash())
+        {
+            let uncited =
+                |known: &Verified<Consent>| of_org(known) && !seal.consents.contains(&known.hash());
+            if let Some(place) = self.consents.iter().position(uncited) {
+                let before = self.consents.remove(place).hash();
+                self.consents.push(consent.clone());
+                return Added::InPlaceOf(before);
+            }
+        }
+        if !self.spare.contains(consent) {
+            if self.spare.iter().filter(|known| of_org(known)).count() >= CONSENTS_PER_ORG_MAX {
+                let oldest = self.spare.iter().position(of_org);
+                self.spare.remove(oldest.expect("there are some"));
+            }
+            self.spare.push(consent.clone());
+        }
+        Added::Spare
+    }
+
+    /// Remembers the host's seal for as long as yeses that it names are missing, and keeps those
+    /// that it names instead of those that it does not.
+    pub(super) fn await_seal(&mut self, seal: &Verified<Seal>) {
+        let (note, charter) = (seal.note(), self.charter.note());
+        if note.host != charter.host || note.predecessor != charter.predecessor {
+            return;
+        }
+        self.awaited = Some(seal.clone());
+        let cited = |known: &Verified<Consent>| note.consents.contains(&known.hash());
+        let spare = std::mem::take(&mut self.spare);
+        for consent in spare {
+            match cited(&consent) {
+                true => {
+                    self.add(&consent);
+                }
+                false => self.spare.push(consent),
+            }
+        }
+        if self.cited(note).len() == note.consents.len() {
+            self.awaited = None;
+        }
+    }
+
+    /// The seal that waits for yeses.
+    pub(super) fn awaited(&self) -> Option<&Verified<Seal>> {
+        self.awaited.as_ref()
+    }
+
+    /// Drops what its organisations said in other words than those that the seal names, if it
+    /// says nothing else.
+    pub(super) fn forget_uncited(&mut self, seal: &Seal) {
+        let cited = self.cited(seal);
+        self.consents.retain(|known| {
+            let said = cited
+                .iter()
+                .find(|cited| cited.note().org == known.note().org);
+            said.is_none_or(|said| {
+                said.hash() == known.hash()
+                    || known
+                        .note()
+                        .withdrawal
+                        .is_some_and(|named| said.note().withdrawal != Some(named))
+            })
+        });
     }
 }

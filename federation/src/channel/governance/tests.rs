@@ -357,10 +357,10 @@ fn yeses_of_one_organisation_are_few_and_none_takes_anothers_place() {
     for n in 0..CONSENTS_PER_ORG_MAX as u64 {
         governance.must(&GovernanceNote::Consent(yes(n)));
     }
-    let before = governance.clone();
+    let before = governance.digest();
     let more = GovernanceNote::Consent(yes(99));
     assert_eq!(governance.told(&more), Err(Breach::OutOfPlace));
-    assert_eq!(governance, before);
+    assert_eq!(governance.digest(), before);
     // The host uses the one that is good for longest; a reader takes whichever it used.
     governance.must(&GovernanceNote::Consent(consent(
         &second,
@@ -375,6 +375,53 @@ fn yeses_of_one_organisation_are_few_and_none_takes_anothers_place() {
     let mut reader = governance.clone();
     let cited = [yes(0), consent(&second, INITECH, AT.plus_millis(DAY))];
     reader.must(&seal(&second, &[&cited[0], &cited[1]], AT));
+}
+
+/// Who says yes in other words to each does not keep any of them from following the host.
+#[test]
+fn a_yes_that_the_host_used_takes_the_place_of_one_that_it_did_not() {
+    let (mut reader, first) = governed(GLOBEX);
+    let second = adding(&first);
+    reader.must(&charter_note(&second));
+    let yes = |n: u64| consent(&second, INITECH, AT.plus_millis(n));
+    let ours = consent(&second, GLOBEX, AT.plus_millis(DAY));
+    reader.must(&GovernanceNote::Consent(ours.clone()));
+    for n in 0..2 {
+        reader.must(&GovernanceNote::Consent(yes(n)));
+    }
+    let seal = seal(&second, &[&ours, &yes(3)], AT);
+    let brought = |n| GovernanceNote::Consent(yes(n));
+    let in_force = |reader: &Governance| {
+        assert_eq!(
+            reader.newest().map(Revision::hash),
+            Some(second.hash()),
+            "the second revision is in force"
+        );
+        let known = [0, 1, 2, 3].map(|n| reader.holds(yes(n).hash()));
+        assert_eq!(known, [false, false, false, true]);
+        assert!(reader.holds(ours.hash()));
+    };
+
+    let mut yes_first = reader.clone();
+    for n in [2, 3] {
+        assert_eq!(yes_first.told(&brought(n)), Err(Breach::OutOfPlace));
+    }
+    assert_eq!(yes_first.told(&seal), Ok(Learned::InForce));
+    in_force(&yes_first);
+
+    let mut seal_first = reader;
+    assert_eq!(seal_first.told(&seal), Err(Breach::OutOfPlace));
+    assert_eq!(seal_first.seal_at_hand(), None);
+    // Others that are said in between make no difference.
+    for n in 10..20 {
+        assert_eq!(seal_first.told(&brought(n)), Err(Breach::OutOfPlace));
+    }
+    assert_eq!(seal_first.told(&brought(3)), Ok(Learned::Kept));
+    let at_hand = seal_first.seal_at_hand().expect("nothing is missing");
+    assert_eq!(GovernanceNote::Seal(at_hand), seal);
+    assert_eq!(seal_first.told(&seal), Ok(Learned::InForce));
+    in_force(&seal_first);
+    assert_eq!(seal_first.digest(), yes_first.digest());
 }
 
 #[test]
@@ -717,6 +764,77 @@ fn a_host_alone_can_not_make_us_keep_without_end() {
         governance.learn(&withdrawal(&before, GLOBEX), us()),
         Ok(Learned::InForce)
     );
+}
+
+/// A late yes says something new only if it names a withdrawal that there was.
+#[test]
+fn late_yeses_of_one_organisation_have_an_end() {
+    let (mut governance, first) = governed(ACME);
+    let yes = |named| {
+        let consent = Consent {
+            withdrawal: Some(named),
+            ..consent(&first, GLOBEX, AT.plus_millis(DAY)).note().clone()
+        };
+        GovernanceNote::Consent(signed(&consent, GLOBEX))
+    };
+    let before = governance.digest();
+    for number in 0..20 {
+        let made_up = yes(NoteHash([number; 32]));
+        assert_eq!(governance.told(&made_up), Err(Breach::OutOfPlace));
+    }
+    assert_eq!(governance.digest(), before);
+    let left = withdrawal(&first, GLOBEX);
+    governance.must(&left);
+    let kept: usize = governance.notes().map(|(_, bytes)| bytes.len()).sum();
+    let mut full = governance.clone();
+    full.notes.push((
+        NoteHash([1; 32]),
+        vec![0; GOVERNANCE_BYTES_MAX - kept].into(),
+    ));
+    assert_eq!(full.told(&yes(left.hash())), Err(Breach::Full));
+    governance.must(&yes(left.hash()));
+    assert!(governance.takes_part(org(GLOBEX)));
+}
+
+/// Whoever signs many withdrawals with other heads in each comes to the same everywhere: the first
+/// count, in whatever order they are heard of.
+#[test]
+fn of_many_withdrawals_the_first_count_for_all() {
+    let (governance, first) = governed(ACME);
+    let withdrawals: Vec<_> = (0..WITHDRAWALS_PER_ORG_MAX as u64 + 3)
+        .map(|number| {
+            let mut heads = heads(&[GLOBEX]);
+            for head in heads.values_mut() {
+                head.size = 100 - number;
+            }
+            let note = Withdrawal {
+                channel: first.channel,
+                org: org(GLOBEX),
+                revision: first.hash(),
+                heads,
+                at: AT.plus_millis(number),
+            };
+            GovernanceNote::Withdrawal(signed(&note, GLOBEX))
+        })
+        .collect();
+    let (mut forwards, mut backwards) = (governance.clone(), governance);
+    for note in &withdrawals {
+        forwards.told(note).ok();
+    }
+    for note in withdrawals.iter().rev() {
+        backwards.must(note);
+    }
+    assert_eq!(forwards.digest(), backwards.digest());
+    let ((_, incarnation), _) = heads(&[GLOBEX]).pop_first().expect("one");
+    let size = |governance: &Governance| governance.final_size(org(GLOBEX), incarnation);
+    assert_eq!(size(&forwards), size(&backwards));
+    assert_eq!(
+        size(&forwards),
+        101 - WITHDRAWALS_PER_ORG_MAX as u64,
+        "what was signed after those is not held"
+    );
+    // Words that the others voided have to be looked at again.
+    assert_eq!(backwards.least_head(org(GLOBEX), incarnation), 0);
 }
 
 /// Whoever got an old copy of its data back may end a channel twice: everybody keeps the first
