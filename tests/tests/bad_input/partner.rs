@@ -97,7 +97,7 @@ fn unproven_parts(part: &proto::Part) -> Vec<Case<proto::Part>> {
             changed(part, |part| {
                 part.checkpoint = claimed.sign(&stranger).bytes().to_vec()
             }),
-            "the checkpoint does not verify",
+            "the partner broke the protocol",
         ),
         (
             "a checkpoint that covers less",
