@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -88,7 +89,8 @@ pub struct Globals {
     /// How long a call may take
     #[arg(long, global = true, value_name = "TIME", value_parser = time::parse_length, default_value = bounds::CALL_SECONDS_DEFAULT)]
     pub timeout: Duration,
-    /// A text of your choice: repeated with it within 24 hours, a command is not done twice
+    /// A text of your choice: repeated with it within 24 hours, a command is not done twice (posts over a restart of
+    /// the daemon too; other commands are then refused if they would do it twice, but for `token create`)
     #[arg(long, global = true, value_name = "KEY", value_parser = parse_idempotency_key)]
     pub idempotency_key: Option<String>,
 }
@@ -101,6 +103,20 @@ fn parse_idempotency_key(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// Whether the words of a command line ask for JSON, as far as can be told when they make no sense as a whole.
+pub fn asks_for_json(words: impl Iterator<Item = OsString>) -> bool {
+    let mut words = words.take_while(|word| word != "--");
+    let mut json = false;
+    while let Some(word) = words.next() {
+        if word == "--output" {
+            json = words.next().is_some_and(|format| format == "json");
+        } else if word == "--output=json" {
+            json = true;
+        }
+    }
+    json
 }
 
 impl Globals {
@@ -227,6 +243,20 @@ mod tests {
         if let Err(error) = Arguments::try_parse_from(&words) {
             assert!(!error.use_stderr(), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn json_is_asked_for_also_on_a_line_that_makes_no_sense() {
+        let check = |line: &str, expected| {
+            let words = line.split_whitespace().map(OsString::from);
+            assert_eq!(asks_for_json(words), expected, "{line}");
+        };
+        check("bogus --output json", true);
+        check("--output=json bogus", true);
+        check("post --output json --output human", false);
+        check("post launch -- --output json", false);
+        check("--output", false);
+        check("json", false);
     }
 
     fn globals(words: &[&str]) -> Globals {

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -135,6 +136,26 @@ impl Failure {
             format!("cannot reach the daemon at {server}: {cause}"),
             fix,
         )
+    }
+}
+
+/// A command line that makes no sense: what clap says of it before it shows how the command is used.
+impl From<&clap::Error> for Failure {
+    fn from(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let missing = matches!(
+            error.kind(),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+        );
+        let what = match text.split_once("\n\n") {
+            _ if missing => "a command is missing",
+            Some((what, _)) => what,
+            None => &text,
+        };
+        let what: Vec<&str> = what.split_whitespace().collect();
+        let what = what.join(" ");
+        let what = what.strip_prefix("error: ").unwrap_or(&what);
+        Self::usage(what, "--help after the command shows how it is used")
     }
 }
 

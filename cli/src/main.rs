@@ -21,22 +21,12 @@ use clap::Parser as _;
 
 use crate::arguments::Arguments;
 use crate::failure::{Exit, Failure};
-use crate::printer::Printer;
+use crate::printer::{Output, Printer};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let exit = if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Done
-            };
-            return match error.print() {
-                Ok(()) => exit.into(),
-                Err(_) => Exit::InputOutput.into(),
-            };
-        }
+        Err(error) => return misunderstood(&error),
     };
     let mut printer = Printer::new(arguments.globals.output);
     match run(arguments, &mut printer) {
@@ -47,6 +37,23 @@ fn main() -> ExitCode {
             printer.failure(&failure);
             failure.exit.into()
         }
+    }
+}
+
+/// Help and version are printed as they are; what makes no sense is told as every other failure is.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && arguments::asks_for_json(std::env::args_os().skip(1)) {
+        Printer::new(Output::Json).failure(&Failure::from(error));
+        return Exit::Usage.into();
+    }
+    let exit = if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
+    };
+    match error.print() {
+        Ok(()) => exit.into(),
+        Err(_) => Exit::InputOutput.into(),
     }
 }
 

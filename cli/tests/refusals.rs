@@ -394,3 +394,115 @@ async fn over_tls_only_a_trusted_daemon_gets_the_token() {
     assert_eq!(output.status.code(), Some(69), "{}", error(&output));
     assert!(error(&output).contains("certificate"), "{}", error(&output));
 }
+/// What the program says of itself with `--help` after these words.
+async fn help(words: &[String]) -> String {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    out(&foedus(&[&words, ["--help"].as_slice()].concat(), "").await)
+}
+
+/// The commands below these words, as the help lists them.
+fn listed(help: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    lines
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The words of the first example of a help, without what the shell does with it.
+fn example(help: &str) -> Vec<String> {
+    let line = help
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("foedus "))
+        .unwrap_or_else(|| panic!("no example in {help}"));
+    let line = line.split(['|', '<', '>']).next().expect("a first part");
+    let mut words = Vec::new();
+    for (position, part) in line.split('"').enumerate() {
+        match position % 2 {
+            1 => words.push(part.to_owned()),
+            _ => words.extend(part.split_whitespace().map(str::to_owned)),
+        }
+    }
+    words.split_off(1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_answers_programs_in_json() {
+    let (_folder, server) = over_socket();
+    let mut above: Vec<Vec<String>> = vec![Vec::new()];
+    let mut asked = 0;
+    while let Some(words) = above.pop() {
+        let help = help(&words).await;
+        let below = listed(&help);
+        if !below.is_empty() {
+            let one = |name| [words.as_slice(), &[name]].concat();
+            above.extend(below.into_iter().map(one));
+            continue;
+        }
+        // A script for a shell is what it is.
+        if words == ["completion"] {
+            continue;
+        }
+        asked += 1;
+        let example = example(&help);
+        assert_eq!(example[..words.len()], words, "the example of {words:?}");
+        let mut line = vec!["--server", &server, "--output", "json"];
+        line.extend(example.iter().map(String::as_str));
+        let output = foedus(&line, "").await;
+        for line in out(&output).lines().filter(|_| output.status.success()) {
+            assert!(!line.contains('\u{1b}'), "{example:?}: {line}");
+        }
+        let (said, complained) = (out(&output), error(&output));
+        let values = serde_json::Deserializer::from_str(&said).into_iter::<serde_json::Value>();
+        assert!(
+            values.count() > 0 || !output.status.success(),
+            "{example:?} said nothing"
+        );
+        let values = serde_json::Deserializer::from_str(&said).into_iter::<serde_json::Value>();
+        for value in values {
+            assert!(value.is_ok(), "{example:?}: {said}");
+        }
+        if output.status.success() {
+            assert_eq!(complained, "", "{example:?}");
+            continue;
+        }
+        let refusal: serde_json::Value = serde_json::from_str(&complained)
+            .unwrap_or_else(|error| panic!("{example:?}: {error}: {complained}"));
+        assert_eq!(
+            refusal["error"]["exit_code"].as_i64(),
+            output.status.code().map(i64::from),
+            "{example:?}: {refusal}"
+        );
+    }
+    assert!(asked > 40, "only {asked} commands were found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_makes_no_sense_is_an_object_too() {
+    let check = async |line: &str, what: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let output = foedus(&words, "").await;
+        assert_eq!(output.status.code(), Some(64), "{line}");
+        let json: serde_json::Value =
+            serde_json::from_slice(&output.stderr).unwrap_or_else(|_| panic!("{}", error(&output)));
+        let message = json["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains(what), "{line}: {json}");
+        assert_eq!(json["error"]["exit_code"], 64);
+    };
+    check("--output json bogus", "unrecognized subcommand 'bogus'").await;
+    check(
+        "status --output=json --bogus",
+        "unexpected argument '--bogus'",
+    )
+    .await;
+    check("post --output json", "required arguments were not provided").await;
+    check("--output json", "a command is missing").await;
+    let output = foedus(&["bogus"], "").await;
+    assert!(error(&output).starts_with("error: "), "{}", error(&output));
+    assert_eq!(output.status.code(), Some(64));
+}

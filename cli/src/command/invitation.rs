@@ -16,7 +16,7 @@ pub enum InvitationCommand {
     /// Show the invitations that may still be accepted
     #[command(after_help = "Example:\n  foedus invitation list --all")]
     List {
-        /// Also those that were accepted, were revoked or lapsed
+        /// Also those that were accepted, were revoked or expired
         #[arg(long)]
         all: bool,
         #[command(flatten)]

@@ -9,20 +9,11 @@ use crate::failure::Failure;
 use crate::json;
 use crate::page::Page;
 use crate::printer::Printer;
-use crate::time::{self, Moment};
+use crate::time;
 
 /// `project`
 #[derive(Debug, Subcommand)]
 pub enum ProjectCommand {
-    /// Begin a project
-    #[command(after_help = "Example:\n  foedus project create Launch --ends 2026-12-31T18:00:00Z")]
-    Create {
-        /// Its name
-        name: String,
-        /// When it ends: 2026-12-31T18:00:00Z, +2h, 30d
-        #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
-        ends: Option<Moment>,
-    },
     /// Show the projects
     #[command(after_help = "Example:\n  foedus project list --all")]
     List {
@@ -58,21 +49,6 @@ pub async fn run(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     match command {
-        ProjectCommand::Create { name, ends } => {
-            let request = v1::CreateProjectRequest {
-                name,
-                ends_at: ends.map(Moment::resolve_now),
-                idempotency_key: session.idempotency_key(),
-            };
-            let response = session
-                .call(session.projects().create_project(request))
-                .await?;
-            let project = present(response.project)?;
-            printer.answer(
-                &json::of(&project),
-                &Page::new().sentence(format!("{} has begun.", project.name)),
-            )
-        }
         ProjectCommand::List { all, limit } => list(all, limit, session, printer).await,
         ProjectCommand::Show { project } => {
             let response = session

@@ -196,7 +196,7 @@ pub fn page(request: &v1::Request) -> Page {
             ("purpose", request.purpose.clone()),
             ("asked by", request.requester.clone()),
             ("asked", time::show(request.created_at.as_ref())),
-            ("lapses", time::show(request.expires_at.as_ref())),
+            ("expires", time::show(request.expires_at.as_ref())),
             ("decided by", request.decided_by.clone()),
             ("decided", time::show(request.decided_at.as_ref())),
             ("declined because", request.decline_reason.clone()),

@@ -28,7 +28,7 @@ pub enum TokenCommand {
         /// What it may be used for; repeat it for more [default: read, write]
         #[arg(long = "scope", value_enum, value_name = "SCOPE")]
         scopes: Vec<ScopeArgument>,
-        /// When it lapses: 2026-12-31T18:00:00Z, +2h, 30d
+        /// When it expires: 2026-12-31T18:00:00Z, +2h, 30d
         #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
         expires: Option<Moment>,
     },
@@ -38,7 +38,7 @@ pub enum TokenCommand {
         /// Only this member's
         #[arg(long = "for", value_name = "NAME")]
         member: Option<String>,
-        /// Also those that lapsed or were revoked
+        /// Also those that expired or were revoked
         #[arg(long)]
         all: bool,
         #[command(flatten)]
@@ -123,7 +123,7 @@ fn created_page(token: &v1::Token, secret: &str) -> Page {
         ("token", token.token_id.clone()),
         ("for", token.member.clone()),
         ("may", scopes(token)),
-        ("lapses", time::show_or(token.expires_at.as_ref(), "never")),
+        ("expires", time::show_or(token.expires_at.as_ref(), "never")),
     ]);
     if secret.is_empty() {
         return page.sentence("Its secret was shown when it was made. If it is lost, revoke the token and make another.");
