@@ -33,7 +33,7 @@ Exit statuses:
   64  the command line is wrong
   65  what is in the data folder can't be read, or does not belong together
   69  another daemon has the data folder, or an address is taken
-  70  a fault of the program
+  70  a fault of the program, or damage that it found in its store while it ran
   71  the operating system refused
   74  reading or writing failed
   77  a file may not be used, or a key can be read by others
@@ -173,6 +173,7 @@ fn end_on_panic() {
              disk.\n  {panic}\n  If it happens again at the same place, keep this text and the data folder."
         );
         let _unread = writeln!(std::io::stderr(), "{text}").is_err();
-        std::process::abort();
+        // Not an abort: the status is one that the table names, and nothing is left to be told by a signal.
+        std::process::exit(ExitStatus::Software as i32);
     }));
 }

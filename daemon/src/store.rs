@@ -123,6 +123,12 @@ pub enum Found {
 /// Why the store could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// A store that was closed in order lacks what was written last.
+    #[error("the store in {} is damaged: what was written last is missing", path.display())]
+    CutShort {
+        /// The engine's folder.
+        path: PathBuf,
+    },
     /// Another process has the data folder open.
     #[error("the data folder {} is in use by another daemon", path.display())]
     Locked {

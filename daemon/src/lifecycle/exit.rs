@@ -71,7 +71,10 @@ impl From<Ended> for ExitStatus {
 fn of_store(error: &StoreError) -> ExitStatus {
     match error {
         StoreError::Locked { .. } => ExitStatus::Unavailable,
-        StoreError::FormatNewer { .. } | StoreError::FormatUnreadable { .. } => ExitStatus::Data,
+        StoreError::FormatNewer { .. }
+        | StoreError::FormatUnreadable { .. }
+        | StoreError::CutShort { .. }
+        | StoreError::Sled(sled::Error::Corruption { .. }) => ExitStatus::Data,
         StoreError::OtherEngine { .. } => ExitStatus::Config,
         StoreError::Io { source, .. } => of_io(source.kind()),
         _ => ExitStatus::Io,

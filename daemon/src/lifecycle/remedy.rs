@@ -28,6 +28,9 @@ fn of_store(error: &StoreError) -> Option<&'static str> {
             "end the other daemon, or give this one a folder of its own with `data` in its configuration or --data",
         ),
         StoreError::FormatUnreadable { .. } => Some("put that file back from backup"),
+        StoreError::CutShort { .. } | StoreError::Sled(sled::Error::Corruption { .. }) => {
+            Some("see whether the disk is sound, and put the data folder back from backup")
+        }
         StoreError::Io { .. } => Some(
             "see that the folder is there, on a disk that works, and belongs to the user that runs the daemon",
         ),
@@ -95,6 +98,7 @@ mod tests {
         let failed = |kind: ErrorKind| io::Error::from(kind);
         check(StoreError::Locked { path: path() }, "end the other daemon");
         check(StoreError::FormatUnreadable { path: path() }, "from backup");
+        check(StoreError::CutShort { path: path() }, "from backup");
         let listen = "127.0.0.1:1".parse().expect("an address");
         for (kind, expected) in [
             (ErrorKind::AddrInUse, "ss -ltnp"),

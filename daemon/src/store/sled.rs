@@ -17,16 +17,21 @@
 //!   the first that a power cut takes away. So what is written between two syncs stays under half a segment. As
 //!   sled writes a page of up to 17 values as a whole, 64 KiB can become 4 MB: values are cut into pieces
 //!   (`pieces`), a group is small, and a batch that is not goes by way of redo pairs (`redo`).
+//! - A damaged record looks to it like the end of the file, and it drops all that follows without a word. So a
+//!   store that was closed in order carries a mark (`seal`), without which it is not opened again.
 //! - sled's background thread writes between our syncs, so there is none (`flush_every_ms(None)`). That
 //!   thread also is the one that moves pages out of sparse segments; without it a segment is used again only
 //!   when all of its pages were rewritten.
 
 mod pieces;
 mod redo;
+mod seal;
+mod syncs;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::SystemTime;
@@ -34,7 +39,6 @@ use std::time::SystemTime;
 use foedus_federation::batch::Value;
 
 use super::embedded::{Handle, Visit, Writes};
-use super::folder::sync_folder;
 use super::writer::GroupBounds;
 use super::{EngineKind, StoreError};
 use crate::bounds::{
@@ -50,6 +54,8 @@ pub struct SledHandle {
     folder: PathBuf,
     /// When names in the folder last changed, as of the last time they were synced.
     folder_synced: Mutex<SystemTime>,
+    /// A write failed: what is on the disk is not known, and is not said to be whole.
+    failed: AtomicBool,
     #[cfg(test)]
     steps_left: tests::Count,
     #[cfg(test)]
@@ -59,6 +65,14 @@ pub struct SledHandle {
 impl SledHandle {
     /// Hands sled one batch, small enough for one sync, and syncs.
     fn step(&self, pairs: &[pieces::Raw]) -> Result<(), StoreError> {
+        let done = self.try_step(pairs);
+        if done.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        done
+    }
+
+    fn try_step(&self, pairs: &[pieces::Raw]) -> Result<(), StoreError> {
         let mut batch = sled::Batch::default();
         for (key, value) in pairs {
             match value {
@@ -78,11 +92,8 @@ impl SledHandle {
 
     /// Makes durable what sled has written.
     fn sync(&self) -> Result<(), StoreError> {
-        self.db.flush()?;
-        let synced = self
-            .file
-            .sync_data()
-            .and_then(|()| self.sync_folder_if_changed());
+        syncs::flush(&self.db)?;
+        let synced = syncs::data(&self.file).and_then(|()| self.sync_folder_if_changed());
         synced.map_err(|error| StoreError::io(&self.folder, error))
     }
 
@@ -94,10 +105,21 @@ impl SledHandle {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if changed != *synced {
-            sync_folder(&self.folder)?;
+            syncs::folder(&self.folder)?;
             *synced = changed;
         }
         Ok(())
+    }
+}
+
+impl Drop for SledHandle {
+    fn drop(&mut self) {
+        if self.failed.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = seal::close(self) {
+            tracing::debug!(%error, "the store was not closed in order");
+        }
     }
 }
 
@@ -111,10 +133,20 @@ fn prepare(folder: &Path) -> io::Result<()> {
         if name.starts_with("snap.") && name.ends_with(".generating") {
             fs::remove_file(entry.path())?;
         } else if entry.file_type()?.is_file() {
-            File::open(entry.path())?.sync_all()?;
+            syncs::file(&entry.path())?;
         }
     }
-    sync_folder(folder)
+    syncs::folder(folder)
+}
+
+/// How sled is opened; what depends on each of these is said on top of this file.
+fn config(folder: &Path, cache_bytes: u64) -> sled::Config {
+    sled::Config::new()
+        .path(folder)
+        .segment_size(SLED_SEGMENT_BYTES)
+        .cache_capacity(cache_bytes)
+        .flush_every_ms(None)
+        .mode(sled::Mode::LowSpace)
 }
 
 /// sled locks its file, and a sled that was just dropped gives it free only when its last thread is
@@ -156,28 +188,23 @@ impl Handle for SledHandle {
         wait_for_lock(folder)
             .and_then(|()| prepare(folder))
             .map_err(io_error)?;
-        let db = sled::Config::new()
-            .path(folder)
-            .segment_size(SLED_SEGMENT_BYTES)
-            .cache_capacity(cache_bytes)
-            .flush_every_ms(None)
-            .mode(sled::Mode::LowSpace)
-            .open()?;
+        let db = config(folder, cache_bytes).open()?;
+        // The folder is synced below, before anything is written.
+        seal::open(&db, folder)?;
         let file = open_data_file(folder).map_err(io_error)?;
         let handle = SledHandle {
             db,
             file,
             folder: folder.to_owned(),
             folder_synced: Mutex::new(SystemTime::UNIX_EPOCH),
+            failed: AtomicBool::new(false),
             #[cfg(test)]
             steps_left: tests::Count::new(usize::MAX),
             #[cfg(test)]
             unsynced_bytes_max: tests::Count::new(0),
         };
         handle.sync()?;
-        File::open(folder.join("conf"))
-            .and_then(|conf| conf.sync_all())
-            .map_err(io_error)?;
+        syncs::file(&folder.join("conf")).map_err(io_error)?;
         redo::recover(&handle)?;
         Ok(handle)
     }

@@ -1,5 +1,6 @@
 //! The program itself: what it prints, with which status it ends, and that a signal ends it in order.
 
+mod damage;
 mod serving;
 
 use std::fs;
