@@ -48,12 +48,12 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
+use tonic_health::ServingStatus;
 
 pub use refusal::Refusal;
 
 use crate::bounds::api::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::runtime::Runtime;
-use crate::store::Store as _;
 use organisation::Sizes;
 use repeat::Repeats;
 use streams::Streams;
@@ -325,8 +325,15 @@ impl Api {
 
     fn routes(self) -> Routes {
         let (health_reporter, health) = tonic_health::server::health_reporter();
-        // The reporter would be needed to change what the service says from its beginning on.
-        drop(health_reporter);
+        let (stopping, failed) = (self.runtime().stopping(), self.runtime().failed());
+        self.inner.tasks.spawn(async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = failed.cancelled() => {}
+            }
+            let not_serving = ServingStatus::NotServing;
+            health_reporter.set_service_status("", not_serving).await;
+        });
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(foedus_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -371,26 +378,7 @@ impl Api {
 
     /// What reads return, in their order.
     async fn read(&self, reads: &[Read]) -> Result<Vec<Rows>, Refusal> {
-        let store = self.runtime().store();
-        let mut rows = Vec::with_capacity(reads.len());
-        for read in reads {
-            rows.push(match read {
-                Read::Get(key) => {
-                    let value = store.get(key).await?;
-                    value
-                        .into_iter()
-                        .map(|value| (key.clone(), value))
-                        .collect()
-                }
-                Read::Scan {
-                    start,
-                    end,
-                    limit,
-                    reverse,
-                } => store.scan(start, end, *limit, *reverse).await?,
-            });
-        }
-        Ok(rows)
+        Ok(self.runtime().rows(reads).await?)
     }
 
     /// What is true of a channel.

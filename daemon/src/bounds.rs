@@ -11,13 +11,16 @@ pub const KEY_BYTES_MAX: usize = 512;
 
 /// Longest value of the store. sled writes larger ones to files of their own, which it never syncs;
 /// bigger content belongs in the file store.
-pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+pub const VALUE_BYTES_MAX: usize = foedus_federation::bounds::STORED_VALUE_BYTES_MAX;
 
 /// Keys and values of one batch together. A larger one is refused.
-pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+pub const BATCH_BYTES_MAX: usize = foedus_federation::bounds::BATCH_BYTES_MAX;
 
 /// Writes and expectations of one batch together. A larger one is refused.
 pub const BATCH_KEYS_MAX: usize = 4096;
+
+// A step takes nothing further when it has written so many; the rest is room for the input that it was at.
+const _: () = assert!(4 * foedus_federation::bounds::STEP_KEYS_MAX <= BATCH_KEYS_MAX);
 
 /// Batches that share one sync.
 pub const GROUP_BATCHES_MAX: usize = 256;

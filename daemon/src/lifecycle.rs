@@ -87,6 +87,7 @@ pub async fn build(config: Config) -> Result<Daemon, BuildError> {
         keys: key_files(folder.path()),
         addresses: config.link.advertise.clone(),
         metrics: metrics.clone(),
+        reach: links::reach(listeners.link.as_ref()),
     };
     let built = runtime::build(parts).await?;
     Ok(Daemon {

@@ -48,7 +48,7 @@ pub fn spawn(
         ..AcceptLimits::default()
     };
     let keeper = Keeper {
-        reach: reach(listener.as_ref()),
+        reach: runtime.reach(),
         runtime: runtime.clone(),
         stopping: runtime.stopping(),
         partners: BTreeMap::new(),
@@ -215,8 +215,9 @@ impl Keeper {
     }
 }
 
-/// Where partners may send us. Who listens on this machine only has its partners there, too.
-fn reach(listener: Option<&TcpListener>) -> Reach {
+/// Where others may send us. Who listens on this machine only has its partners there, too.
+#[must_use]
+pub fn reach(listener: Option<&TcpListener>) -> Reach {
     let own = listener.and_then(|listener| listener.local_addr().ok());
     match own.is_some_and(|own| own.ip().is_loopback()) {
         true => Reach::Everywhere,

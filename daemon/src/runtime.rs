@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use foedus_federation::org::{Org, OrgSnapshot, OurKeys, Setup};
 use foedus_federation::steploop::{Damaged, Machine};
-use foedus_federation::transport::Pins;
 use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
+use foedus_federation::transport::{Pins, Reach};
 use foedus_policy::id::RunId;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -59,6 +59,8 @@ pub struct Parts {
     pub addresses: Vec<String>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where others may send us: partners, and whoever wrote an invitation.
+    pub reach: Reach,
 }
 
 /// Why the runtime can't begin.
@@ -109,6 +111,7 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
         keys: files,
         addresses,
         metrics,
+        reach,
     } = parts;
     let (stop, failed) = (CancellationToken::new(), CancellationToken::new());
     let ground = Ground {
@@ -157,6 +160,7 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
         run,
         files,
         addresses,
+        reach,
         pins,
         org,
         org_queue,

@@ -21,8 +21,8 @@ pub use accept::{
 };
 pub use backoff::Backoff;
 pub use link::{
-    DialError, Kept, LinkCloser, LinkFailure, LinkHandle, LinkSession, LinkSettings, Reach, dial,
-    kept, serve,
+    DialError, Kept, LinkCloser, LinkFailure, LinkHandle, LinkSession, LinkSettings, OutOfReach,
+    Reach, dial, kept, serve,
 };
 pub use pairing::{
     PairError, PairingHost, PairingRefusal, ReplyAccepted, UnverifiedInviter, VerifiedInviter,

@@ -168,14 +168,23 @@ impl Api {
         caller: &Caller,
         request: v1::JoinChannelRequest,
     ) -> Result<v1::JoinChannelResponse, Refusal> {
-        super::repeat::check_key(&request.idempotency_key)?;
-        let channel = self.seen().channel(&caller.actor, &request.channel)?;
-        self.runtime()
-            .act(caller.actor, Action::JoinChannel { channel })
-            .await?;
-        Ok(v1::JoinChannelResponse {
-            channel: Some(self.channel_now(caller, channel).await),
-        })
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "channel.join",
+            key,
+            request,
+            |api, caller, request| async move {
+                let channel = api.seen().channel(&caller.actor, &request.channel)?;
+                api.runtime()
+                    .act(caller.actor, Action::JoinChannel { channel })
+                    .await?;
+                Ok(v1::JoinChannelResponse {
+                    channel: Some(api.channel_now(&caller, channel).await),
+                })
+            },
+        )
+        .await
     }
 
     async fn leave_channel(
@@ -207,15 +216,24 @@ impl Api {
         caller: &Caller,
         request: v1::AddChannelMemberRequest,
     ) -> Result<v1::AddChannelMemberResponse, Refusal> {
-        super::repeat::check_key(&request.idempotency_key)?;
-        let seen = self.seen();
-        let channel = seen.channel(&caller.actor, &request.channel)?;
-        let member = seen.member(&request.member)?;
-        let action = Action::AddChannelMember { channel, member };
-        self.runtime().act(caller.actor, action).await?;
-        Ok(v1::AddChannelMemberResponse {
-            channel: Some(self.channel_now(caller, channel).await),
-        })
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "channel.add",
+            key,
+            request,
+            |api, caller, request| async move {
+                let seen = api.seen();
+                let channel = seen.channel(&caller.actor, &request.channel)?;
+                let member = seen.member(&request.member)?;
+                let action = Action::AddChannelMember { channel, member };
+                api.runtime().act(caller.actor, action).await?;
+                Ok(v1::AddChannelMemberResponse {
+                    channel: Some(api.channel_now(&caller, channel).await),
+                })
+            },
+        )
+        .await
     }
 
     async fn list_channel_members(

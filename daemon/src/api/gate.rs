@@ -103,13 +103,18 @@ impl Gate {
 
 /// What tonic itself refuses has no reason; of these callers are told one, too.
 fn explained(response: Response<Body>) -> Response<Body> {
-    let Some(status) = Status::from_header_map(response.headers()) else {
-        return response;
-    };
-    if !status.details().is_empty() {
-        return response;
+    match Status::from_header_map(response.headers()) {
+        Some(status) => explain(&status).map_or(response, |told| Status::from(told).into_http()),
+        None => response,
     }
-    let refusal = match status.code() {
+}
+
+/// The reason for a status of tonic's own about a message that it can't take; for any other, none.
+pub(super) fn explain(status: &Status) -> Option<Refusal> {
+    if !status.details().is_empty() {
+        return None;
+    }
+    Some(match status.code() {
         Code::OutOfRange | Code::ResourceExhausted => Refusal::new(
             // Not "try again later": it will never be taken.
             Code::OutOfRange,
@@ -128,9 +133,8 @@ fn explained(response: Response<Body>) -> Response<Body> {
             format!("the message can't be read: {}", status.message()),
             "use a client of the daemon's release",
         ),
-        _ => return response,
-    };
-    Status::from(refusal).into_http()
+        _ => return None,
+    })
 }
 
 impl tower_service::Service<Request<Incoming>> for Gate {

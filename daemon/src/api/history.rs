@@ -88,8 +88,8 @@ fn token_of(channel: ChannelId, kind: &str, token: &str) -> Result<Option<Positi
     })
 }
 
-/// Whether the signed time is to be shown beside that of the arrival: they differ, and no way of the network
-/// explains it.
+/// Whether the signed time is to be shown beside that of the arrival: they differ by more than a link that is up
+/// explains.
 fn in_doubt(hlc: Hlc, arrived: Timestamp) -> bool {
     hlc.wall().0.abs_diff(arrived.0) > TIME_IN_DOUBT_MILLIS
 }

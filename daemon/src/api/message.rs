@@ -203,7 +203,8 @@ impl Api {
         let answers = lists.map(move |list| {
             let (api, caller) = (self.clone(), caller.clone());
             async move {
-                let (list, channel) = list?;
+                let (list, channel) = list
+                    .map_err(|status| super::gate::explain(&status).map_or(status, Status::from))?;
                 let v1::PostManyRequest {
                     channel: _,
                     posts,

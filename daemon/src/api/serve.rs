@@ -81,7 +81,7 @@ impl Server {
         };
         let peer = Peer::Socket {
             uid,
-            allowed: uid == self.uid || uid == 0,
+            allowed: may_use_socket(uid, self.uid),
         };
         // Who it is is known from the beginning.
         place.prove();
@@ -173,6 +173,11 @@ impl Server {
             tracing::debug!(%error, "a connection of the API broke");
         }
     }
+}
+
+/// Who may use the administration socket: who runs the daemon, and root, who could become that one anyway.
+fn may_use_socket(caller: u32, daemon: u32) -> bool {
+    caller == daemon || caller == 0
 }
 
 /// Where the calls of connections run: whoever drains the daemon waits for them.
@@ -294,6 +299,24 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_socket_is_for_the_daemons_user_and_root_only() {
+        for (caller, daemon, expected) in [
+            (1000, 1000, true),
+            (0, 1000, true),
+            (0, 0, true),
+            (1001, 1000, false),
+            (1000, 0, false),
+            (u32::MAX, 1000, false),
+        ] {
+            assert_eq!(
+                may_use_socket(caller, daemon),
+                expected,
+                "{caller} {daemon}"
+            );
+        }
+    }
 
     #[test]
     fn places_are_bounded_in_all_for_strangers_and_for_each_source() {

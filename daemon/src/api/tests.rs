@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use foedus_federation::transport::Reach;
 use foedus_proto::api::v1;
 use foedus_proto::api::v1::audit_service_client::AuditServiceClient;
 use foedus_proto::api::v1::channel_service_client::ChannelServiceClient;
@@ -96,6 +97,7 @@ impl Daemon {
             keys: key_files(folder.path()),
             addresses: vec!["acme.example:7433".to_owned()],
             metrics: Arc::default(),
+            reach: Reach::Everywhere,
         };
         let runtime = build(parts).await.expect("it can be read").spawn();
         let config = ApiConfig {

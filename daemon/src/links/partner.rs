@@ -142,6 +142,7 @@ impl PartnerLink {
         let now = self.runtime.now().wall;
         let problem = ending.to_string();
         tracing::info!(reason = problem, "a link has ended");
+        tracing::debug!(?ending, "how the link ended");
         self.runtime.metrics().link(self.partner, false, 0, None);
         self.runtime.link_registry().update(self.partner, |status| {
             status.state = LinkState::Down;

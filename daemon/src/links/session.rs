@@ -58,6 +58,8 @@ impl fmt::Display for Ending {
         match self {
             Self::Stopped => formatter.write_str("this side stops, or the partner is not active"),
             Self::Replaced => formatter.write_str("another connection is kept"),
+            // What lies under it speaks of sockets and TLS in words of its own, which help nobody.
+            Self::Failed(failure @ LinkFailure::Lost(_)) => write!(formatter, "{failure}"),
             Self::Failed(failure) => formatter.write_str(&chain(failure)),
             Self::Refused(refused) => write!(
                 formatter,

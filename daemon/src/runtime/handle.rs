@@ -13,8 +13,8 @@ use foedus_federation::identity::{Identity, IdentityChain, org_id};
 use foedus_federation::note::NoteType as _;
 use foedus_federation::org::{self, OrgSnapshot, OurKeys};
 use foedus_federation::steploop::{Failure, Rows};
-use foedus_federation::transport::Pins;
 use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
+use foedus_federation::transport::{Pins, Reach};
 use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::decide::{Decision, decide};
 use foedus_policy::id::{ChannelId, OrgId, RunId};
@@ -48,6 +48,7 @@ pub(super) struct Inner {
     pub(super) run: RunId,
     pub(super) files: IdentityFiles,
     pub(super) addresses: Vec<String>,
+    pub(super) reach: Reach,
     pub(super) pins: Arc<Pins>,
     pub(super) org: watch::Receiver<Arc<OrgSnapshot>>,
     pub(super) org_queue: mpsc::Sender<OrgMessage>,
@@ -155,6 +156,12 @@ impl Runtime {
     #[must_use]
     pub fn links(&self) -> BTreeMap<OrgId, LinkStatus> {
         self.inner.links.status()
+    }
+
+    /// Where others may send us.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.inner.reach
     }
 
     /// Where partners can reach us: by the configuration, or else as was said at `init`.

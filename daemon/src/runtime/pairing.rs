@@ -16,7 +16,7 @@ use foedus_federation::pairing::{
 };
 use foedus_federation::record::EndpointAddress;
 use foedus_federation::transport::pairing::{VerifiedInviter, identify};
-use foedus_federation::transport::{PairError, PairingRefusal};
+use foedus_federation::transport::{PairError, PairingRefusal, Reach};
 use foedus_policy::action::{self, Action, Actor, Outcome};
 use foedus_policy::id::{OrgId, RequestNumber};
 use foedus_policy::name::Label;
@@ -119,7 +119,7 @@ impl Runtime {
     ) -> Result<Accepted, AcceptInvitationError> {
         let invitation = Invitation::parse(text).map_err(AcceptInvitationError::Invitation)?;
         let ours = self.ours()?;
-        let (connection, identity) = match meet(&ours, &invitation).await? {
+        let (connection, identity) = match meet(&ours, self.reach(), &invitation).await? {
             Ok(met) => (Ok(met.connection), met.identity),
             Err(undelivered) => (Err(undelivered), invitation.inviter.clone()),
         };
@@ -139,7 +139,9 @@ impl Runtime {
             return Err(org::Refused::Denied(Reason::PartnerExists).into());
         };
         let delivered = match connection {
-            Ok(connection) => deliver(&ours, &invitation, connection, &reply_text).await,
+            Ok(connection) => {
+                deliver(&ours, self.reach(), &invitation, connection, &reply_text).await
+            }
             Err(undelivered) => Err(undelivered),
         };
         let delivery = match delivered {
@@ -236,12 +238,13 @@ impl Runtime {
 /// fault of the invitation; that somebody else does is.
 async fn meet(
     ours: &Ours,
+    reach: Reach,
     invitation: &Invitation,
 ) -> Result<Result<Met, Undelivered>, AcceptInvitationError> {
     let mut undelivered = Undelivered::NoAddress;
     let mut other = false;
     for address in &invitation.addresses {
-        let found = match identify(&ours.tls, address.as_str(), PAIRING_TIMEOUT).await {
+        let found = match identify(&ours.tls, reach, address.as_str(), PAIRING_TIMEOUT).await {
             Ok(found) => found,
             Err(error) => {
                 undelivered = Undelivered::Unreachable(error);
@@ -284,6 +287,7 @@ fn is_inviter(
 /// Sends the reply; once more over a connection of its own, if the first broke meanwhile.
 async fn deliver(
     ours: &Ours,
+    reach: Reach,
     invitation: &Invitation,
     connection: VerifiedInviter,
     reply_text: &str,
@@ -295,7 +299,7 @@ async fn deliver(
         }
         Err(error) => error,
     };
-    match meet(ours, invitation).await {
+    match meet(ours, reach, invitation).await {
         Ok(Ok(met)) => {
             let reply = met.connection.reply(reply_text.as_bytes().to_vec()).await;
             reply.map(drop).map_err(Undelivered::Unreachable)

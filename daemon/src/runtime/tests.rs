@@ -24,11 +24,16 @@ struct Acme {
 }
 
 async fn start_with(data: TempDir, engine: MemoryEngine) -> Acme {
+    start_at(data, engine, "acme.example:7433", Reach::Everywhere).await
+}
+
+async fn start_at(data: TempDir, engine: MemoryEngine, address: &str, reach: Reach) -> Acme {
     let parts = Parts {
         store: Engine::Memory(engine.clone()),
         keys: key_files(data.path()),
-        addresses: vec!["acme.example:7433".to_owned()],
+        addresses: vec![address.to_owned()],
         metrics: Arc::default(),
+        reach,
     };
     let runtime = build(parts).await.expect("it can be read").spawn();
     Acme {
@@ -201,6 +206,7 @@ async fn keys_that_are_gone_or_anothers_stop_the_start() {
             keys: key_files(data.path()),
             addresses: Vec::new(),
             metrics: Arc::default(),
+            reach: Reach::Everywhere,
         };
         build(parts).await.map(|_| ())
     };
@@ -329,9 +335,52 @@ async fn a_channel_that_cannot_be_read_is_logged_once_and_asked_seldom() {
         assert!(matches!(refused, Err(Refused::Failed(_))), "{refused:?}");
     }
     assert!(acme.runtime.view(channel).await.is_none());
-    tokio::time::sleep(Duration::from_secs(1)).await;
     acme.runtime.drain().await;
     let logged = logged.0.lock().expect("not poisoned");
     let text = String::from_utf8_lossy(&logged);
     assert_eq!(text.matches("ERROR").count(), 1, "{text}");
+}
+
+/// An invitation is text from anybody: its address leads to no service that trusts this machine.
+#[tokio::test]
+async fn an_invitation_sends_us_nowhere_on_this_machine() {
+    let trusting = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let trusting = trusting.expect("a port");
+    let address = trusting.local_addr().expect("bound").to_string();
+    let began = async |handle: &str, reach| {
+        let data = tempfile::tempdir().expect("a folder");
+        let engine = MemoryEngine::new(VirtualDisk::new());
+        let org = start_at(data, engine, &address, reach).await;
+        let made = org.runtime.initialise(initialise(handle)).await;
+        made.expect("made");
+        let mut snapshots = org.runtime.org();
+        let signed = |org: &Arc<OrgSnapshot>| !org.endpoints.is_empty();
+        let waited = tokio::time::timeout(Duration::from_secs(5), snapshots.wait_for(signed)).await;
+        drop(waited.expect("in time").expect("the runtime lives"));
+        org
+    };
+    let acme = began("acme.example", Reach::Everywhere).await;
+    let globex = began("globex.example", Reach::Elsewhere).await;
+    let invite = Action::InvitePartner { handle: None };
+    let Ok(Outcome::Invited { invitation, .. }) = acme.runtime.act(OPERATOR, invite).await else {
+        panic!("expected an invitation");
+    };
+    let text = invitation_text(&acme.runtime.snapshot(), invitation).expect("it is open");
+    let accepted = globex.runtime.accept_invitation(OPERATOR, &text).await;
+    let accepted = accepted.expect("a request, and a reply to carry by hand");
+    assert!(
+        matches!(
+            accepted.delivery,
+            Delivery::Undelivered {
+                problem: Undelivered::Unreachable(
+                    foedus_federation::transport::PairError::OutOfReach(_)
+                ),
+                ..
+            }
+        ),
+        "{:?}",
+        accepted.delivery
+    );
+    let dialled = tokio::time::timeout(Duration::from_millis(50), trusting.accept()).await;
+    assert!(dialled.is_err(), "somebody came");
 }

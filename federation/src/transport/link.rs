@@ -24,7 +24,7 @@ mod reach;
 mod session;
 
 pub use connect::{dial, serve};
-pub use reach::Reach;
+pub use reach::{OutOfReach, Reach};
 
 /// How long the steps of a link may take.
 #[derive(Debug, Clone, Copy)]
@@ -108,8 +108,8 @@ pub enum DialError {
     #[error("could not connect")]
     Connect(#[source] io::Error),
     /// The address is on this machine or on its own network segment.
-    #[error("the address is this machine's, or only of its network segment, and is not dialled")]
-    OutOfReach,
+    #[error(transparent)]
+    OutOfReach(#[from] OutOfReach),
     /// The other end has another key than those pinned for the partner.
     #[error("the other end did not prove a key that is pinned for the partner")]
     WrongKey,

@@ -18,13 +18,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use proto::pairing_service_client::PairingServiceClient;
 use proto::pairing_service_server::{PairingService, PairingServiceServer};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tonic::{Request, Response, Status};
 
 use super::accept::{AcceptedPairing, prepare};
 use super::http2::{Caller, Tasks, TasksOwner};
+use super::link::{OutOfReach, Reach};
 use super::tls::{PAIRING_PROTOCOL, Tls, peer_key, unused_server_name};
 use crate::bounds::transport as bounds;
 use crate::key::VerifyingKey;
@@ -158,6 +158,9 @@ pub enum PairError {
     /// The address leads nowhere, or nobody listens there.
     #[error("could not connect to the inviter")]
     Connect(#[source] io::Error),
+    /// The address is on this machine or on its own network segment.
+    #[error(transparent)]
+    OutOfReach(#[from] OutOfReach),
     /// No TLS 1.3 with an Ed25519 key and our protocol at the other end.
     #[error("the TLS handshake with the inviter failed")]
     Handshake(#[source] io::Error),
@@ -203,23 +206,27 @@ pub struct UnverifiedInviter {
 pub struct VerifiedInviter(UnverifiedInviter);
 
 /// Dials the inviter at `address` (`host:port`) and asks who it is. All of pairing, up to the
-/// answer to the reply, takes at most `limit`.
+/// answer to the reply, takes at most `limit`. An address outside of `reach` is not dialled.
 pub async fn identify(
     tls: &Tls,
+    reach: Reach,
     address: &str,
     limit: Duration,
 ) -> Result<UnverifiedInviter, PairError> {
     let deadline = Instant::now() + limit;
-    timeout_at(deadline, open(tls, address, deadline))
+    timeout_at(deadline, open(tls, reach, address, deadline))
         .await
         .map_err(|_| PairError::Timeout)?
 }
 
-async fn open(tls: &Tls, address: &str, deadline: Instant) -> Result<UnverifiedInviter, PairError> {
+async fn open(
+    tls: &Tls,
+    reach: Reach,
+    address: &str,
+    deadline: Instant,
+) -> Result<UnverifiedInviter, PairError> {
     let config = tls.pairing_client().map_err(PairError::Configuration)?;
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(PairError::Connect)?;
+    let stream = reach.connect(address).await?.map_err(PairError::Connect)?;
     prepare(&stream).map_err(PairError::Connect)?;
     let stream = TlsConnector::from(config)
         .connect(unused_server_name(), stream)

@@ -397,3 +397,66 @@ async fn many_lists_keep_their_order() {
         .collect();
     assert_eq!(numbers, (0..1000).collect::<Vec<_>>());
 }
+
+/// What tonic refuses in the midst of a stream says why, as everything else does.
+#[tokio::test]
+async fn a_list_that_is_too_large_or_broken_ends_the_stream_with_a_reason() {
+    let daemon = Daemon::acme().await;
+    let anna = daemon.client(Some("anna")).await;
+    let list = |number, text: &str| v1::PostManyRequest {
+        channel: "launch".to_owned(),
+        posts: vec![v1::NewPost {
+            text: text.to_owned(),
+            ..v1::NewPost::default()
+        }],
+        list_number: number,
+        ..v1::PostManyRequest::default()
+    };
+    let large = "x".repeat(REQUEST_BYTES_MAX + 1);
+    let answers = anna
+        .messages()
+        .post_many(futures_util::stream::iter([
+            list(1, "one"),
+            list(2, &large),
+        ]))
+        .await;
+    let mut answers = answers.expect("begun").into_inner();
+    let first = answers
+        .message()
+        .await
+        .expect("goes on")
+        .expect("an answer");
+    assert_eq!((first.list_number, first.refusal), (1, None));
+    let ended = answers.message().await.map(Response::new);
+    assert_eq!(
+        refused(ended),
+        (Code::OutOfRange, "MESSAGE_TOO_LARGE".to_owned())
+    );
+
+    // Another message's bytes: a text where a list of messages is expected.
+    let codec: tonic_prost::ProstCodec<v1::PostResponse, v1::PostManyResponse> =
+        tonic_prost::ProstCodec::default();
+    let broken = v1::PostResponse {
+        entry_ref: "launch".to_owned(),
+        signed_at: Some(prost_types::Timestamp {
+            seconds: 1,
+            nanos: 1,
+        }),
+    };
+    let path = http::uri::PathAndQuery::from_static("/foedus.api.v1.MessageService/PostMany");
+    let mut client = tonic::client::Grpc::new(anna.0.clone());
+    client.ready().await.expect("connected");
+    let answers = client
+        .streaming(
+            Request::new(futures_util::stream::iter([broken])),
+            path,
+            codec,
+        )
+        .await;
+    let mut answers = answers.expect("begun").into_inner();
+    let ended = answers.message().await.map(Response::new);
+    assert_eq!(
+        refused(ended),
+        (Code::InvalidArgument, "MESSAGE_INVALID".to_owned())
+    );
+}

@@ -82,6 +82,7 @@ impl Org {
             keys: key_files(data.path()),
             addresses: vec![advertised.unwrap_or_else(|| address.clone())],
             metrics: Arc::default(),
+            reach: foedus_federation::transport::Reach::Everywhere,
         };
         let runtime = build(parts).await.expect("it can be read").spawn();
         let fronts = TaskTracker::new();

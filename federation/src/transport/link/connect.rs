@@ -61,7 +61,7 @@ async fn connect(
     reach: Reach,
 ) -> Result<(TlsStream<TcpStream>, VerifyingKey), DialError> {
     let config = tls.link_client(partner).map_err(DialError::Configuration)?;
-    let stream = reach.connect(address).await?;
+    let stream = reach.connect(address).await?.map_err(DialError::Connect)?;
     prepare(&stream).map_err(DialError::Connect)?;
     let stream = TlsConnector::from(config)
         .connect(unused_server_name(), stream)

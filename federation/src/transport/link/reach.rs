@@ -1,13 +1,18 @@
 //! Where may be dialled, whatever a partner says that it can be reached at.
 
+use std::io;
 use std::net::IpAddr;
 
 use tokio::net::{TcpStream, lookup_host};
 
-use super::DialError;
 use crate::bounds::transport::DIALLED_ADDRESSES_MAX;
 
-/// Where links may be dialled.
+/// None of the addresses behind a name may be dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the address is this machine's, or only of its network segment, and is not dialled")]
+pub struct OutOfReach;
+
+/// Where may be dialled, for a link or an inviter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reach {
     /// Anywhere.
@@ -42,19 +47,25 @@ impl Reach {
     }
 
     /// Connects to the first of the addresses behind `host:port` that may be dialled and answers.
-    pub(super) async fn connect(self, address: &str) -> Result<TcpStream, DialError> {
-        let found = lookup_host(address).await.map_err(DialError::Connect)?;
-        let mut failure = DialError::OutOfReach;
+    pub(in crate::transport) async fn connect(
+        self,
+        address: &str,
+    ) -> Result<io::Result<TcpStream>, OutOfReach> {
+        let found = match lookup_host(address).await {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut failure = Err(OutOfReach);
         for address in found
             .filter(|found| self.includes(found.ip()))
             .take(DIALLED_ADDRESSES_MAX)
         {
             match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => failure = DialError::Connect(error),
+                Ok(stream) => return Ok(Ok(stream)),
+                Err(error) => failure = Ok(Err(error)),
             }
         }
-        Err(failure)
+        failure
     }
 }
 
@@ -107,10 +118,8 @@ mod tests {
             .expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
         let refused = Reach::Elsewhere.connect(&address).await;
-        assert!(matches!(refused, Err(DialError::OutOfReach)), "{refused:?}");
-        Reach::Everywhere
-            .connect(&address)
-            .await
-            .expect("it listens");
+        assert!(matches!(refused, Err(OutOfReach)), "{refused:?}");
+        let reached = Reach::Everywhere.connect(&address).await;
+        reached.expect("it is in reach").expect("it listens");
     }
 }

@@ -82,9 +82,14 @@ async fn the_reply_reaches_the_inviter_with_the_key_that_was_proved() {
         Inviter::default(),
         PATIENCE,
         async |host, guest, address| {
-            let inviter = identify(&guest.tls, &address.to_string(), PATIENCE)
-                .await
-                .expect("an inviter");
+            let inviter = identify(
+                &guest.tls,
+                Reach::Everywhere,
+                &address.to_string(),
+                PATIENCE,
+            )
+            .await
+            .expect("an inviter");
             let (verified, found) = inviter
                 .verify(|identity, key| {
                     assert_eq!(identity, [b"identity 1".to_vec(), b"identity 2".to_vec()]);
@@ -103,13 +108,39 @@ async fn the_reply_reaches_the_inviter_with_the_key_that_was_proved() {
 #[tokio::test]
 async fn nothing_of_the_invitation_goes_to_an_inviter_that_fails_the_check() {
     let ((), inviter, _) = pair(Inviter::default(), PATIENCE, async |_, guest, address| {
-        let inviter = identify(&guest.tls, &address.to_string(), PATIENCE)
-            .await
-            .expect("an inviter");
+        let inviter = identify(
+            &guest.tls,
+            Reach::Everywhere,
+            &address.to_string(),
+            PATIENCE,
+        )
+        .await
+        .expect("an inviter");
         assert!(
             inviter
                 .verify(|_, _| Err::<(), _>("somebody else"))
                 .is_err()
+        );
+    })
+    .await;
+    assert!(inviter.asked().is_empty());
+}
+
+/// Whoever writes an invitation does not send us to what trusts this machine.
+#[tokio::test]
+async fn an_inviter_out_of_reach_is_not_dialled() {
+    let ((), inviter, _) = pair(Inviter::default(), PATIENCE, async |_, guest, address| {
+        let refused = identify(&guest.tls, Reach::Elsewhere, &address.to_string(), PATIENCE).await;
+        assert!(matches!(refused, Err(PairError::OutOfReach(_))));
+        // The host waits for somebody.
+        drop(
+            identify(
+                &guest.tls,
+                Reach::Everywhere,
+                &address.to_string(),
+                PATIENCE,
+            )
+            .await,
         );
     })
     .await;
@@ -124,9 +155,14 @@ async fn a_refusal_arrives_as_what_it_is() {
             ..Inviter::default()
         };
         let (found, _, _) = pair(inviter, PATIENCE, async |_, guest, address| {
-            let inviter = identify(&guest.tls, &address.to_string(), PATIENCE)
-                .await
-                .expect("an inviter");
+            let inviter = identify(
+                &guest.tls,
+                Reach::Everywhere,
+                &address.to_string(),
+                PATIENCE,
+            )
+            .await
+            .expect("an inviter");
             let (verified, _) = inviter.verify(approve).expect("approved");
             verified.reply(b"reply".to_vec()).await
         })
@@ -140,9 +176,14 @@ async fn a_reply_that_is_too_long_is_neither_sent_nor_taken() {
     let too_long = vec![b'x'; bounds::PAIRING_REPLY_BYTES_MAX + 1];
     let reply = too_long.clone();
     let (found, inviter, _) = pair(Inviter::default(), PATIENCE, async |_, guest, address| {
-        let inviter = identify(&guest.tls, &address.to_string(), PATIENCE)
-            .await
-            .expect("an inviter");
+        let inviter = identify(
+            &guest.tls,
+            Reach::Everywhere,
+            &address.to_string(),
+            PATIENCE,
+        )
+        .await
+        .expect("an inviter");
         inviter
             .verify(approve)
             .expect("approved")
@@ -218,9 +259,14 @@ async fn a_pairing_connection_has_a_time_limit_at_both_ends() {
         ..Inviter::default()
     };
     let (found, _, _) = pair(inviter, short, async |_, guest, address| {
-        let inviter = identify(&guest.tls, &address.to_string(), PATIENCE)
-            .await
-            .expect("an inviter");
+        let inviter = identify(
+            &guest.tls,
+            Reach::Everywhere,
+            &address.to_string(),
+            PATIENCE,
+        )
+        .await
+        .expect("an inviter");
         inviter
             .verify(approve)
             .expect("approved")
@@ -236,7 +282,7 @@ async fn a_pairing_connection_has_a_time_limit_at_both_ends() {
         ..Inviter::default()
     };
     let (found, _, _) = pair(inviter, PATIENCE, async |_, guest, address| {
-        let inviter = identify(&guest.tls, &address.to_string(), short)
+        let inviter = identify(&guest.tls, Reach::Everywhere, &address.to_string(), short)
             .await
             .expect("an inviter");
         inviter
