@@ -16,6 +16,10 @@ pub const FREE_TEXT_BYTES_MAX: usize = 256;
 /// A handle: what the domain name system allows.
 pub const HANDLE_BYTES_MAX: usize = 253;
 
+/// An identity note: its lines, and more signatures than a change of root needs. Chains are sent on
+/// by everybody who shares a channel with their organisation.
+pub const IDENTITY_NOTE_BYTES_MAX: usize = 4 * 1024;
+
 /// Notes in one identity chain.
 pub const IDENTITY_CHAIN_NOTES_MAX: usize = 8;
 
@@ -238,7 +242,7 @@ const NOTE_WRITES_BYTES_MAX: usize = 2 * NOTE_BYTES_MAX
 
 /// One identity chain.
 const CHAIN_WRITES_BYTES_MAX: usize =
-    IDENTITY_CHAIN_NOTES_MAX * (NOTE_BYTES_MAX + RECORD_OVERHEAD_BYTES_MAX);
+    IDENTITY_CHAIN_NOTES_MAX * (IDENTITY_NOTE_BYTES_MAX + RECORD_OVERHEAD_BYTES_MAX);
 
 /// One request: its bodies, with a header for each.
 const REQUEST_WRITES_BYTES_MAX: usize = POST_BYTES_MAX
@@ -383,6 +387,20 @@ pub const NOTES_SENT_MAX: usize = 16;
 
 /// Identity chains in one frame that we send.
 pub const NOTES_IDENTITIES_SENT_MAX: usize = 16;
+
+/// Bytes of the notes, and of the identity chains, in one frame that we send: whatever others put
+/// under their signatures, together they are less than a frame may be.
+pub const NOTES_SENT_BYTES_MAX: usize = 384 * 1024;
+
+// One chain fits, and the frame with it.
+const _: () = assert!(
+    IDENTITY_CHAIN_NOTES_MAX * IDENTITY_NOTE_BYTES_MAX <= NOTES_SENT_BYTES_MAX
+        && 2 * NOTES_SENT_BYTES_MAX + 64 * 1024 <= FRAME_BYTES_MAX
+);
+
+/// How often a partner is asked in one session for the words of somebody whom we don't know by the
+/// key that signed them.
+pub const LEFT_OUT_MAX: u32 = 2;
 
 /// Logs of which a subscriber says how much it holds; of more, it is sent anew what it has.
 pub const HELD_LOGS_MAX: usize = 1024;

@@ -114,6 +114,7 @@ impl Channel {
             }
         }
         if !entries.left_out().is_empty() {
+            self.note_left_out(carrier, entries.left_out());
             self.stall(carrier, step);
             return;
         }

@@ -55,8 +55,9 @@ impl Channel {
     }
 
     pub(super) fn on_org(&mut self, now: Now, org: &Arc<OrgSnapshot>, step: &mut Step<'_, Effect>) {
-        self.org = org.clone();
+        let before = std::mem::replace(&mut self.org, org.clone());
         self.end_if_due(now, step);
+        self.identities_changed(now, &before, step);
     }
 
     /// What came too early is asked for again.

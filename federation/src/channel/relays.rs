@@ -3,6 +3,8 @@
 //!
 //! It must not know what is said to a partner, nor how entries are taken.
 
+use std::collections::BTreeSet;
+
 use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::OrgId;
 use foedus_policy::time::Now;
@@ -10,6 +12,7 @@ use foedus_policy::vocabulary::Access;
 use sha2::{Digest, Sha256};
 
 use super::{Channel, Effect};
+use crate::bounds::LEFT_OUT_MAX;
 use crate::steploop::Step;
 
 impl Channel {
@@ -70,9 +73,40 @@ impl Channel {
                 .map(|(_, log)| log.origin)
                 .filter(|org| *org != partner),
         );
+        relayed.retain(|origin| !self.is_left_out(partner, *origin));
         relayed.sort_unstable();
         relayed.dedup();
         relayed
+    }
+
+    /// A partner brought words of these under keys that we know nothing of. The identities that
+    /// name them may be on their way, so that it is asked once more; after that it is asked without
+    /// these until we know more of them: else one organisation that not everybody can follow would
+    /// silence all whose words come the same way.
+    pub(super) fn note_left_out(&mut self, carrier: OrgId, origins: &[OrgId]) {
+        let Some(session) = self.sessions.get_mut(&carrier) else {
+            return;
+        };
+        let origins: BTreeSet<OrgId> = origins.iter().copied().collect();
+        for origin in origins {
+            if !session.relayed.contains(&origin) {
+                continue;
+            }
+            let known = self.org.identity(origin);
+            let known = known.map(|chain| chain.newest().hash());
+            let left_out = session.left_out.entry(origin).or_insert((known, 0));
+            let before = if left_out.0 == known { left_out.1 } else { 0 };
+            *left_out = (known, before.saturating_add(1));
+        }
+    }
+
+    fn is_left_out(&self, partner: OrgId, origin: OrgId) -> bool {
+        let session = self.sessions.get(&partner);
+        let left_out = session.and_then(|session| session.left_out.get(&origin));
+        left_out.is_some_and(|(known, times)| {
+            let now = self.org.identity(origin);
+            *times >= LEFT_OUT_MAX && *known == now.map(|chain| chain.newest().hash())
+        })
     }
 
     /// Whether an organisation has no bodies but its own, and we may read: the headers that it

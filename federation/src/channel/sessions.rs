@@ -3,6 +3,7 @@
 //! Nothing here is stored. A session that is forgotten begins anew, from what is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::{IncarnationId, NoteHash, OrgId};
@@ -11,10 +12,13 @@ use foedus_policy::time::Now;
 use super::relays::relayed_digest;
 use super::{Channel, Effect, FeedStart};
 use crate::bounds::{
-    HELD_LOGS_MAX, NOTES_AGAIN_MILLIS_MIN, NOTES_IDENTITIES_SENT_MAX, NOTES_SENT_MAX,
+    HELD_LOGS_MAX, NOTES_AGAIN_MILLIS_MIN, NOTES_IDENTITIES_SENT_MAX, NOTES_SENT_BYTES_MAX,
+    NOTES_SENT_MAX,
 };
 use crate::entry::LogId;
 use crate::frame::{Cursor, Frame, LogSize, Notes, Subscribe};
+use crate::identity::IdentityChain;
+use crate::snapshot::OrgSnapshot;
 use crate::steploop::Step;
 use crate::stored::{self, Record};
 
@@ -39,8 +43,11 @@ pub(super) struct Session {
     pub counted: Option<(u64, super::accept::Counts)>,
     /// Notes that the partner was sent since it was last sent all of them.
     told: BTreeSet<NoteHash>,
-    /// Whose identities it was sent since then.
-    introduced: BTreeSet<OrgId>,
+    /// Whose identities it was sent since then, and the newest note of each.
+    introduced: BTreeMap<OrgId, NoteHash>,
+    /// Whose words it brought under a key that we know nothing of: who that was as we knew them
+    /// then, and how often.
+    pub left_out: BTreeMap<OrgId, (Option<NoteHash>, u32)>,
     /// When it was last sent all of them.
     told_all_steady_millis: Option<u64>,
     /// It asked for all of them again, too soon after that.
@@ -322,8 +329,11 @@ impl Channel {
         let named = self.governance.orgs().filter(|org| *org != partner);
         let identities: Vec<Vec<Vec<u8>>> = named
             .filter_map(|org| {
-                let notes = self.identity_bytes(org)?;
-                session.introduced.insert(org).then_some(notes)
+                let chain = self.identity_of(org)?;
+                let newest = chain.newest().hash();
+                let notes = chain.notes().iter().map(|note| note.bytes().to_vec());
+                let known = session.introduced.insert(org, newest) == Some(newest);
+                (!known).then(|| notes.collect())
             })
             .collect();
         // A text that was given up for another may come back.
@@ -338,21 +348,22 @@ impl Channel {
         self.sessions.insert(partner, session);
         let channel = self.keys.0;
         let mut frames = Vec::new();
-        for chains in identities.chunks(NOTES_IDENTITIES_SENT_MAX) {
+        let bytes = |chain: &Vec<Vec<u8>>| chain.iter().map(Vec::len).sum();
+        for identities in cut(identities, NOTES_IDENTITIES_SENT_MAX, bytes) {
             frames.push(Notes {
                 channel,
-                identities: chains.to_vec(),
+                identities,
                 notes: Vec::new(),
             });
         }
-        for notes in notes.chunks(NOTES_SENT_MAX) {
+        for notes in cut(notes, NOTES_SENT_MAX, Vec::len) {
             match frames.last_mut().filter(|last| last.notes.is_empty()) {
-                Some(last) => last.notes = notes.to_vec(),
+                Some(last) => last.notes = notes,
                 None => {
                     frames.push(Notes {
                         channel,
                         identities: Vec::new(),
-                        notes: notes.to_vec(),
+                        notes,
                     });
                 }
             }
@@ -362,17 +373,37 @@ impl Channel {
         }
     }
 
-    fn identity_bytes(&self, org: OrgId) -> Option<Vec<Vec<u8>>> {
-        let introduced = || self.introduced.get(&org);
-        self.org.identity_bytes(org).or_else(|| {
-            Some(
-                introduced()?
-                    .notes()
-                    .iter()
-                    .map(|note| note.bytes().to_vec())
-                    .collect(),
-            )
-        })
+    fn identity_of(&self, org: OrgId) -> Option<Arc<IdentityChain>> {
+        let introduced = || self.introduced.get(&org).cloned();
+        self.org.identity(org).or_else(introduced)
+    }
+
+    /// Somebody in the channel is known by a newer identity: the others may need it for what they
+    /// are brought, and what was left out under an older one is asked for again.
+    pub(super) fn identities_changed(
+        &mut self,
+        now: Now,
+        before: &OrgSnapshot,
+        step: &mut Step<'_, Effect>,
+    ) {
+        if self.org.identities.ptr_eq(&before.identities) {
+            return;
+        }
+        let newest = |snapshot: &OrgSnapshot, org: OrgId| {
+            let chain = snapshot.identities.get(&org);
+            chain.map(|chain| chain.newest().hash())
+        };
+        let changed = |org: OrgId| newest(before, org) != newest(&self.org, org);
+        if !self.governance.orgs().any(changed) {
+            return;
+        }
+        let partners: Vec<OrgId> = self.sessions.keys().copied().collect();
+        for partner in partners {
+            if self.governance.names(partner) {
+                self.send_notes(partner, step);
+            }
+        }
+        self.share_out_relays(now, self.ours.org, step);
     }
 
     /// Reaches for those whom a text names and with whom this channel has no session yet: a
@@ -406,4 +437,23 @@ impl Channel {
         self.attach_others(step);
         self.changed.view = true;
     }
+}
+
+/// What is sent, in as many lists as it takes for none to be too long, by count or by bytes.
+fn cut<T>(all: Vec<T>, count_max: usize, bytes: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let (mut lists, mut held) = (Vec::<Vec<T>>::new(), 0);
+    for item in all {
+        let more = bytes(&item);
+        match lists.last_mut() {
+            Some(last) if last.len() < count_max && held + more <= NOTES_SENT_BYTES_MAX => {
+                held += more;
+                last.push(item);
+            }
+            _ => {
+                held = more;
+                lists.push(vec![item]);
+            }
+        }
+    }
+    lists
 }

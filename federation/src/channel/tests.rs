@@ -2,6 +2,7 @@
 
 mod accept;
 mod append;
+mod between;
 mod ending;
 mod open;
 mod sessions;

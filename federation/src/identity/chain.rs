@@ -6,7 +6,7 @@
 use foedus_policy::id::OrgId;
 
 use super::{Identity, org_id};
-use crate::bounds::IDENTITY_CHAIN_NOTES_MAX;
+use crate::bounds::{IDENTITY_CHAIN_NOTES_MAX, IDENTITY_NOTE_BYTES_MAX};
 use crate::key::VerifyingKey;
 use crate::note::lines::InvalidText;
 use crate::note::{Claimed, InvalidSignature, KeyName, NoteType as _, RefusedNote, Verified};
@@ -20,6 +20,14 @@ pub enum InvalidChain {
     /// More notes than a chain may have.
     #[error("expected at most {IDENTITY_CHAIN_NOTES_MAX} identity notes")]
     TooLong,
+    /// A note with more under it than its signatures.
+    #[error(
+        "expected an identity note of at most {IDENTITY_NOTE_BYTES_MAX} bytes, found {found_bytes}"
+    )]
+    NoteTooLong {
+        /// How long it is.
+        found_bytes: usize,
+    },
     /// A note that does not read, or that its own root key did not sign.
     #[error("an identity note is not valid")]
     Note(#[source] RefusedNote<InvalidText>),
@@ -231,6 +239,10 @@ impl IdentityChain {
 }
 
 fn read(bytes: &[u8]) -> Result<Claimed<Identity>, InvalidChain> {
+    if bytes.len() > IDENTITY_NOTE_BYTES_MAX {
+        let found_bytes = bytes.len();
+        return Err(InvalidChain::NoteTooLong { found_bytes });
+    }
     Claimed::parse(bytes).map_err(InvalidChain::Note)
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::bounds::IDENTITY_NOTE_BYTES_MAX;
 use crate::note::{InvalidSignature, RefusedNote, Verified};
 
 fn key(seed: u8) -> SigningKey {
@@ -207,4 +208,18 @@ fn a_note_of_another_organisation_is_refused() {
         held.extend(&signed(&other, 5)),
         Err(InvalidChain::OtherOrg { .. })
     ));
+}
+
+/// Others send chains on: nobody makes theirs long by what is no signature.
+#[test]
+fn an_identity_note_is_short() {
+    let good = signed(&identity(1, 1, 3), 1);
+    let junk = "A".repeat(4 * IDENTITY_NOTE_BYTES_MAX.div_ceil(4));
+    let padded = [&good[..], format!("\u{2014} junk {junk}\n").as_bytes()].concat();
+    chain(std::slice::from_ref(&good)).expect("a chain");
+    let found_bytes = padded.len();
+    assert_eq!(
+        chain(&[padded]),
+        Err(InvalidChain::NoteTooLong { found_bytes })
+    );
 }

@@ -218,7 +218,8 @@ impl Org {
         }
     }
 
-    /// Keeps who the others in a common channel are. Partners speak for themselves.
+    /// Keeps who the others in a common channel are. What is newer proves itself, whoever brings it:
+    /// a partner may tell it to others first.
     pub(super) fn introduced(
         &mut self,
         now: Now,
@@ -232,8 +233,13 @@ impl Org {
                 self.identity_conflict(now, &conflict, step);
                 continue;
             }
-            let speaks_for_itself =
-                self.state().org() == Some(org) || self.state().partners().contains_key(&org);
+            // Whom we are about to approve is who took up the invitation, as it said then.
+            let partner = self.state().partners().get(&org).map(|known| known.state);
+            let is_pairing = matches!(
+                partner,
+                Some(PartnerState::Replied | PartnerState::Accepted)
+            );
+            let speaks_for_itself = self.state().org() == Some(org) || is_pairing;
             let is_new = !self.snapshot.identities.contains_key(&org);
             let introduced = &self.snapshot.introduced_by;
             let by_one = introduced.values().filter(|introducer| **introducer == by);

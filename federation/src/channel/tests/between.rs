@@ -1,0 +1,160 @@
+//! What a participant does to the words that pass between two others.
+
+use std::sync::Arc;
+
+use data_encoding::BASE64;
+use foedus_policy::id::{ChannelId, EntryRef};
+
+use crate::bounds::{NOTE_BYTES_MAX, NOTES_SENT_BYTES_MAX, WITHDRAWALS_PER_ORG_MAX};
+use crate::charter::Withdrawal;
+use crate::examples::{INITECH, identity, key, sign_seed};
+use crate::frame::{Frame, Notes};
+use crate::hlc::Hlc;
+use crate::identity::{Identity, IdentityChain};
+use crate::message::OrgInput;
+use crate::note::NoteType;
+use crate::note::value::LogHeads;
+use crate::testing::{Forger, World, newest};
+
+/// Initech under another operational key.
+fn renewed() -> IdentityChain {
+    let first = identity(INITECH, "initech.example");
+    let second = Identity {
+        serial: 2,
+        sign: *key(99).verifying_key(),
+        ..first.clone()
+    };
+    let notes = [first, second].map(|note| note.sign(&key(INITECH)).expect("a valid note"));
+    IdentityChain::verify(notes.iter().map(|note| note.bytes())).expect("a chain")
+}
+
+fn holds(world: &World, at: usize, channel: ChannelId, entry: EntryRef) -> bool {
+    let mut logs = world.sides[at].view(channel).logs.iter();
+    logs.any(|(id, log)| {
+        (id.origin, id.incarnation) == (entry.origin, entry.incarnation)
+            && log.size() > entry.sequence
+    })
+}
+
+/// A log of Initech under its newer key.
+fn forger(world: &World, channel: ChannelId) -> Forger {
+    let revision = newest(world, channel).expect("sealed").hash();
+    let (initech, hlc) = (world.id(2), Hlc::at(world.now.wall));
+    let mut forger = Forger::under(key(99), initech, channel, 0xf0, revision, hlc);
+    forger.post("under another key");
+    forger
+}
+
+fn asks_for_initech(world: &World) -> bool {
+    let (host, initech) = (world.id(0), world.id(2));
+    let mut frames = world.sides[1].sent.iter().rev();
+    let asked = frames.find_map(|(to, frame)| match frame {
+        Frame::Subscribe(subscribe) if *to == host => Some(subscribe.relayed.contains(&initech)),
+        _ => None,
+    });
+    asked.expect("it subscribed")
+}
+
+/// Initech tells only the host who it is now; the host tells it on before it hands on its words.
+#[test]
+fn who_tells_one_of_a_new_key_tells_all() {
+    let (mut world, channel) = World::shared(3);
+    world.disconnect(1, 2);
+    world.settle();
+    world.tick();
+    let said = OrgInput::PartnerSaid {
+        partner: world.id(2),
+        identity: Box::new(renewed()),
+        endpoints: None,
+        peering: None,
+    };
+    world.push_org(0, said);
+    world.settle();
+    let forger = forger(&world, channel);
+    let frame = forger.frame(world.subscription(0, 2, channel), 100, vec![forger.whole()]);
+    world.send(2, 0, frame);
+    let posted = world.post(0, channel, "the host goes on").first;
+    for _ in 0..4 {
+        world.pass(1_000);
+    }
+    assert!(holds(&world, 1, channel, forger.log.entry(1)));
+    assert!(holds(&world, 1, channel, posted));
+    let known = world.sides[1].snapshot.identity(world.id(2));
+    assert_eq!(known, Some(Arc::new(renewed())));
+}
+
+/// Words under a key that is known to nobody here do not keep back the words of their carrier.
+#[test]
+fn whose_key_is_unknown_silences_nobody_else() {
+    let (mut world, channel) = World::shared(3);
+    world.disconnect(1, 2);
+    world.settle();
+    world.tick();
+    let forger = forger(&world, channel);
+    for number in [100, 200] {
+        assert!(asks_for_initech(&world), "it may come to know more");
+        let subscription = world.subscription(1, 0, channel);
+        let frame = forger.frame(subscription, number, vec![forger.whole()]);
+        world.send(0, 1, frame);
+        world.pass(1_000);
+    }
+    assert!(!asks_for_initech(&world));
+    let posted = world.post(0, channel, "the host goes on").first;
+    assert!(holds(&world, 1, channel, posted));
+    let identities = renewed();
+    let identities = identities.notes().iter().map(|note| note.bytes().to_vec());
+    let frame = Frame::Notes(Notes {
+        channel,
+        identities: vec![identities.collect()],
+        notes: Vec::new(),
+    });
+    world.send(0, 1, frame);
+    assert!(asks_for_initech(&world), "now it is known");
+}
+
+/// What somebody puts under its signatures makes no frame between two others too large.
+#[test]
+fn padded_notes_close_nobody_elses_link() {
+    let (mut world, channel) = World::shared(3);
+    world.disconnect(0, 1);
+    world.disconnect(1, 2);
+    world.settle();
+    let revision = newest(&world, channel).expect("sealed").hash();
+    for number in 0..WITHDRAWALS_PER_ORG_MAX as u64 {
+        let withdrawal = Withdrawal {
+            channel,
+            org: world.id(2),
+            revision,
+            heads: LogHeads::new(),
+            at: world.now.wall.plus_millis(number),
+        };
+        let signed = withdrawal.sign(&key(sign_seed(INITECH))).expect("a note");
+        let mut note = signed.bytes().to_vec();
+        for _ in 0..15 {
+            let junk = format!("\u{2014} junk {}\n", BASE64.encode(&[7; 3_000]));
+            note.extend_from_slice(junk.as_bytes());
+        }
+        assert!(note.len() <= NOTE_BYTES_MAX);
+        let frame = Frame::Notes(Notes {
+            channel,
+            identities: Vec::new(),
+            notes: vec![note],
+        });
+        world.send(2, 0, frame);
+    }
+    world.sides[0].sent.clear();
+    world.connect(0, 1);
+    let (mut all, partner) = (0, world.id(1));
+    for (to, frame) in &world.sides[0].sent {
+        if let Frame::Notes(notes) = frame
+            && *to == partner
+        {
+            let bytes: usize = notes.notes.iter().map(Vec::len).sum();
+            assert!(bytes <= NOTES_SENT_BYTES_MAX, "{bytes}");
+            let chains = notes.identities.iter().flatten();
+            assert!(chains.map(Vec::len).sum::<usize>() <= NOTES_SENT_BYTES_MAX);
+            all += bytes;
+        }
+    }
+    assert!(all > 2 * NOTES_SENT_BYTES_MAX, "{all}");
+}
