@@ -4,7 +4,6 @@
 //! parallel. Only the functions here make these types; a machine that takes one need not ask
 //! again. They must not know any machine's state.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foedus_policy::id::{ChannelId, NoteHash, OrgId, RunId};
@@ -194,7 +193,7 @@ impl CheckedNotes {
             })
         };
         let checked: Vec<_> = frame.notes.iter().map(check).collect();
-        let vouched = vouched(&checked);
+        let seals = seals(&checked);
         let mut notes = Vec::new();
         let mut refused = Vec::new();
         for (bytes, checked) in frame.notes.iter().zip(checked) {
@@ -202,7 +201,7 @@ impl CheckedNotes {
             let checked = checked.or_else(|refused| {
                 GovernanceNote::check(bytes, &with_brought, CountingKeys::Ever)
                     .ok()
-                    .filter(|note| vouched.contains(&note.hash()))
+                    .filter(|note| seals.iter().any(|seal| vouches(seal, note)))
                     .ok_or(refused)
             });
             match checked {
@@ -250,15 +249,31 @@ impl CheckedNotes {
     }
 }
 
-/// What the seals among these name.
-fn vouched(checked: &[Result<GovernanceNote, RefusedGovernanceNote>]) -> BTreeSet<NoteHash> {
+/// The seals among these.
+fn seals(checked: &[Result<GovernanceNote, RefusedGovernanceNote>]) -> Vec<Seal> {
     let seals = checked.iter().filter_map(|checked| match checked {
-        Ok(GovernanceNote::Seal(seal)) => Some(seal.note()),
+        Ok(GovernanceNote::Seal(seal)) => Some(seal.note().clone()),
         _ => None,
     });
-    seals
-        .flat_map(|seal| seal.consents.iter().copied().chain([seal.charter]))
-        .collect()
+    seals.collect()
+}
+
+/// Whether the seal names the note as what it put in force: the charter of the host who sealed, or
+/// a consent to that charter. It speaks for nothing else that somebody signed.
+fn vouches(seal: &Seal, note: &GovernanceNote) -> bool {
+    match note {
+        GovernanceNote::Charter(charter) => {
+            seal.charter == charter.hash()
+                && seal.host == charter.note().host
+                && seal.channel == charter.note().channel
+        }
+        GovernanceNote::Consent(consent) => {
+            seal.consents.contains(&consent.hash())
+                && seal.charter == consent.note().charter
+                && seal.channel == consent.note().channel
+        }
+        _ => false,
+    }
 }
 
 /// A part whose checkpoint was signed under one of its origin's keys.

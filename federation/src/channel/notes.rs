@@ -370,6 +370,12 @@ impl Channel {
                 Ok(Extension::Nothing | Extension::Conflict(_)) | Err(_) => return,
             },
         };
+        let known = self.introduced.get(&org).cloned();
+        for note in known.iter().flat_map(|known| known.notes()) {
+            if !newer.notes().contains(note) {
+                step.delete(self.keys.introduced(org, note.note().serial));
+            }
+        }
         for note in newer.notes() {
             let record = StoredNote {
                 order: 0,

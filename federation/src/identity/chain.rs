@@ -121,10 +121,11 @@ impl IdentityChain {
         if claimed.claims().serial < self.current().serial {
             return Ok(Extension::Nothing);
         }
-        self.clone()
-            .append(claimed)
-            .map(Self::pruned)
-            .map(Extension::Newer)
+        let newer = self.clone().append(claimed)?.pruned();
+        if newer.notes.len() > IDENTITY_CHAIN_NOTES_MAX {
+            return Err(InvalidChain::TooLong);
+        }
+        Ok(Extension::Newer(newer))
     }
 
     /// What another chain of the same organisation, such as a partner's hello carries it, changes.

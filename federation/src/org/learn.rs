@@ -13,8 +13,8 @@ use foedus_policy::time::Now;
 use super::store::{ADDRESS, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING, note_key};
 use super::{Effect, Org};
 use crate::bounds::{ENDPOINT_ADDRESSES_MAX, INTRODUCED_BY_ONE_MAX, INTRODUCED_ORGS_MAX};
-use crate::identity::{Extension, IdentityChain, IdentityConflict};
-use crate::note::{NoteType, Verified};
+use crate::identity::{Extension, Identity, IdentityChain, IdentityConflict};
+use crate::note::{Claimed, KeyName, NoteType, Verified};
 use crate::record::{EndpointAddress, Endpoints, Peering, Versions};
 use crate::steploop::Step;
 use crate::stored::{self, Record};
@@ -85,9 +85,18 @@ impl Org {
         let Some(newer) = self.newer_identity(chain) else {
             return;
         };
+        let id = |note: &Verified<Identity>| {
+            [org.as_bytes().as_slice(), &note.note().serial.to_be_bytes()].concat()
+        };
+        // What a longer chain lets go of would make it one that does not read.
+        let known = self.snapshot.identities.get(&org).cloned();
+        for note in known.iter().flat_map(|known| known.notes()) {
+            if !newer.notes().contains(note) {
+                self.delete_note(IDENTITY, &id(note), step);
+            }
+        }
         for note in newer.notes() {
-            let id = [org.as_bytes().as_slice(), &note.note().serial.to_be_bytes()].concat();
-            self.put_note(IDENTITY, &id, note.bytes(), step);
+            self.put_note(IDENTITY, &id(note), note.bytes(), step);
         }
         self.snapshot.identities.insert(org, Arc::new(newer));
     }
@@ -132,11 +141,29 @@ impl Org {
         };
         self.audit(now, &event, step);
         let partner = self.state().partners().get(&org);
-        if partner.is_some_and(|partner| partner.state == PartnerState::Active) {
+        let active = partner.is_some_and(|partner| partner.state == PartnerState::Active);
+        // Whoever got hold of a root key that was replaced signs with it what it likes: that is no
+        // act of the partner.
+        let known = self.snapshot.identities.get(&org);
+        let newest = known.is_some_and(|known| known.current().root == *conflict.root());
+        if active && newest {
             let suspend = Action::SuspendPartner { partner: org };
             let suspended = self.act(now, &Actor::System, &suspend, [0; 64], &[], step);
             assert!(suspended.is_ok(), "an active partner can be suspended");
         }
+    }
+
+    /// Whether a key of the identity as it is kept signed the note: it has to be found again from
+    /// what is stored, whatever chain came along with it.
+    fn is_signed<T: NoteType>(&self, note: &Verified<T>) -> bool {
+        let KeyName::Sign(org) = note.note().signer() else {
+            return false;
+        };
+        let known = self.snapshot.identities.get(&org);
+        let claimed = Claimed::<T>::parse(note.bytes()).ok();
+        known
+            .zip(claimed)
+            .is_some_and(|(known, claimed)| claimed.verify_any(&known.sign_keys()).is_ok())
     }
 
     pub(super) fn learn_endpoints(
@@ -147,7 +174,7 @@ impl Org {
     ) {
         let known = self.snapshot.endpoints.get(&partner);
         let is_newer = known.is_none_or(|known| known.note().serial < endpoints.note().serial);
-        if endpoints.note().org == partner && is_newer {
+        if endpoints.note().org == partner && is_newer && self.is_signed(endpoints) {
             self.put_note(ENDPOINTS, partner.as_bytes(), endpoints.bytes(), step);
             self.snapshot
                 .endpoints
@@ -204,6 +231,7 @@ impl Org {
         }
         if let Some(peering) = peering
             && peering.note().org == partner
+            && self.is_signed(peering)
             && self
                 .snapshot
                 .their_peerings

@@ -131,25 +131,25 @@ impl Loading {
                     snapshot.conflicts.insert(org?, pair);
                 }
                 ENDPOINTS => {
-                    let note = verified(&bytes, snapshot)
-                        .map_err(|wrong| damaged("endpoints").caused_by(wrong))?;
-                    snapshot.endpoints.insert(org?, Arc::new(note));
+                    if let Some(note) = kept(&bytes, &key, "endpoints", snapshot)? {
+                        snapshot.endpoints.insert(org?, Arc::new(note));
+                    }
                 }
                 PEERING => {
-                    let note = verified(&bytes, snapshot)
-                        .map_err(|wrong| damaged("a peering").caused_by(wrong))?;
-                    snapshot.peerings.insert(org?, Arc::new(note));
+                    if let Some(note) = kept(&bytes, &key, "a peering", snapshot)? {
+                        snapshot.peerings.insert(org?, Arc::new(note));
+                    }
                 }
                 THEIR_PEERING => {
-                    let note = verified(&bytes, snapshot)
-                        .map_err(|wrong| damaged("a peering").caused_by(wrong))?;
-                    snapshot.their_peerings.insert(org?, Arc::new(note));
+                    if let Some(note) = kept(&bytes, &key, "a peering", snapshot)? {
+                        snapshot.their_peerings.insert(org?, Arc::new(note));
+                    }
                 }
                 OFFER => {
-                    let note = verified::<Charter>(&bytes, snapshot)
-                        .map_err(|wrong| damaged("a charter").caused_by(wrong))?;
-                    let key = (note.note().channel, note.hash());
-                    snapshot.offers.insert(key, Arc::new(note));
+                    if let Some(note) = kept::<Charter>(&bytes, &key, "a charter", snapshot)? {
+                        let key = (note.note().channel, note.hash());
+                        snapshot.offers.insert(key, Arc::new(note));
+                    }
                 }
                 _ => return Err(damaged("a known kind of note")),
             }
@@ -160,6 +160,27 @@ impl Loading {
 
 fn org_of(id: &[u8]) -> Option<OrgId> {
     Some(OrgId(id.get(..32)?.try_into().ok()?))
+}
+
+/// A note as it was kept. A partner that renewed its keys so often that the one which signed this is
+/// let go of must not keep us from starting: its note is left out, and the next hello brings another.
+fn kept<T: NoteType>(
+    bytes: &[u8],
+    key: &[u8],
+    expected: &'static str,
+    snapshot: &OrgSnapshot,
+) -> Result<Option<Verified<T>>, Damaged> {
+    let ours = |claimed: &Claimed<T>| match claimed.claims().signer() {
+        KeyName::Sign(org) => snapshot.org() == Some(org),
+        _ => false,
+    };
+    match verified(bytes, snapshot) {
+        Ok(note) => Ok(Some(note)),
+        Err(DamageCause::Signature(_)) if !Claimed::parse(bytes).is_ok_and(|it| ours(&it)) => {
+            Ok(None)
+        }
+        Err(wrong) => Err(Damaged::new(key.to_vec(), expected).caused_by(wrong)),
+    }
 }
 
 /// A note of ours or a partner's, under any key that its signer had.

@@ -34,6 +34,11 @@ pub(super) fn note_key(kind: u8, id: &[u8]) -> Key {
 }
 
 impl Org {
+    pub(super) fn delete_note<E>(&mut self, kind: u8, id: &[u8], step: &mut Step<'_, E>) {
+        step.delete(note_key(kind, id));
+        self.changed = true;
+    }
+
     pub(super) fn put_note<E>(
         &mut self,
         kind: u8,

@@ -7,6 +7,7 @@ use crate::batch::CommitOutcome;
 use crate::testing::{OPERATOR, World};
 
 mod partners;
+mod renewals;
 
 #[test]
 fn keys_outlast_what_makes_the_scope_be_read_again() {

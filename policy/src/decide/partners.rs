@@ -247,7 +247,9 @@ impl Asked<'_> {
                 let partner = self.state.partners().get(&by);
                 let again = by == reply.partner
                     && partner.is_some_and(|partner| {
-                        partner.root == reply.root && partner.invitation == reply.invitation
+                        let open =
+                            matches!(partner.state, PartnerState::Replied | PartnerState::Active);
+                        open && partner.root == reply.root && partner.invitation == reply.invitation
                     });
                 return if again {
                     Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foedus_policy::action::Action;
-use foedus_policy::id::{AuthorId, OrgId};
+use foedus_policy::id::{AuthorId, NoteHash, OrgId};
 use foedus_policy::state::EndCause;
 use foedus_policy::vocabulary::AuthorKind;
 
@@ -20,7 +20,7 @@ use crate::key::SigningKey;
 use crate::keys::ChannelKeys;
 use crate::kind::Body;
 use crate::note::NoteType;
-use crate::note::value::LogHead;
+use crate::note::value::{LogHead, LogHeads};
 use crate::stored::{Annotation, Annotations, Record, Run};
 use crate::testing::{Forger, World, newest, revise};
 use crate::timeline::{HistoryReader, HistoryStep, Order, What, who};
@@ -474,6 +474,29 @@ fn a_former_key_signs_nothing_new() {
     assert_eq!(check(&[now.bytes()], Vec::new(), &known), 1);
     assert_eq!(check(&[yes.bytes()], Vec::new(), &known), 0);
     assert_eq!(check(&[yes.bytes(), seal.bytes()], Vec::new(), &known), 2);
+    // A seal speaks for the consents to its charter, and for nothing else that it names.
+    let other_seal = Seal {
+        charter: NoteHash([7; 32]),
+        ..seal.note().clone()
+    };
+    let other_seal = other_seal.sign(&key(sign_seed(ACME))).expect("valid");
+    let notes = [yes.bytes(), other_seal.bytes()];
+    assert_eq!(check(&notes, Vec::new(), &known), 1);
+    let withdrawal = Withdrawal {
+        channel: charter.channel,
+        org: org(GLOBEX),
+        revision: charter.hash(),
+        heads: LogHeads::default(),
+        at: AT,
+    };
+    let withdrawal = withdrawal.sign(&former).expect("valid");
+    let naming = Seal {
+        consents: [withdrawal.hash()].into(),
+        ..seal.note().clone()
+    };
+    let naming = naming.sign(&key(sign_seed(ACME))).expect("valid");
+    let notes = [withdrawal.bytes(), naming.bytes()];
+    assert_eq!(check(&notes, Vec::new(), &known), 1);
     // Whoever hears of it for the first time can't know what was signed when.
     assert_eq!(check(&[yes.bytes()], vec![bytes(&globex)], &nobody), 1);
 }
