@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 use foedus_policy::id::{ChannelId, EntryRef};
+use foedus_policy::vocabulary::Capability;
 
 use crate::bounds::{NOTE_BYTES_MAX, NOTES_SENT_BYTES_MAX, WITHDRAWALS_PER_ORG_MAX};
-use crate::charter::Withdrawal;
-use crate::examples::{INITECH, identity, key, sign_seed};
+use crate::channel::governance::Revision;
+use crate::charter::{Charter, Consent, Withdrawal};
+use crate::examples::{ACME, INITECH, identity, key, sign_seed};
 use crate::frame::{Frame, Notes};
 use crate::hlc::Hlc;
 use crate::identity::{Identity, IdentityChain};
-use crate::message::OrgInput;
+use crate::message::{Govern, OrgInput};
 use crate::note::NoteType;
 use crate::note::value::LogHeads;
-use crate::testing::{Forger, World, newest};
+use crate::testing::{DAY_MILLIS, Forger, World, newest};
 
 /// Initech under another operational key.
 fn renewed() -> IdentityChain {
@@ -157,4 +159,68 @@ fn padded_notes_close_nobody_elses_link() {
         }
     }
     assert!(all > 2 * NOTES_SENT_BYTES_MAX, "{all}");
+}
+
+/// Initech says yes in other words to each of the others: whoever did not get what the host used
+/// follows it all the same.
+#[test]
+fn other_yeses_to_each_cut_nobody_off() {
+    for restarts in [false, true] {
+        let (mut world, channel) = World::shared(3);
+        let between = [(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)];
+        for (from, to) in between {
+            world.hold(from, to);
+        }
+        let before = newest(&world, channel).expect("sealed").clone();
+        let next = Charter {
+            number: before.number + 1,
+            predecessor: Some(before.hash()),
+            capabilities: before.capabilities.with(Capability::File),
+            finals: LogHeads::new(),
+            ..before
+        };
+        let (charter, good_until) = (next.hash(), world.now.wall.plus_millis(DAY_MILLIS));
+        world.govern(0, channel, Govern::Propose(Arc::new(next.clone())));
+        world.deliver(0, 1);
+        world.hold(0, 1);
+        for (number, to) in [(1, 1), (2, 1), (3, 0), (4, 0)] {
+            let consent = Consent {
+                channel,
+                charter,
+                predecessor: next.predecessor,
+                withdrawal: None,
+                org: world.id(2),
+                good_until: good_until.plus_millis(number),
+            };
+            let consent = consent.sign(&key(sign_seed(INITECH))).expect("a note");
+            let frame = Frame::Notes(Notes {
+                channel,
+                identities: Vec::new(),
+                notes: vec![consent.bytes().to_vec()],
+            });
+            world.send(2, to, frame);
+        }
+        let text = next.sign(&key(sign_seed(ACME))).expect("a note");
+        let agrees = Govern::Consent {
+            charter: Arc::new(text),
+            good_until,
+        };
+        world.govern(1, channel, agrees);
+        world.deliver(1, 0);
+        assert_eq!(newest(&world, channel).expect("sealed").hash(), charter);
+        if restarts {
+            world.held.remove(&(0, 1));
+            world.restart(1);
+            world.connect(0, 1);
+        } else {
+            world.deliver(0, 1);
+        }
+        for _ in 0..4 {
+            world.pass(1_000);
+        }
+        let followed = world.sides[1].view(channel).governance.newest();
+        assert_eq!(followed.map(Revision::hash), Some(charter), "{restarts}");
+        let posted = world.post(0, channel, "under the next revision").first;
+        assert!(holds(&world, 1, channel, posted));
+    }
 }
