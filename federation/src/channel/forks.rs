@@ -216,8 +216,9 @@ impl Channel {
     /// the two can be compared entry by entry.
     fn doubt(&mut self, stated_by: OrgId, id: LogId, step: &mut Step<'_, Effect>) {
         step.effect(Effect::Reject(stated_by, Reject::NotReconciled(id)));
-        if let Some(session) = self.sessions.get_mut(&stated_by)
-            && self.doubted.insert((stated_by, id))
+        // What it stated may have come by another's link: then it is asked once there is one with it.
+        if self.doubted.insert((stated_by, id))
+            && let Some(session) = self.sessions.get_mut(&stated_by)
         {
             session.retry = true;
         }

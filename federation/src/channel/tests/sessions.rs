@@ -1,6 +1,6 @@
 //! Whom is asked for what, and what is done when a store knows less than its partners.
 
-use foedus_policy::id::{ChannelId, EntryRef};
+use foedus_policy::id::{ChannelId, EntryRef, OrgId};
 use foedus_policy::vocabulary::Access;
 
 use crate::channel::Reject;
@@ -351,4 +351,32 @@ fn headers_that_are_asked_for_in_doubt_are_not_taken() {
     assert!(!held(&world, 2, channel, posted));
     world.deliver(0, 2);
     assert!(has_body(&world, 2, channel, posted));
+}
+
+/// A statement that another relayed is looked into as well, once there is a link with who made it.
+#[test]
+fn a_doubt_waits_for_whom_it_is_about() {
+    let (mut world, channel) = World::shared(3);
+    world.disconnect(1, 2);
+    world.settle();
+    let posted = world.post(0, channel, "one").first;
+    let revision = newest(&world, channel).expect("sealed").hash();
+    let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
+    forger.append(&Body::Heads(vec![Head {
+        origin: posted.origin,
+        incarnation: posted.incarnation,
+        size: 1,
+        root: [0xee; 32],
+    }]));
+    let subscription = world.subscription(2, 0, channel);
+    world.send(0, 2, forger.frame(subscription, 100, vec![forger.whole()]));
+    world.pass(1_000);
+    world.sides[2].sent.clear();
+    world.connect(1, 2);
+    let (host, second) = (world.id(0), world.id(1));
+    let asks = |(to, frame): &(OrgId, Frame)| match frame {
+        Frame::Subscribe(subscribe) => *to == second && subscribe.relayed.contains(&host),
+        _ => false,
+    };
+    assert!(world.sides[2].sent.iter().any(asks));
 }
