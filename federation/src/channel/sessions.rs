@@ -39,6 +39,8 @@ pub(super) struct Session {
     pub retry: bool,
     /// Logs of which it was asked for all, since what it brought did not fit what we hold.
     pub unreconciled: BTreeSet<LogId>,
+    /// Logs of which it was asked for all, because it may hold another history of them.
+    pub doubts: BTreeSet<LogId>,
     /// What was counted so far of the frame of this number, which takes several steps.
     pub counted: Option<(u64, super::accept::Counts)>,
     /// Notes that the partner was sent since it was last sent all of them.
@@ -112,9 +114,10 @@ impl Channel {
         } else {
             self.held(partner, &relayed)
         };
-        // Asked for once: what comes back is compared entry by entry.
-        self.doubted.retain(|(org, _)| *org != partner);
+        let doubts = self.doubted.iter().filter(|(org, _)| *org == partner);
+        let doubts: BTreeSet<LogId> = doubts.map(|(_, log)| *log).collect();
         let session = self.sessions.get_mut(&partner).expect("there is a session");
+        session.doubts = doubts;
         session.relayed = relayed.clone();
         let subscribe = Subscribe {
             channel: self.keys.0,
@@ -238,6 +241,12 @@ impl Channel {
         relayed: &[OrgId],
         step: &mut Step<'_, Effect>,
     ) {
+        // What came back was compared entry by entry: once is enough, but not less.
+        if let Some(session) = self.sessions.get_mut(&partner) {
+            for log in std::mem::take(&mut session.doubts) {
+                self.doubted.remove(&(partner, log));
+            }
+        }
         if relayed.contains(&self.ours.org) && self.lost.remove(&partner) {
             step.delete(self.keys.lost(partner));
         }
