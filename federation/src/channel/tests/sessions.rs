@@ -41,6 +41,19 @@ fn check_same(world: &World, channel: ChannelId) {
     }
 }
 
+/// Globex states a root that the log with `posted` never had.
+fn false_statement(world: &World, channel: ChannelId, posted: EntryRef) -> Forger {
+    let revision = newest(world, channel).expect("sealed").hash();
+    let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
+    forger.append(&Body::Heads(vec![Head {
+        origin: posted.origin,
+        incarnation: posted.incarnation,
+        size: 1,
+        root: [0xee; 32],
+    }]));
+    forger
+}
+
 #[test]
 fn one_holder_is_asked_for_whom_there_is_no_link_with() {
     let (mut world, _) = World::shared(4);
@@ -332,14 +345,7 @@ fn headers_that_are_asked_for_in_doubt_are_not_taken() {
         next.participants.insert(second, Access::PostOnly);
     });
     let posted = world.post(0, channel, "one").first;
-    let revision = newest(&world, channel).expect("sealed").hash();
-    let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
-    forger.append(&Body::Heads(vec![Head {
-        origin: posted.origin,
-        incarnation: posted.incarnation,
-        size: 1,
-        root: [0xee; 32],
-    }]));
+    let forger = false_statement(&world, channel, posted);
     let subscription = world.subscription(2, 1, channel);
     world.send(1, 2, forger.frame(subscription, 100, vec![forger.whole()]));
     world.pass(1_000);
@@ -360,14 +366,7 @@ fn a_doubt_waits_for_whom_it_is_about() {
     world.disconnect(1, 2);
     world.settle();
     let posted = world.post(0, channel, "one").first;
-    let revision = newest(&world, channel).expect("sealed").hash();
-    let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
-    forger.append(&Body::Heads(vec![Head {
-        origin: posted.origin,
-        incarnation: posted.incarnation,
-        size: 1,
-        root: [0xee; 32],
-    }]));
+    let forger = false_statement(&world, channel, posted);
     let subscription = world.subscription(2, 0, channel);
     world.send(0, 2, forger.frame(subscription, 100, vec![forger.whole()]));
     world.pass(1_000);
