@@ -218,9 +218,10 @@ const NOTE_KEY_BYTES_MAX: usize = 80;
 /// The key of any record, and what is stored beside the bytes that others determine.
 pub const RECORD_OVERHEAD_BYTES_MAX: usize = 256;
 
-/// The head of a log that is not frozen: its checkpoint, and at most 64 hashes of its edge.
+/// The head of a log that is not frozen: its checkpoint with its proof, and at most 64 hashes of
+/// its edge.
 pub const LOG_HEAD_BYTES_MAX: usize =
-    CHECKPOINT_BYTES_MAX + 8 + 64 * 32 + RECORD_OVERHEAD_BYTES_MAX;
+    CHECKPOINT_BYTES_MAX + 32 * PROOF_HASHES_MAX + 8 + 64 * 32 + RECORD_OVERHEAD_BYTES_MAX;
 
 /// One entry: the run that it ends and its own, their arrivals, what waits of them, what it says
 /// of another, its author, its log's head and tile, and the heads of the logs that it closes.

@@ -15,7 +15,7 @@ use crate::tree::Hash;
 
 mod fork;
 
-pub use fork::{Fork, ForkSide, InvalidFork, InvalidForkBytes, VerifiedFork};
+pub use fork::{Fork, ForkSide, InvalidFork, InvalidForkBytes, KeySide, VerifiedFork};
 
 /// What the origin line begins with: type and version.
 const ORIGIN_PREFIX: &str = "foedus/log/v1/";

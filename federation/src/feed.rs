@@ -55,9 +55,9 @@ pub struct Page {
     pub through: u64,
     /// Bytes of headers and bodies.
     pub bytes: usize,
-    /// Logs of which entries were left out, from this sequence on, because their origin has not
-    /// signed so much yet, as far as we hold: to be sent once it has. Whoever begins a log and
-    /// never signs all of it holds up nobody else's words.
+    /// Logs of which entries were left out, from this sequence on, because so much of them can't be
+    /// proven yet: the part that proves them is still being stored. They are sent once it is, and
+    /// hold up nobody else's words.
     pub unsigned: Vec<(LogId, u64)>,
 }
 
@@ -295,10 +295,11 @@ impl PageReader {
                 .logs
                 .get(&piece.log)
                 .expect("only known logs are read");
-            if piece.end() >= log.signed {
+            if piece.end() >= log.checkpoint_size {
                 continue;
             }
-            let missing = known_nodes(log, piece).missing_for_consistency(piece.end(), log.signed);
+            let nodes = known_nodes(log, piece);
+            let missing = nodes.missing_for_consistency(piece.end(), log.checkpoint_size);
             for tiles in missing.tiles {
                 named.push((piece.log, ProofRead::Tiles));
                 reads.push(self.keys().tiles(piece.log, tiles.start, tiles.end));
@@ -339,13 +340,13 @@ impl PageReader {
                 .get(&piece.log)
                 .expect("only known logs are read");
             let mut proof = Vec::new();
-            if piece.end() < log.signed {
+            if piece.end() < log.checkpoint_size {
                 let mut nodes = known_nodes(log, &piece);
                 for (what, rows) in brought.get(&piece.log).into_iter().flatten() {
                     add_nodes(&mut nodes, what, rows)?;
                 }
                 proof = nodes
-                    .consistency_proof(piece.end(), log.signed)
+                    .consistency_proof(piece.end(), log.checkpoint_size)
                     .map_err(|_| {
                         Damaged::new(
                             self.keys().log(piece.log),
@@ -426,12 +427,9 @@ fn add_run(pieces: &mut Vec<Piece>, log: LogId, first: u64, entries: Vec<StoredE
     }
 }
 
-/// What is known of a log's tree without reading: its right edge, and the leaves of the piece.
+/// What is known of the tree without reading more, the leaves of the piece among it.
 fn known_nodes(log: &Log, piece: &Piece) -> Nodes {
-    let mut nodes = Nodes::new();
-    if log.size() == log.signed {
-        nodes.add_frontier(&log.frontier);
-    }
+    let mut nodes = log.known_nodes();
     for (sequence, entry) in (piece.first..).zip(&piece.entries) {
         nodes.add_leaf(sequence, leaf_hash(&entry.header));
     }

@@ -284,6 +284,12 @@ impl CheckedPart {
         &self.checkpoint
     }
 
+    /// The proof that the tree up to [`Self::end`] begins the checkpoint's. It is one once
+    /// [`Self::advance`] succeeded with a frontier of that size or less.
+    pub fn proof(&self) -> &[Hash] {
+        &self.proof
+    }
+
     /// What the first entry of the log says, if it is in the part with its body.
     pub fn opened(&self) -> Option<&Opened> {
         match self.entries.first().and_then(|entry| entry.body.as_ref()) {

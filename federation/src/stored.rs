@@ -98,10 +98,14 @@ record!(
     LogHead, "the head of a log" {
         /// The right edge of its tree.
         frontier: Vec<u8>,
-        /// The newest checkpoint of a size that is held, a signed note.
+        /// The newest checkpoint that proves what is held, a signed note.
         checkpoint: Vec<u8>,
-        /// The size of that checkpoint.
+        /// The size that it states.
+        checkpoint_size: u64,
+        /// How many of the entries that are held it proves.
         signed: u64,
+        /// The hashes that prove it.
+        ahead: Vec<u8>,
         /// The key under which this incarnation is signed.
         key: [u8; 32],
         /// Hybrid logical time of its last entry.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use data_encoding::HEXLOWER;
-use foedus_federation::checkpoint::{Checkpoint, Fork, ForkSide, VerifiedCheckpoint};
+use foedus_federation::checkpoint::{Checkpoint, Fork, ForkSide, KeySide, VerifiedCheckpoint};
 use foedus_federation::entry::{self, Entry, Header, LogId, ORG_AUTHOR, Place};
 use foedus_federation::frame::RawPart;
 use foedus_federation::hlc::Hlc;
@@ -537,6 +537,21 @@ fn forks() {
         first,
         second,
     };
+    let under = |key: &SigningKey, size: u64| {
+        let checkpoint = Checkpoint {
+            log: log(),
+            size,
+            root: [1; 32],
+        };
+        KeySide {
+            key: *key.verifying_key().as_bytes(),
+            checkpoint: checkpoint.sign(key).bytes().to_vec(),
+        }
+    };
+    let keys = Fork::Keys {
+        first: under(&key(), 5),
+        second: under(&SigningKey::from_seed(&[8; 32]), 6),
+    };
     let mut file = File::about(
         "Evidence that the log of entries.txt forked, under the key of parts.txt\n\
          (PROTOCOL.md, section 7).",
@@ -544,6 +559,7 @@ fn forks() {
     for (name, fork) in [
         ("two roots of one size", roots),
         ("two headers for one index", entries),
+        ("two keys", keys),
     ] {
         let verified = fork.verify(key().verifying_key()).expect("it is a fork");
         assert_eq!(verified.log(), &log());

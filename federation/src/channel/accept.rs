@@ -253,7 +253,13 @@ impl Channel {
             },
         };
         let is_open_here = id.origin == self.ours.org && Some(id.incarnation) == self.own;
-        if log.is_frozen() || is_open_here || log.key != part.key() {
+        if log.is_frozen() || is_open_here {
+            return Taken::Dropped;
+        }
+        if log.key != part.key() {
+            if let Some(fork) = self.other_key(&log, part) {
+                self.freeze(carrier, id, &fork, step);
+            }
             return Taken::Dropped;
         }
         // Words of somebody who takes part no more count up to the heads that were named then;
@@ -300,7 +306,7 @@ impl Channel {
         };
         let held = log.size();
         let new = checked.new_entries(held);
-        if new.is_empty() && (checked.checkpoint().size() != held || log.signed == held) {
+        if new.is_empty() && log.signed == held {
             // A duplicate costs us no disk.
             return Taken::Held;
         }
@@ -308,11 +314,8 @@ impl Channel {
         self.store_entries(now, id, &mut log, new, counts, step);
         let all = log.size() == advanced.frontier.size();
         assert!(!all || log.frontier == advanced.frontier, "one tree");
-        if checked.checkpoint().size() == log.size() {
-            log.checkpoint = checked.checkpoint().bytes().to_vec();
-            log.signed = log.size();
-        }
-        if all || log.size() > held {
+        log.prove_by(checked);
+        if self.logs.get(&id) != Some(&log) {
             self.logs.insert(id, log);
             self.touch(id, step);
             self.changed.view = true;

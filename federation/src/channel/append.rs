@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Channel, Effect, Log, Verdict};
 use crate::bounds::{
-    CHECKPOINT_BYTES_MAX, HEADS_ENTRIES_MAX, HEADS_MILLIS_MAX, HEADS_ROWS_MAX,
-    HEADS_STATED_BYTES_MAX, OWN_CLOSES_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUNS_REMEMBERED_MAX,
+    HEADS_ENTRIES_MAX, HEADS_MILLIS_MAX, HEADS_ROWS_MAX, HEADS_STATED_BYTES_MAX, OWN_CLOSES_MAX,
+    RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUNS_REMEMBERED_MAX,
 };
 use crate::checkpoint::Checkpoint;
 use crate::entry::{LogId, ORG_AUTHOR, Place, compose};
@@ -299,7 +299,7 @@ impl Channel {
         if self.changed.logs.insert(id) {
             let log = self.logs.get(&id).expect("what changed is held");
             // Its checkpoint may become another within the step.
-            step.weigh(log.head_bytes() - log.checkpoint.len() + CHECKPOINT_BYTES_MAX);
+            step.weigh(log.head_bytes_max());
         }
     }
 
@@ -389,7 +389,9 @@ impl Channel {
                 // A crash after the commit loses nothing: the checkpoint is in the same commit as
                 // the entries that it covers.
                 log.checkpoint = checkpoint.sign(&self.ours.sign).bytes().to_vec();
+                log.checkpoint_size = log.size();
                 log.signed = log.size();
+                log.ahead = Vec::new();
                 self.logs.insert(id, log.clone());
             }
             step.put(self.keys.log(id), log.to_record().to_value());

@@ -9,7 +9,7 @@ use foedus_policy::id::OrgId;
 use super::{Channel, Effect, Examine, Input, Log, Reject};
 use crate::batch::Read;
 use crate::bounds::{EXAMINES_PENDING_MAX, PART_ENTRIES_MAX};
-use crate::checkpoint::{Checkpoint, Fork, ForkSide};
+use crate::checkpoint::{Checkpoint, Fork, ForkSide, KeySide};
 use crate::entry::LogId;
 use crate::evidence::SignedPart;
 use crate::key::VerifyingKey;
@@ -28,6 +28,20 @@ impl Channel {
         (theirs.size() == ours.size && *theirs.root() != ours.root).then(|| Fork::Roots {
             first: log.checkpoint.clone(),
             second: theirs.bytes().to_vec(),
+        })
+    }
+
+    /// Whether a part is under another of its origin's keys than the one that its log is under.
+    pub(super) fn other_key(&self, log: &Log, part: &SignedPart) -> Option<Fork> {
+        // Without a checkpoint there is nothing of ours to show yet; the part is left out all the same.
+        let differs = log.key != part.key() && log.signed > 0;
+        let side = |key, checkpoint: &[u8]| KeySide {
+            key,
+            checkpoint: checkpoint.to_vec(),
+        };
+        differs.then(|| Fork::Keys {
+            first: side(log.key, &log.checkpoint),
+            second: side(part.key(), part.checked().checkpoint().bytes()),
         })
     }
 
@@ -148,11 +162,10 @@ impl Channel {
         let checked = part.checked();
         let id = *checked.log();
         let log = self.logs.get(&id)?;
-        let mut ours = Nodes::new();
-        if log.size() == log.signed {
-            ours.add_frontier(&log.frontier);
-        }
+        let mut ours = log.known_nodes();
         let mut theirs = Nodes::new();
+        let their_size = checked.checkpoint().size();
+        theirs.add_consistency_proof(checked.end(), their_size, checked.proof());
         let mut our_header = None;
         for read in self.reads_of_examine(&Examine::Entry {
             carrier: id.origin,
@@ -185,14 +198,12 @@ impl Channel {
             first: ForkSide {
                 checkpoint: log.checkpoint.clone(),
                 header: our_header?,
-                proof: ours.inclusion_proof(index, log.signed).ok()?,
+                proof: ours.inclusion_proof(index, log.checkpoint_size).ok()?,
             },
             second: ForkSide {
                 checkpoint: checked.checkpoint().bytes().to_vec(),
                 header: their_entry.raw.header.clone(),
-                proof: theirs
-                    .inclusion_proof(index, checked.checkpoint().size())
-                    .ok()?,
+                proof: theirs.inclusion_proof(index, their_size).ok()?,
             },
         })
     }

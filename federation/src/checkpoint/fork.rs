@@ -29,6 +29,22 @@ pub enum Fork {
         /// The other.
         second: ForkSide,
     },
+    /// Two checkpoints under two keys: a log is written under one, which its first entry names.
+    Keys {
+        /// One.
+        first: KeySide,
+        /// The other.
+        second: KeySide,
+    },
+}
+
+/// A key, and what it signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySide {
+    /// The key.
+    pub key: [u8; 32],
+    /// The checkpoint, as a signed note.
+    pub checkpoint: Vec<u8>,
 }
 
 /// A header and the proof that it is in a log.
@@ -46,12 +62,19 @@ pub struct ForkSide {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifiedFork {
     log: LogId,
+    other_key: Option<[u8; 32]>,
 }
 
 impl VerifiedFork {
     /// The log that its origin forked.
     pub const fn log(&self) -> &LogId {
         &self.log
+    }
+
+    /// The key under which the log was written besides its own. It is evidence against the log's
+    /// origin only if an identity note of the origin names this key too.
+    pub const fn other_key(&self) -> Option<&[u8; 32]> {
+        self.other_key.as_ref()
     }
 }
 
@@ -75,6 +98,9 @@ pub enum InvalidFork {
     /// Both say the same.
     #[error("both sides say the same")]
     Same,
+    /// Neither side is under the key that the log is said to be under.
+    #[error("neither side is under the key of the log")]
+    Key,
     /// A header is not shown to be in the log.
     #[error("a header is not shown to be in the log")]
     Proof(#[from] InvalidProof),
@@ -95,7 +121,10 @@ impl Fork {
                 if first.root() == second.root() {
                     return Err(InvalidFork::Same);
                 }
-                Ok(VerifiedFork { log: *first.log() })
+                Ok(VerifiedFork {
+                    log: *first.log(),
+                    other_key: None,
+                })
             }
             Self::Entries {
                 index,
@@ -108,7 +137,26 @@ impl Fork {
                 let (one, other) = verify_both(&first.checkpoint, &second.checkpoint, key)?;
                 first.verify_inclusion(*index, &one)?;
                 second.verify_inclusion(*index, &other)?;
-                Ok(VerifiedFork { log: *one.log() })
+                Ok(VerifiedFork {
+                    log: *one.log(),
+                    other_key: None,
+                })
+            }
+            Self::Keys { first, second } => {
+                let other = match [first.key, second.key].map(|side| side == *key.as_bytes()) {
+                    [true, false] => second.key,
+                    [false, true] => first.key,
+                    [true, true] => return Err(InvalidFork::Same),
+                    [false, false] => return Err(InvalidFork::Key),
+                };
+                let [one, two] = [first.verify()?, second.verify()?];
+                match one.log() == two.log() {
+                    true => Ok(VerifiedFork {
+                        log: *one.log(),
+                        other_key: Some(other),
+                    }),
+                    false => Err(InvalidFork::Logs),
+                }
             }
         }
     }
@@ -135,6 +183,13 @@ impl Fork {
                 };
                 (ENTRIES, entries.tls_serialize_detached())
             }
+            Self::Keys { first, second } => {
+                let keys = WireKeys {
+                    first: first.to_wire(),
+                    second: second.to_wire(),
+                };
+                (KEYS, keys.tls_serialize_detached())
+            }
         };
         let encoded = encoded.expect("checkpoints, headers and proofs are shorter than 64 KiB");
         [&[tag], encoded.as_slice()].concat()
@@ -158,9 +213,38 @@ impl Fork {
                     second: ForkSide::of_wire(wire.second)?,
                 })
             }
+            Some((&KEYS, rest)) => {
+                let WireKeys { first, second } = WireKeys::tls_deserialize_exact_bytes(rest)?;
+                Ok(Self::Keys {
+                    first: KeySide::of_wire(first),
+                    second: KeySide::of_wire(second),
+                })
+            }
             other => Err(InvalidForkBytes::Tag {
                 found: other.map(|(tag, _)| *tag),
             }),
+        }
+    }
+}
+
+impl KeySide {
+    fn verify(&self) -> Result<VerifiedCheckpoint, InvalidFork> {
+        let key = VerifyingKey::from_bytes(&self.key).map_err(|_| InvalidFork::Key)?;
+        Ok(VerifiedCheckpoint::verify(&self.checkpoint, &key)?)
+    }
+
+    fn to_wire(&self) -> WireKeySide {
+        WireKeySide {
+            key: self.key,
+            checkpoint: self.checkpoint.as_slice().into(),
+        }
+    }
+
+    fn of_wire(wire: WireKeySide) -> Self {
+        let WireKeySide { key, checkpoint } = wire;
+        Self {
+            key,
+            checkpoint: checkpoint.into(),
         }
     }
 }
@@ -225,8 +309,8 @@ fn verify_both(
 /// Why bytes are no evidence of a fork.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidForkBytes {
-    /// Neither of the two kinds of evidence.
-    #[error("expected evidence of kind 1 or 2, found {found:?}")]
+    /// None of the kinds of evidence.
+    #[error("expected evidence of kind 1, 2 or 3, found {found:?}")]
     Tag {
         /// The first byte, if there is one.
         found: Option<u8>,
@@ -238,6 +322,7 @@ pub enum InvalidForkBytes {
 
 const ROOTS: u8 = 1;
 const ENTRIES: u8 = 2;
+const KEYS: u8 = 3;
 
 #[derive(TlsSize, TlsSerialize, TlsDeserializeBytes)]
 struct WireRoots {
@@ -257,4 +342,16 @@ struct WireSide {
     checkpoint: TlsByteVecU16,
     header: TlsByteVecU8,
     proof: TlsByteVecU16,
+}
+
+#[derive(TlsSize, TlsSerialize, TlsDeserializeBytes)]
+struct WireKeys {
+    first: WireKeySide,
+    second: WireKeySide,
+}
+
+#[derive(TlsSize, TlsSerialize, TlsDeserializeBytes)]
+struct WireKeySide {
+    key: [u8; 32],
+    checkpoint: TlsByteVecU16,
 }

@@ -212,3 +212,48 @@ fn two_headers_for_one_index_are_a_fork() {
     let invented = fork(&first, &invented).verify(key().verifying_key());
     assert_eq!(invented, Err(InvalidFork::Proof(InvalidProof::Root)));
 }
+
+#[test]
+fn two_keys_are_a_fork() {
+    let other = SigningKey::from_seed(&[8; 32]);
+    let side = |key: &SigningKey, checkpoint: &Checkpoint| KeySide {
+        key: *key.verifying_key().as_bytes(),
+        checkpoint: checkpoint.sign(key).bytes().to_vec(),
+    };
+    let under = |first: &KeySide, second: &KeySide| Fork::Keys {
+        first: first.clone(),
+        second: second.clone(),
+    };
+    let (five, six) = (checkpoint(5, [1; 32]), checkpoint(6, [2; 32]));
+    let (one, two) = (side(&key(), &five), side(&other, &six));
+    for fork in [under(&one, &two), under(&two, &one)] {
+        let verified = fork.verify(key().verifying_key()).expect("two keys");
+        let other_key = Some(other.verifying_key().as_bytes());
+        assert_eq!((verified.log(), verified.other_key()), (&log(), other_key));
+        let bytes = fork.encode();
+        assert_eq!(Fork::decode(&bytes), Ok(fork));
+        for length in 0..bytes.len() {
+            assert!(Fork::decode(&bytes[..length]).is_err());
+        }
+    }
+    let check = |fork: Fork, expected| {
+        assert_eq!(fork.verify(key().verifying_key()), Err(expected));
+    };
+    check(under(&one, &one), InvalidFork::Same);
+    check(under(&two, &two), InvalidFork::Key);
+    let elsewhere = LogId {
+        channel: ChannelId([9; 32]),
+        ..log()
+    };
+    let elsewhere = Checkpoint {
+        log: elsewhere,
+        ..six
+    };
+    check(under(&one, &side(&other, &elsewhere)), InvalidFork::Logs);
+    let forged = KeySide {
+        key: two.key,
+        checkpoint: one.checkpoint.clone(),
+    };
+    let refused = under(&one, &forged).verify(key().verifying_key());
+    assert!(matches!(refused, Err(InvalidFork::Checkpoint(_))));
+}

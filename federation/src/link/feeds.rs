@@ -30,7 +30,7 @@ pub(super) struct Feed {
     changed: bool,
     /// A page could not be read: tried again with the next tick.
     failed: bool,
-    /// Logs of which entries were left out from this sequence on, until their origin signs them.
+    /// Logs of which entries were left out from this sequence on, until they can be proven.
     /// A position given meanwhile lies beyond them: if the session ends first, the partner finds
     /// the gap with the next entry of that log.
     unsigned: BTreeMap<LogId, u64>,

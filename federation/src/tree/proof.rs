@@ -52,6 +52,8 @@ pub enum InvalidProof {
 #[derive(Debug, Clone, Default)]
 pub struct Nodes {
     known: BTreeMap<(u8, u64), Hash>,
+    /// Hashes over leaves up to the end of the tree, which are no perfect subtrees.
+    edges: BTreeMap<(u64, u64), Hash>,
 }
 
 /// What must be read before a proof can be made. Ranges ascend and do not touch.
@@ -106,6 +108,19 @@ impl Nodes {
         self.known.insert((0, sequence), hash);
     }
 
+    /// Adds the hashes of a proof that the first `smaller` leaves begin the tree of `larger`. With
+    /// the leaves before `smaller`, proofs to that tree can be made without one leaf beyond.
+    ///
+    /// A proof that was not verified yields proofs that will not verify either.
+    pub fn add_consistency_proof(&mut self, smaller: u64, larger: u64, proof: &[Hash]) {
+        for (range, hash) in consistency_ranges(smaller, larger).iter().zip(proof) {
+            match perfect_subtrees(range)[..] {
+                [subtree] => self.known.insert(subtree, *hash),
+                _ => self.edges.insert((range.start, range.end), *hash),
+            };
+        }
+    }
+
     /// What is missing for [`Self::consistency_proof`].
     pub fn missing_for_consistency(&self, smaller: u64, larger: u64) -> Missing {
         self.missing(&consistency_ranges(smaller, larger))
@@ -138,14 +153,18 @@ impl Nodes {
     }
 
     fn range_hash(&self, range: &Range<u64>) -> Result<Hash, MissingHash> {
-        let mut subtrees = perfect_subtrees(range).into_iter().rev();
-        let Some((level, index)) = subtrees.next() else {
-            return Ok(empty_root());
-        };
-        let smallest = self.node(level, index)?;
-        subtrees.try_fold(smallest, |right, (level, index)| {
-            Ok(node_hash(&self.node(level, index)?, &right))
-        })
+        if let Some(hash) = self.edges.get(&(range.start, range.end)) {
+            return Ok(*hash);
+        }
+        match perfect_subtrees(range)[..] {
+            [] => Ok(empty_root()),
+            [(level, index)] => self.node(level, index),
+            _ => {
+                let middle = range.start + split(range.end - range.start);
+                let right = self.range_hash(&(middle..range.end))?;
+                Ok(node_hash(&self.range_hash(&(range.start..middle))?, &right))
+            }
+        }
     }
 
     fn node(&self, level: u8, index: u64) -> Result<Hash, MissingHash> {
@@ -177,12 +196,31 @@ impl Nodes {
 
     fn missing(&self, ranges: &[Range<u64>]) -> Missing {
         let mut missing = Missing::default();
-        let mut subtrees: Vec<(u8, u64)> = ranges.iter().flat_map(perfect_subtrees).collect();
+        let mut subtrees = Vec::new();
+        for range in ranges {
+            self.unknown_subtrees(range, &mut subtrees);
+        }
         subtrees.sort_unstable_by_key(|(level, index)| index << level);
         for (level, index) in subtrees {
             self.missing_below(level, index, &mut missing);
         }
         missing
+    }
+
+    /// The perfect subtrees of a range, without those below a known hash.
+    fn unknown_subtrees(&self, range: &Range<u64>, subtrees: &mut Vec<(u8, u64)>) {
+        if self.edges.contains_key(&(range.start, range.end)) {
+            return;
+        }
+        match perfect_subtrees(range)[..] {
+            [] => {}
+            [subtree] => subtrees.push(subtree),
+            _ => {
+                let middle = range.start + split(range.end - range.start);
+                self.unknown_subtrees(&(range.start..middle), subtrees);
+                self.unknown_subtrees(&(middle..range.end), subtrees);
+            }
+        }
     }
 
     fn missing_below(&self, level: u8, index: u64, missing: &mut Missing) {

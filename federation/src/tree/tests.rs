@@ -237,6 +237,41 @@ fn consistency_holds_from_every_size_to_the_largest() {
     }
 }
 
+/// Who holds the first leaves of a signed tree, and the proof of that, proves all of them to others,
+/// and reads nothing beyond them for it.
+#[test]
+fn proofs_go_on_from_a_proof() {
+    for (held, larger) in size_pairs() {
+        if larger > 40 && larger != 599 || held == 0 {
+            continue;
+        }
+        let all = leaves(larger);
+        let (frontier, tiles) = grown(held);
+        let mut known = Nodes::new();
+        known.add_frontier(&frontier);
+        if held < larger {
+            let proof = naive_subproof(held as usize, &all, true);
+            known.add_consistency_proof(held, larger, &proof);
+        }
+        for smaller in 1..=held {
+            let mut nodes = known.clone();
+            let missing = nodes.missing_for_consistency(smaller, larger);
+            assert!(missing.leaves.iter().all(|leaves| leaves.end <= held));
+            assert!(missing.tiles.iter().all(|range| range.end * 256 <= held));
+            fill(&mut nodes, &missing, &tiles);
+            let proof = nodes.consistency_proof(smaller, larger);
+            let naive = naive_subproof(smaller as usize, &all, true);
+            assert_eq!(proof, Ok(naive), "{smaller}..{larger} with {held}");
+            let index = smaller - 1;
+            let missing = nodes.missing_for_inclusion(index, larger);
+            fill(&mut nodes, &missing, &tiles);
+            let proof = nodes.inclusion_proof(index, larger);
+            let naive = naive_path(index as usize, &all);
+            assert_eq!(proof, Ok(naive), "{index} of {larger} with {held}");
+        }
+    }
+}
+
 #[test]
 fn inclusion_proofs_are_those_of_the_naive_tree() {
     for size in [1, 2, 3, 7, 8, 100, 255, 256, 257, 511, 512, 513, SIZES] {

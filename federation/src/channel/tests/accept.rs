@@ -1,11 +1,13 @@
 //! Taking what partners bring.
 
+use super::between::renewed;
 use crate::channel::Reject;
 use crate::checkpoint::Fork;
-use crate::examples::GLOBEX;
+use crate::examples::{GLOBEX, key};
 use crate::frame::Frame;
 use crate::hlc::Hlc;
 use crate::key::VerifyingKey;
+use crate::message::OrgInput;
 use crate::testing::{Forger, World};
 
 /// A second incarnation of Globex's log, which no daemon writes.
@@ -179,6 +181,60 @@ fn another_entry_at_one_place_freezes_with_evidence() {
         2,
         "nothing more is taken"
     );
+}
+
+/// To sign each history up to a size of its own, and to hand out less than that, hides nothing: two
+/// honest holders of different words under one number have the evidence as soon as they meet.
+#[test]
+fn histories_signed_beyond_what_is_handed_out_freeze_with_evidence() {
+    let (mut world, channel) = World::shared(3);
+    world.disconnect(0, 2);
+    world.settle();
+    let mut one = forger(&world, channel);
+    one.post("to both");
+    let mut other = one.clone();
+    for (forger, text) in [(&mut one, "one"), (&mut other, "another")] {
+        for _ in 0..9 {
+            forger.post(text);
+        }
+    }
+    for (at, forger, size) in [(0, &one, 8), (2, &other, 11)] {
+        let subscription = world.subscription(at, 1, channel);
+        let frame = forger.frame(subscription, 100, vec![forger.part(0, 5, size)]);
+        world.send(1, at, frame);
+        assert_eq!(world.sides[at].view(channel).logs[&one.log].size(), 5);
+    }
+    world.disconnect(1, 0);
+    world.disconnect(1, 2);
+    world.connect(0, 2);
+    // Each states in its own log what it holds of the others.
+    for _ in 0..3 {
+        world.pass(61_000);
+    }
+    check_frozen(&world, channel, &one);
+}
+
+/// A log is written under one key: to write one history under each of two keys is to write two.
+#[test]
+fn one_log_under_two_keys_freezes_with_evidence() {
+    let (mut world, channel) = World::shared(2);
+    let one = forger(&world, channel);
+    let said = OrgInput::PartnerSaid {
+        partner: world.id(1),
+        identity: Box::new(renewed(GLOBEX, "globex.example")),
+        endpoints: None,
+        peering: None,
+    };
+    world.push_org(0, said);
+    world.settle();
+    let mut other = Forger::of(key(99), one.log, one.revision, one.hlc);
+    other.post("under another key");
+    for (number, forger) in [(100, &one), (101, &other)] {
+        let subscription = world.subscription(0, 1, channel);
+        let frame = forger.frame(subscription, number, vec![forger.whole()]);
+        world.send(1, 0, frame);
+    }
+    check_frozen(&world, channel, &one);
 }
 
 fn check_frozen(world: &World, channel: foedus_policy::id::ChannelId, forger: &Forger) {

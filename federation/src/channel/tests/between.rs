@@ -18,15 +18,15 @@ use crate::note::NoteType;
 use crate::note::value::LogHeads;
 use crate::testing::{DAY_MILLIS, Forger, World, newest};
 
-/// Initech under another operational key.
-fn renewed() -> IdentityChain {
-    let first = identity(INITECH, "initech.example");
+/// An organisation under another operational key, the one of seed 99.
+pub(super) fn renewed(root: u8, handle: &str) -> IdentityChain {
+    let first = identity(root, handle);
     let second = Identity {
         serial: 2,
         sign: *key(99).verifying_key(),
         ..first.clone()
     };
-    let notes = [first, second].map(|note| note.sign(&key(INITECH)).expect("a valid note"));
+    let notes = [first, second].map(|note| note.sign(&key(root)).expect("a valid note"));
     IdentityChain::verify(notes.iter().map(|note| note.bytes())).expect("a chain")
 }
 
@@ -66,7 +66,7 @@ fn who_tells_one_of_a_new_key_tells_all() {
     world.tick();
     let said = OrgInput::PartnerSaid {
         partner: world.id(2),
-        identity: Box::new(renewed()),
+        identity: Box::new(renewed(INITECH, "initech.example")),
         endpoints: None,
         peering: None,
     };
@@ -82,7 +82,7 @@ fn who_tells_one_of_a_new_key_tells_all() {
     assert!(holds(&world, 1, channel, forger.log.entry(1)));
     assert!(holds(&world, 1, channel, posted));
     let known = world.sides[1].snapshot.identity(world.id(2));
-    assert_eq!(known, Some(Arc::new(renewed())));
+    assert_eq!(known, Some(Arc::new(renewed(INITECH, "initech.example"))));
 }
 
 /// Words under a key that is known to nobody here do not keep back the words of their carrier.
@@ -103,7 +103,7 @@ fn whose_key_is_unknown_silences_nobody_else() {
     assert!(!asks_for_initech(&world));
     let posted = world.post(0, channel, "the host goes on").first;
     assert!(holds(&world, 1, channel, posted));
-    let identities = renewed();
+    let identities = renewed(INITECH, "initech.example");
     let identities = identities.notes().iter().map(|note| note.bytes().to_vec());
     let frame = Frame::Notes(Notes {
         channel,
