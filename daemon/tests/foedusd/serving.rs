@@ -187,7 +187,12 @@ async fn a_stop_under_load_loses_no_answer_and_keeps_its_grace() {
             }
         });
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // All of it is under way: each writer has had answers, and the stream brings them.
+    let mut seen = 0;
+    while seen < 64 {
+        let list = stream.message().await.expect("it goes on");
+        seen += list.expect("it goes on").items.len();
+    }
     terminate(&child);
     let begun = Instant::now();
     let told = loop {

@@ -12,7 +12,7 @@ use foedus_policy::vocabulary::Access;
 use sha2::{Digest, Sha256};
 
 use super::{Channel, Effect};
-use crate::bounds::LEFT_OUT_MAX;
+use crate::bounds::{LEFT_OUT_MAX, PARTICIPANTS_MAX};
 use crate::steploop::Step;
 
 impl Channel {
@@ -53,29 +53,32 @@ impl Channel {
             .copied()
             .filter(may_carry)
             .min_by_key(|org| (Some(*org) != host, *org));
+        // The most important first: a frame names no more of them than a charter.
         let mut relayed = Vec::new();
-        if chosen == Some(partner) {
-            // Those who take part no more, too: what they wrote before may not all be here.
-            let serves =
-                |org: &OrgId| self.sessions.contains_key(org) && self.governance.takes_part(*org);
-            let others = self.governance.orgs_in_force().into_iter();
-            relayed.extend(
-                others.filter(|org| *org != self.ours.org && *org != partner && !serves(org)),
-            );
-        }
         let holds_ours = self.recovering.contains(&partner) || self.lost.contains(&partner);
         if holds_ours && self.may_give_back(partner) {
             relayed.push(self.ours.org);
         }
         let doubted = self.doubted.iter().filter(|(org, _)| *org == partner);
-        relayed.extend(
-            doubted
-                .map(|(_, log)| log.origin)
-                .filter(|org| *org != partner),
-        );
-        relayed.retain(|origin| !self.is_left_out(partner, *origin));
+        let doubted = doubted.map(|(_, log)| log.origin);
+        relayed.extend(doubted.filter(|org| *org != partner));
+        if chosen == Some(partner) {
+            // Those who take part no more, too: what they wrote before may not all be here.
+            let serves =
+                |org: &OrgId| self.sessions.contains_key(org) && self.governance.takes_part(*org);
+            let others = self.governance.orgs_in_force();
+            let wanted =
+                |org: &&OrgId| **org != self.ours.org && **org != partner && !serves(org);
+            let (there, gone): (Vec<OrgId>, Vec<OrgId>) = others
+                .iter()
+                .filter(wanted)
+                .partition(|org| self.governance.takes_part(**org));
+            relayed.extend(there.into_iter().chain(gone));
+        }
+        let mut named = BTreeSet::new();
+        relayed.retain(|org| !self.is_left_out(partner, *org) && named.insert(*org));
+        relayed.truncate(PARTICIPANTS_MAX);
         relayed.sort_unstable();
-        relayed.dedup();
         relayed
     }
 

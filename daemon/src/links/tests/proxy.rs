@@ -12,6 +12,7 @@ pub(super) struct Proxy {
     address: String,
     target: Arc<Mutex<Option<String>>>,
     whole: watch::Sender<bool>,
+    ended: watch::Receiver<u64>,
     task: JoinHandle<()>,
 }
 
@@ -21,11 +22,13 @@ impl Proxy {
         let address = listener.local_addr().expect("bound").to_string();
         let target = Arc::<Mutex<Option<String>>>::default();
         let whole = watch::Sender::new(true);
-        let task = tokio::spawn(run(listener, target.clone(), whole.subscribe()));
+        let (tell_ended, ended) = watch::channel(0);
+        let task = tokio::spawn(run(listener, target.clone(), whole.subscribe(), tell_ended));
         Self {
             address,
             target,
             whole,
+            ended,
             task,
         }
     }
@@ -43,6 +46,14 @@ impl Proxy {
         self.whole.send_replace(false);
     }
 
+    /// Waits until so many more connections have come through it and ended.
+    pub(super) async fn carried(&self, count: u64) {
+        let mut ended = self.ended.clone();
+        let before = *ended.borrow();
+        let waited = ended.wait_for(|ended| *ended >= before + count).await;
+        drop(waited.expect("it runs"));
+    }
+
     pub(super) fn mend(&self) {
         self.whole.send_replace(true);
     }
@@ -58,6 +69,7 @@ async fn run(
     listener: TcpListener,
     target: Arc<Mutex<Option<String>>>,
     whole: watch::Receiver<bool>,
+    ended: watch::Sender<u64>,
 ) {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((mut from, _)) = listener.accept().await {
@@ -65,7 +77,7 @@ async fn run(
         let (Some(target), true) = (target, *whole.borrow()) else {
             continue;
         };
-        let mut whole = whole.clone();
+        let (mut whole, ended) = (whole.clone(), ended.clone());
         connections.spawn(async move {
             let Ok(mut to) = TcpStream::connect(target).await else {
                 return;
@@ -74,6 +86,7 @@ async fn run(
                 _ = copy_bidirectional(&mut from, &mut to) => {}
                 _ = whole.wait_for(|whole| !whole) => {}
             }
+            ended.send_modify(|ended| *ended += 1);
         });
     }
 }

@@ -130,7 +130,8 @@ async fn a_cut_link_comes_back_and_nothing_is_missing() {
             .post(channel, anna, "written alone")
             .await
             .expect("posted");
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        acme.link_is(globex.id(), LinkState::Down).await;
+        globex.link_is(acme.id(), LinkState::Down).await;
         to_acme.mend();
         to_globex.mend();
         globex
@@ -143,13 +144,14 @@ async fn a_cut_link_comes_back_and_nothing_is_missing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn suspending_closes_the_link_at_once_and_resuming_brings_it_back() {
+    let to_acme = Proxy::start().await;
     let Shared {
         acme,
         globex,
         channel,
         anna,
         gerd,
-    } = shared(None).await;
+    } = shared_at(None, Some(&to_acme), None).await;
     acme.link_is(globex.id(), LinkState::Up).await;
     let partner = globex.id();
     acme.act(Action::SuspendPartner { partner }).await;
@@ -159,7 +161,7 @@ async fn suspending_closes_the_link_at_once_and_resuming_brings_it_back() {
         .post(channel, gerd, "is anybody there?")
         .await
         .expect("posted");
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    within("globex tries again and again", to_acme.carried(3)).await;
     let view = acme.runtime.view(channel).await.expect("a view");
     assert!(!holds(&view.borrow(), unheard.first));
     acme.act(Action::ResumePartner { partner }).await;
