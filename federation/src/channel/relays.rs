@@ -67,8 +67,7 @@ impl Channel {
             let serves =
                 |org: &OrgId| self.sessions.contains_key(org) && self.governance.takes_part(*org);
             let others = self.governance.orgs_in_force();
-            let wanted =
-                |org: &&OrgId| **org != self.ours.org && **org != partner && !serves(org);
+            let wanted = |org: &&OrgId| **org != self.ours.org && **org != partner && !serves(org);
             let (there, gone): (Vec<OrgId>, Vec<OrgId>) = others
                 .iter()
                 .filter(wanted)
