@@ -18,6 +18,12 @@ impl Chance {
             .and_then(|text| text.parse().ok());
         let seed = named.unwrap_or_else(std::process::id);
         eprintln!("to repeat it: {SEED_VARIABLE}={seed}");
+        Self::of(seed)
+    }
+
+    /// From this seed.
+    #[must_use]
+    pub fn of(seed: u32) -> Self {
         // Zero would stay zero.
         Self(u64::from(seed) << 1 | 1)
     }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -24,6 +24,10 @@ pub struct Place {
     pub api: SocketAddr,
     /// What it tells partners to dial.
     pub advertise: String,
+    /// The engine of its store; `None` for the default.
+    pub engine: Option<&'static str>,
+    /// What is in its environment besides what it needs.
+    pub environment: Vec<(&'static str, PathBuf)>,
 }
 
 /// A daemon, running or not.
@@ -65,6 +69,8 @@ impl Place {
             link,
             api: free_port(address),
             advertise: link.to_string(),
+            engine: None,
+            environment: Vec::new(),
         }
     }
 
@@ -95,12 +101,14 @@ impl Place {
     /// The configuration as text.
     #[must_use]
     pub fn configuration_text(&self) -> String {
+        let engine = self.engine.map(|name| format!("engine = {name:?}\n"));
         format!(
             "data = {data:?}\n\n\
-             [store]\ndisk_reserve_bytes = 1048576\n\n\
+             [store]\ndisk_reserve_bytes = 1048576\n{engine}\n\
              [link]\nlisten = \"{link}\"\nadvertise = [\"{advertise}\"]\n\n\
              [api]\nlisten = \"{api}\"\nsocket = {socket:?}\n",
             data = self.data(),
+            engine = engine.unwrap_or_default(),
             link = self.link,
             advertise = self.advertise,
             api = self.api,
@@ -122,6 +130,7 @@ impl Place {
             .env_clear()
             .env("HOME", &self.folder)
             .env("TZ", "UTC")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .arg("--config")
             .arg(self.configuration())
             .stdin(Stdio::null());
@@ -144,6 +153,17 @@ impl Daemon {
     /// Starts it and waits until it answers.
     #[track_caller]
     pub fn start(&mut self) {
+        if let Err(why) = self.try_start() {
+            panic!("{why}");
+        }
+    }
+
+    /// The same, for a daemon that may not start.
+    ///
+    /// # Errors
+    ///
+    /// Says how it ended, or that it does not answer, with the end of its log.
+    pub fn try_start(&mut self) -> Result<(), String> {
         assert!(self.process.is_none(), "it runs already");
         let log = File::options()
             .create(true)
@@ -159,13 +179,17 @@ impl Daemon {
             .expect("foedusd can be started");
         self.process = Some(child);
         let foedus = self.place.foedus();
-        eventually("the daemon to answer", SOON, || {
+        let began = Instant::now();
+        loop {
             if let Some(status) = self.ended() {
                 return Err(self.told(&format!("it ended with {status}")));
             }
-            let answer = foedus.try_json(&["status"]);
-            answer.map_err(|answer| self.told(&answer.err))
-        });
+            match foedus.try_json(&["status"]) {
+                Ok(_) => return Ok(()),
+                Err(answer) if began.elapsed() > SOON => return Err(self.told(&answer.err)),
+                Err(_) => std::thread::sleep(super::LOOK_PAUSE),
+            }
+        }
     }
 
     /// Kills it at once, as a power cut of its process would.

@@ -1,0 +1,212 @@
+//! Power cuts: a real daemon works under load while a recorder, preloaded into it, writes down each write and each
+//! sync that it asks the C library for. From that the disk is made as a cut at any point may leave it, a daemon is
+//! started on it, and everything that had been acknowledged by then has to be there.
+//!
+//! ```text
+//! load    foedusd, with recorder.so: posts, acts of administration, stops and starts  ──► trace, acknowledgements
+//! trace   bytes ──► acts                     a sync has a begin and an end
+//! disk    acts up to a cut ──► a tree         what was not synced is there, or not, or in pieces
+//! check   a tree ──► foedusd                  it opens; nothing acknowledged is missing; nothing is there twice
+//! ```
+//!
+//! Two things make it fail when it would prove nothing: a recording without a sync, and one from which the folder, as
+//! it is in the end, can't be made again byte by byte (something wrote past the recorder).
+//!
+//! It must not know how an engine lays out its files.
+
+pub mod check;
+pub mod disk;
+pub mod load;
+pub mod trace;
+
+use std::path::Path;
+use std::sync::{Mutex, mpsc};
+use std::thread;
+
+use crate::harness::chance::Chance;
+use disk::{Disk, Leaves, Tree};
+use load::{Promise, Recording, record};
+use trace::Record;
+
+/// Daemons that are started on what cuts left at once.
+const CHECKS_AT_ONCE: usize = 2;
+
+/// What to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Of the store.
+    pub engine: &'static str,
+    /// How many cuts.
+    pub cuts: usize,
+    /// How many messages each of four writers sends.
+    pub messages: u64,
+    /// Where the cuts are, and what they leave.
+    pub seed: u32,
+    /// Without: as if the daemon asked for no sync. Then messages must be lost.
+    pub with_sync: bool,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Bytes of the trace.
+    pub trace_bytes: usize,
+    /// Syncs that the daemon asked for.
+    pub syncs: u64,
+    /// Acknowledgements that were held against cuts, over all cuts.
+    pub promises: usize,
+    /// What was broken: which cut, and how.
+    pub broken: Vec<(Cut, Vec<String>)>,
+}
+
+/// One cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// After so many bytes of the trace.
+    pub at: u64,
+    /// What it left of what was not safe.
+    pub leaves: Leaves,
+}
+
+/// Records a daemon under load, and cuts.
+///
+/// # Panics
+///
+/// If the recording would prove nothing.
+#[must_use]
+#[track_caller]
+pub fn run(options: Options) -> Outcome {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Options {
+        engine,
+        messages,
+        seed,
+        with_sync,
+        ..
+    } = options;
+    let recording = record(folder.path(), engine, messages, seed, with_sync);
+    let records = trace::read(&recording.trace);
+    let syncs = follow_all(&records, &recording);
+    assert!(
+        syncs > 0 || !with_sync,
+        "no sync was recorded: nothing is proven"
+    );
+    let cuts = draw(&records, &recording, options);
+    let (trees, taking) = mpsc::sync_channel::<(Cut, Tree)>(1);
+    let (taking, broken) = (Mutex::new(taking), Mutex::new(Vec::new()));
+    let held = Mutex::new(0);
+    thread::scope(|scope| {
+        for worker in 0..CHECKS_AT_ONCE {
+            let (taking, broken, held, recording) = (&taking, &broken, &held, &recording);
+            let folder = folder.path();
+            scope.spawn(move || {
+                for number in 0.. {
+                    let next = taking.lock().expect("no panic").recv();
+                    let Ok((cut, tree)) = next else { return };
+                    let folder = folder.join(format!("{worker}-{number}"));
+                    let promised = promised(recording, cut.at);
+                    *held.lock().expect("no panic") += promised.len();
+                    let found = check::check(&folder, engine, &tree, &promised, &recording.sent);
+                    remove(&folder);
+                    if !found.is_empty() {
+                        broken.lock().expect("no panic").push((cut, found));
+                    }
+                }
+            });
+        }
+        make(&records, &recording, &cuts, seed, &trees);
+        drop(trees);
+    });
+    Outcome {
+        trace_bytes: recording.trace.len(),
+        syncs,
+        promises: held.into_inner().expect("no panic"),
+        broken: broken.into_inner().expect("no panic"),
+    }
+}
+
+/// What had been acknowledged before the trace was longer than `at`.
+fn promised(recording: &Recording, at: u64) -> Vec<&Promise> {
+    let promises = recording.promises.iter();
+    promises
+        .filter(|(length, _)| *length <= at)
+        .map(|(_, promise)| promise)
+        .collect()
+}
+
+/// All that was recorded makes just what lies in the folder. Gives how many syncs there were.
+#[track_caller]
+fn follow_all(records: &[Record], recording: &Recording) -> u64 {
+    let mut disk = Disk::empty(recording.data.clone());
+    for record in records {
+        disk.follow(&record.act).expect("the trace can be followed");
+    }
+    let (made, found) = (
+        disk.cut(Leaves::Everything, &mut Chance::of(0)),
+        check::taken(&recording.data),
+    );
+    assert_eq!(made.folders, found.folders, "folders made, and found");
+    let names = |tree: &Tree| tree.files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&made), names(&found), "files made, and found");
+    for (path, held) in &made.files {
+        assert!(
+            *held == found.files[path],
+            "{} was written to past the recorder",
+            path.display()
+        );
+    }
+    disk.synced
+}
+
+/// Half of the cuts come the moment after an acknowledgement, the others anywhere.
+fn draw(records: &[Record], recording: &Recording, options: Options) -> Vec<Cut> {
+    let mut chance = Chance::of(options.seed);
+    let ready = records.partition_point(|record| record.end < recording.ready);
+    let mut pick =
+        |length: usize| usize::try_from(chance.between(0, length as u64)).expect("an index");
+    let mut cuts: Vec<Cut> = (0..options.cuts)
+        .map(|number| {
+            let at = match number % 2 {
+                0 => recording.promises[pick(recording.promises.len())].0,
+                _ => records[ready + pick(records.len() - ready)].end,
+            };
+            let leaves = match number % 8 {
+                0 | 1 => Leaves::Nothing,
+                2 => Leaves::Everything,
+                _ => Leaves::Some,
+            };
+            Cut { at, leaves }
+        })
+        .collect();
+    cuts.sort_by_key(|cut| cut.at);
+    cuts
+}
+
+/// Makes what each cut leaves, in the order of the trace.
+fn make(
+    records: &[Record],
+    recording: &Recording,
+    cuts: &[Cut],
+    seed: u32,
+    trees: &mpsc::SyncSender<(Cut, Tree)>,
+) {
+    let mut disk = Disk::empty(recording.data.clone());
+    let mut chance = Chance::of(seed);
+    let mut records = records.iter().peekable();
+    for cut in cuts {
+        while let Some(record) = records.next_if(|record| record.end <= cut.at) {
+            disk.follow(&record.act)
+                .expect("it could be followed before");
+        }
+        if trees
+            .send((*cut, disk.cut(cut.leaves, &mut chance)))
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn remove(folder: &Path) {
+    std::fs::remove_dir_all(folder).expect("our own folder can be removed");
+}
