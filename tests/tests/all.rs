@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod foreign;
+mod power_cuts;
 mod simulator;
 mod stories;

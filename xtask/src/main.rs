@@ -1,4 +1,5 @@
-//! The commands of the README: `cargo xtask demo`, `cargo xtask test`, `cargo xtask sim`.
+//! The commands of the README: `cargo xtask demo`, `cargo xtask test`, `cargo xtask sim`,
+//! `cargo xtask power`.
 //!
 //! It drives cargo and a few tools of others. It must not know any crate of the project: it has
 //! to build, and to say what is wrong, while they do not build.
@@ -10,6 +11,7 @@ mod demo;
 mod doctests;
 mod law;
 mod papers;
+mod power;
 mod sim;
 mod sources;
 mod step;
@@ -30,6 +32,7 @@ Usage: cargo xtask <command>
                                       --keep: leave both running, and say what to type
   test [--no-skip] [--only STEP]...   check everything; --no-skip: a step that can't run has failed
   sim --seeds N --from S              run N seeds of the simulator, from seed S on
+  power [--engine E] [--cuts N]       cut the power of a daemon under load N times
 
 Exit codes: 0 all is well, 1 something failed, 64 the command was not understood.";
 
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
             Ok(options) => load().and_then(|workspace| sim::run(&workspace, options)),
             Err(misused) => return usage(&misused),
         },
+        ["power", rest @ ..] => load().and_then(|workspace| power::run(&workspace, rest)),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

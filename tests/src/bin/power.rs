@@ -1,4 +1,5 @@
 //! `power`: cuts the power of a real daemon under load, again and again, and says what was lost.
+#![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -1,0 +1,32 @@
+//! The short form of `cargo xtask power`: what was acknowledged survives a power cut the moment after.
+
+use foedus_tests::powercut::{Options, run};
+
+const SHORT: Options = Options {
+    engine: "sled",
+    cuts: 24,
+    messages: 90,
+    seed: 1,
+    with_sync: true,
+};
+
+#[test]
+fn nothing_acknowledged_is_lost_at_any_cut() {
+    let outcome = run(SHORT);
+    assert_eq!(outcome.broken, []);
+    assert!(outcome.promises > 1_000, "{}", outcome.promises);
+}
+
+/// The same daemon, whose syncs count as nothing: then the cuts have to break promises, or they would never show
+/// that a sync is missing.
+#[test]
+fn without_syncs_cuts_lose_what_was_acknowledged() {
+    let outcome = run(Options {
+        cuts: 8,
+        messages: 30,
+        with_sync: false,
+        ..SHORT
+    });
+    assert_eq!(outcome.syncs, 0);
+    assert!(outcome.broken.len() > 2, "{:?}", outcome.broken);
+}
