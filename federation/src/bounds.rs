@@ -245,8 +245,12 @@ const NOTE_WRITES_BYTES_MAX: usize = 2 * NOTE_BYTES_MAX
 const CHAIN_WRITES_BYTES_MAX: usize =
     IDENTITY_CHAIN_NOTES_MAX * (IDENTITY_NOTE_BYTES_MAX + RECORD_OVERHEAD_BYTES_MAX);
 
-/// One request: its bodies, with a header for each.
+/// What is told of one member, and what is noted of it.
+const MEMBER_WRITES_BYTES_MAX: usize = 4 * 1024;
+
+/// One request: what is told of whoever asks, its bodies, with a header for each.
 const REQUEST_WRITES_BYTES_MAX: usize = POST_BYTES_MAX
+    + MEMBER_WRITES_BYTES_MAX
     + POST_TEXTS_MAX * (HEADER_BYTES_MAX + RECORD_OVERHEAD_BYTES_MAX)
     + STORED_VALUE_BYTES_MAX
     + LOG_HEAD_BYTES_MAX;
@@ -262,7 +266,7 @@ const TICK_WRITES_BYTES_MAX: usize = 3 * NOTE_BYTES_MAX
 /// member beyond the limit, a heads entry with the heads of the logs that it states, and the head
 /// of the channel.
 pub const FINISH_BYTES_MAX: usize = OWN_CLOSES_MAX * OWN_LOG_HEAD_BYTES_MAX
-    + 4 * 1024
+    + MEMBER_WRITES_BYTES_MAX
     + (BODY_BYTES_MAX + HEADER_BYTES_MAX)
     + HEADS_STATED_BYTES_MAX
     + LOG_HEAD_BYTES_MAX
@@ -450,7 +454,8 @@ pub const NOTES_AGAIN_MILLIS_MIN: u64 = 5_000;
 /// an honest daemon begins one with each start.
 pub const LOGS_PER_ORIGIN_MAX: usize = 16_384;
 
-/// Entries of one organisation that wait to be shown, in one channel. A further one is withheld.
+/// Entries of one organisation that wait to be shown, in one channel. A further one is withheld; one
+/// that waits for nothing but its author is kept, and shown in the history once its author joined.
 pub const WAITING_PER_ORIGIN_MAX: usize = 16_384;
 
 /// Entries that are shown late by one step; the rest follows with the next.

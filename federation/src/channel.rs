@@ -51,7 +51,7 @@ pub use judge::{Verdict, Void};
 pub use log::Log;
 pub use members::Author;
 pub use request::{Posted, Request, Text, Verb};
-pub use view::{ChannelView, Waiting};
+pub use view::{ChannelView, Unknown, Waiting};
 
 /// What a channel takes in.
 #[derive(Debug, Clone)]
@@ -260,7 +260,7 @@ pub struct Channel {
     own: Option<IncarnationId>,
     governance: Arc<Governance>,
     announced: BTreeMap<AuthorId, stored::Announced>,
-    authors: imbl::OrdMap<(OrgId, AuthorId), Author>,
+    authors: members::Authors,
     /// Who those are whom only the charter names.
     introduced: BTreeMap<OrgId, Arc<IdentityChain>>,
     taken: BTreeMap<OrgId, stored::Taken>,

@@ -194,6 +194,18 @@ record!(
         until: u64,
         /// Shown once we agreed to this revision; 0 if it does not wait for one.
         revision: u64,
+        /// Shown once it is known who this is.
+        author: Option<Unknown>,
+    }
+);
+
+record!(
+    /// Somebody of whom it is not known whether they joined.
+    Unknown, "an unknown author" {
+        /// Who.
+        author: [u8; 16],
+        /// Number of the revision under which it was written; 0 in a local channel.
+        written: u64,
     }
 );
 

@@ -3,7 +3,7 @@
 //!
 //! Readers plan and take answers, as machines do: they say what has to be read from the store,
 //! get the rows, and say what comes next. What does not count (void, withheld, waiting for its
-//! time or for our yes, by an author who never joined) is skipped, and what later entries say of
+//! time, for our yes or for its author, by an author who never joined) is skipped, and what later entries say of
 //! a message is folded into it. The order is (hybrid logical time, origin, incarnation,
 //! sequence), so that it is the same wherever the same entries are held.
 //!

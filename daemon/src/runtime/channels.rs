@@ -317,7 +317,7 @@ impl ChannelTask {
         !self.scope.is_damaged()
             && self.views.as_ref().is_none_or(|views| {
                 let view = views.borrow();
-                !view.waiting.is_empty()
+                view.may_show_more()
                     || (view.governance.orgs().next().is_some()
                         && view.governance.record(view.us).is_none())
             })

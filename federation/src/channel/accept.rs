@@ -9,13 +9,14 @@ use foedus_policy::time::Now;
 
 use super::annotations::target;
 use super::judge::{Verdict, Wait};
-use super::{Channel, Effect, Examine, Log, Reject, Waiting};
+use super::members::is_author_known;
+use super::{Channel, Effect, Examine, Log, Reject, Unknown, Waiting};
 use crate::batch::Read;
 use crate::bounds::{
     ANNOTATED_PER_STEP_MAX, CLOCK_AHEAD_MILLIS_MAX, CLOSES_NOTED_MAX, HEADS_EXAMINED_MAX,
     LOGS_PER_ORIGIN_MAX, PART_ENTRIES_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX, WAITING_PER_ORIGIN_MAX,
 };
-use crate::entry::{Entry, LogId};
+use crate::entry::{Entry, LogId, ORG_AUTHOR};
 use crate::evidence::{CheckedEntries, SignedPart};
 use crate::frame::{Ack, Frame};
 use crate::hlc::Hlc;
@@ -381,12 +382,14 @@ impl Channel {
             entry.check_time(log.hlc);
             let sequence = entry.header.sequence;
             let mut verdict = self.judge(&entry, log).expect("its revision is held");
-            let wait = self
+            let mut wait = self
                 .wait_of(now, &entry)
                 .filter(|_| verdict == Verdict::Accepted);
-            if let Some(wait) = wait {
+            if let Some(found) = wait {
                 match self.waiting_of(id.origin) + waits.len() < WAITING_PER_ORIGIN_MAX {
-                    true => waits.push((sequence, wait)),
+                    true => waits.push((sequence, found)),
+                    // Once its author joined, history has it; only live streams go without.
+                    false if found.is_for_author_only() => wait = None,
                     // A rule of our own: nobody makes us remember without end.
                     false => verdict = Verdict::Withheld,
                 }
@@ -432,6 +435,7 @@ impl Channel {
                 entry: id.entry(*sequence),
                 until: wait.until,
                 revision: wait.revision,
+                author: wait.author,
             };
             self.put_waiting((arrival, place), waiting, step);
         }
@@ -458,7 +462,39 @@ impl Channel {
         let revision = self.governance.unagreed(self.ours.org, header.revision);
         let due = CLOCK_AHEAD_MILLIS_MAX;
         let until = ahead.then(|| header.hlc.wall().minus_millis(due));
-        (until.is_some() || revision.is_some()).then_some(Wait { until, revision })
+        let wait = Wait {
+            until,
+            revision,
+            author: self.unknown_author(entry),
+        };
+        (!wait.is_for_author_only() || wait.author.is_some()).then_some(wait)
+    }
+
+    /// The author of an entry that people would be shown if it were known who that is. Logs come in
+    /// any order, so that the word that somebody joined may come after what was said: a live stream
+    /// that read on in between would never show it.
+    fn unknown_author(&self, entry: &Entry) -> Option<Unknown> {
+        let header = &entry.header;
+        let says = matches!(
+            entry.body,
+            Some(
+                Body::Post { .. }
+                    | Body::Edit { .. }
+                    | Body::Retract { .. }
+                    | Body::React { .. }
+                    | Body::Custom { .. }
+            )
+        );
+        let revision = self.governance.revision(header.revision);
+        let unknown = Unknown {
+            author: header.author,
+            written: revision.map_or(0, |revision| revision.charter().number),
+        };
+        // An organisation itself never joins.
+        let may_join = header.author != ORG_AUTHOR;
+        let origin = header.log.origin;
+        let known = is_author_known(&self.authors, &self.governance, origin, unknown);
+        (says && may_join && !known).then_some(unknown)
     }
 
     fn waiting_of(&self, origin: OrgId) -> usize {

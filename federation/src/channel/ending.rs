@@ -6,6 +6,7 @@ use foedus_policy::id::OrgId;
 use foedus_policy::time::Now;
 
 use super::governance::Governance;
+use super::members::is_author_known;
 use super::request::day;
 use super::{Channel, Effect, Ended, Log, Waiting};
 use crate::batch::Read;
@@ -203,8 +204,8 @@ impl Channel {
         .collect()
     }
 
-    /// Shows what waited: its time has come, or we agreed to the revision that it was written
-    /// under. It arrives once more, so that a live stream does not miss it.
+    /// Shows what waited: its time has come, we agreed to the revision that it was written under,
+    /// or its author joined. It arrives once more, so that a live stream does not miss it.
     pub(super) fn release_waiting(&mut self, now: Now, step: &mut Step<'_, Effect>) {
         let agreed = |number: u64| {
             let newest = self.governance.agreed_number(self.ours.org);
@@ -216,6 +217,14 @@ impl Channel {
             .filter(|(_, waiting)| {
                 waiting.until.is_none_or(|until| now.wall >= until)
                     && waiting.revision.is_none_or(agreed)
+                    && waiting.author.is_none_or(|author| {
+                        is_author_known(
+                            &self.authors,
+                            &self.governance,
+                            waiting.entry.origin,
+                            author,
+                        )
+                    })
             })
             .map(|(key, waiting)| (*key, *waiting))
             .take(RELEASED_MAX)
@@ -287,6 +296,10 @@ impl Waiting {
             sequence: self.entry.sequence,
             until: self.until.map_or(0, |until| until.0),
             revision: self.revision.unwrap_or(0),
+            author: self.author.map(|unknown| stored::Unknown {
+                author: unknown.author.0,
+                written: unknown.written,
+            }),
         }
     }
 }

@@ -7,7 +7,7 @@ use foedus_policy::id::OrgId;
 use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::Capability;
 
-use super::{Channel, Governance, Log};
+use super::{Channel, Governance, Log, Unknown};
 use crate::charter::Charter;
 use crate::entry::Entry;
 use crate::kind::{Body, Class, Kind};
@@ -192,6 +192,15 @@ pub(super) struct Wait {
     pub until: Option<Timestamp>,
     /// We have not agreed to the revision that lets its origin write.
     pub revision: Option<u64>,
+    /// Its author has not joined, as far as we know.
+    pub author: Option<Unknown>,
+}
+
+impl Wait {
+    /// Whether it is for nothing but the author.
+    pub fn is_for_author_only(&self) -> bool {
+        self.until.is_none() && self.revision.is_none()
+    }
 }
 
 #[cfg(test)]

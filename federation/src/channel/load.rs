@@ -7,7 +7,7 @@ use foedus_policy::id::{AuthorId, EntryRef, IncarnationId, OrgId};
 use foedus_policy::time::Timestamp;
 
 use super::governance::Governance;
-use super::{Author, Channel, Log, Setup, Waiting};
+use super::{Author, Channel, Log, Setup, Unknown, Waiting};
 use crate::evidence::{CountingKeys, GovernanceNote, RefusedGovernanceNote};
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
@@ -214,5 +214,9 @@ fn waiting(record: stored::Waiting) -> Waiting {
         },
         until: (record.until > 0).then_some(Timestamp(record.until)),
         revision: (record.revision > 0).then_some(record.revision),
+        author: record.author.map(|unknown| Unknown {
+            author: AuthorId(unknown.author),
+            written: unknown.written,
+        }),
     }
 }

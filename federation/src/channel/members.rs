@@ -3,12 +3,13 @@
 //! The organisation's state says who is in the channel; the log has to say the same. Comparing
 //! the two at the end of each step needs no message between the scopes that could get lost.
 
-use foedus_policy::id::{AuthorId, OrgId};
+use foedus_policy::id::{AuthorId, MemberId, OrgId};
+use foedus_policy::state::Membership;
 use foedus_policy::time::Now;
 use foedus_policy::vocabulary::AuthorKind;
 
 use super::append::Draft;
-use super::{Channel, Effect};
+use super::{Channel, Effect, Governance, Unknown};
 use crate::bounds::{AUTHORS_PER_ORIGIN_MAX, DISPLAY_NAME_BYTES_MAX};
 use crate::hlc::Hlc;
 use crate::kind::Body;
@@ -21,39 +22,50 @@ impl Channel {
         if self.told_version == Some(self.org.version()) || !self.may_write_control(now) {
             return;
         }
-        let Some(handle) = self.org.handle().cloned() else {
-            return;
-        };
         let state = self.org.state.clone();
-        let shared = u8::from(self.governance.newest().is_some());
         for (member, membership) in state.memberships_of(self.keys.0) {
             // The others follow with the next steps.
             if step.is_full() {
                 return;
             }
-            let Some(person) = state.members().get(&member) else {
-                continue;
-            };
-            let mut display_name = person.display_name.to_string();
-            truncate(&mut display_name, DISPLAY_NAME_BYTES_MAX);
-            let wanted = Announced {
-                joined: u8::from(membership.present),
-                address: format!("{}@{handle}", person.name).into_bytes(),
-                display_name: display_name.into_bytes(),
-                shared,
-            };
-            self.tell_member(now, membership.author, wanted, step);
+            self.tell_member(now, member, membership, step);
         }
         self.told_version = Some(self.org.version());
+    }
+
+    /// Appends what the log does not say yet of one member, who is about to say something: whoever
+    /// reads the log from its first entry on is to know who that is.
+    pub(super) fn tell_author(&mut self, now: Now, member: MemberId, step: &mut Step<'_, Effect>) {
+        if self.told_version == Some(self.org.version()) || !self.may_write_control(now) {
+            return;
+        }
+        let state = self.org.state.clone();
+        let mut memberships = state.memberships_of(self.keys.0);
+        if let Some((_, membership)) = memberships.find(|(of, _)| *of == member) {
+            self.tell_member(now, member, membership, step);
+        }
     }
 
     fn tell_member(
         &mut self,
         now: Now,
-        author: AuthorId,
-        wanted: Announced,
+        member: MemberId,
+        membership: &Membership,
         step: &mut Step<'_, Effect>,
     ) {
+        let person = self.org.state.members().get(&member);
+        let (Some(person), Some(handle)) = (person, self.org.handle()) else {
+            return;
+        };
+        let mut display_name = person.display_name.to_string();
+        truncate(&mut display_name, DISPLAY_NAME_BYTES_MAX);
+        let author = membership.author;
+        let wanted = Announced {
+            joined: u8::from(membership.present),
+            address: format!("{}@{handle}", person.name).into_bytes(),
+            display_name: display_name.into_bytes(),
+            shared: u8::from(self.governance.newest().is_some()),
+        };
         // A log that participants can read must say all of it anew.
         let told = self.announced.get(&author);
         let told = told.filter(|told| told.shared == wanted.shared);
@@ -128,6 +140,24 @@ impl Channel {
         self.authors.insert((origin, author), now_known);
         self.changed.view = true;
     }
+}
+
+/// Whoever wrote, or writes, in a channel, by organisation.
+pub(super) type Authors = imbl::OrdMap<(OrgId, AuthorId), Author>;
+
+/// Whether what an author of `origin` wrote is shown, as far as that depends on who it is: the
+/// author joined, and is of a kind that the revision allows to write.
+pub(super) fn is_author_known(
+    authors: &Authors,
+    governance: &Governance,
+    origin: OrgId,
+    author: Unknown,
+) -> bool {
+    let known = authors.get(&(origin, author.author));
+    let revision = governance.revision_numbered(author.written);
+    known.is_some_and(|known| {
+        revision.is_none_or(|revision| revision.charter().kinds.contains(known.kind))
+    })
 }
 
 impl Channel {

@@ -207,6 +207,7 @@ impl Channel {
         if bytes > POST_BYTES_MAX {
             return Err(Refused::TooMuch { found: bytes });
         }
+        self.tell_author(now, request.member, step);
         let mut posted: Option<Posted> = None;
         for (index, body) in bodies.into_iter().enumerate() {
             let salt = request.salt(index);

@@ -251,6 +251,7 @@ impl Channel {
                 entry: reference,
                 until: wait.until,
                 revision: wait.revision,
+                author: wait.author,
             };
             self.put_waiting((number, 0), waiting, step);
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use foedus_policy::id::{AuthorId, ChannelId, EntryRef, NoteHash, OrgId, RunId};
 use foedus_policy::time::{Now, Timestamp};
 
-use super::{Author, Channel, Governance, Log};
+use super::members::{Authors, is_author_known};
+use super::{Channel, Governance, Log};
 use crate::entry::LogId;
 use crate::frame::Cursor;
 use crate::stored::RunEnd;
@@ -19,6 +20,18 @@ pub struct Waiting {
     pub until: Option<Timestamp>,
     /// Shown once we agreed to this revision, by its number.
     pub revision: Option<u64>,
+    /// Shown once it is known who wrote it.
+    pub author: Option<Unknown>,
+}
+
+/// An author who has not joined, as far as is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unknown {
+    /// Who.
+    pub author: AuthorId,
+    /// The number of the revision under which the entry was written: it says which kinds of authors
+    /// may write. 0 in a local channel.
+    pub written: u64,
 }
 
 /// A snapshot of one channel.
@@ -40,7 +53,7 @@ pub struct ChannelView {
     /// The charter and what was said about it.
     pub governance: Arc<Governance>,
     /// Who writes, or wrote, here.
-    pub authors: imbl::OrdMap<(OrgId, AuthorId), Author>,
+    pub authors: Authors,
     /// What is held back for time or for want of an agreement, by arrival and place.
     pub waiting: imbl::OrdMap<(u64, u16), Waiting>,
 }
@@ -67,6 +80,19 @@ impl ChannelView {
     /// Whether the body of an entry that `origin` wrote under `revision` may be handed to `to`.
     pub fn may_hand_body(&self, origin: OrgId, revision: NoteHash, to: OrgId) -> bool {
         self.governance.may_hand_body(origin, revision, to)
+    }
+
+    /// Whether something that is held back may be shown although nothing more comes in: as time
+    /// passes, or with the next tick. What waits for its author waits for what others say.
+    pub fn may_show_more(&self) -> bool {
+        let known = |waiting: &Waiting| {
+            let (authors, governance) = (&self.authors, &self.governance);
+            let author = waiting.author;
+            author.is_none_or(|author| {
+                is_author_known(authors, governance, waiting.entry.origin, author)
+            })
+        };
+        self.waiting.values().any(known)
     }
 
     /// Whether an entry is held back.

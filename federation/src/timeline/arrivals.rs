@@ -1,7 +1,7 @@
 //! What arrived in a channel after a cursor, in the order in which it arrived here: for live
 //! streams, which never skip and never repeat.
 //!
-//! What waited (for its time, or for our yes) arrives once more when it is shown. A message is
+//! What waited (for its time, our yes or its author) arrives once more when it is shown. A message is
 //! given with its newest text, and an edit or retraction only if its author is the message's.
 
 use std::mem;

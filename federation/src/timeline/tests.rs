@@ -175,6 +175,7 @@ impl World {
                     entry: id.entry(sequence),
                     until: Some(Timestamp(1)),
                     revision: None,
+                    author: None,
                 };
                 self.waiting.insert((self.arrival, place), waiting);
             }

@@ -16,12 +16,15 @@ use foedus_policy::vocabulary::Access;
 
 use super::organisation::Organisation;
 
+pub use rest::Unrest;
+
 mod consented;
 mod converged;
 mod durable;
 mod ended;
 mod forks;
 mod genuine;
+mod rest;
 mod sovereign;
 
 /// Every checker of a promise, by the name under which it counts: none of them may look at nothing.

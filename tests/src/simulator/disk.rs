@@ -1,6 +1,6 @@
 //! What a disk holds of a channel, read without any machine: by the layout and the formats alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use foedus_daemon::store::memory::VirtualDisk;
 use foedus_federation::batch::{Key, Read, Value};
@@ -165,14 +165,17 @@ impl<'a> ChannelOnDisk<'a> {
         String::from_utf8(author.address).ok()
     }
 
-    /// Entries that wait to be shown.
-    pub fn waiting(&self) -> BTreeSet<EntryRef> {
+    /// Entries that wait to be shown, and for what.
+    pub fn waiting(&self) -> BTreeMap<EntryRef, Waiting> {
         let rows = self.state(b'w').into_iter();
         rows.filter_map(|(_, key, value)| Waiting::from_value(&key, &value).ok())
-            .map(|waiting| EntryRef {
-                origin: OrgId(waiting.origin),
-                incarnation: IncarnationId(waiting.incarnation),
-                sequence: waiting.sequence,
+            .map(|waiting| {
+                let entry = EntryRef {
+                    origin: OrgId(waiting.origin),
+                    incarnation: IncarnationId(waiting.incarnation),
+                    sequence: waiting.sequence,
+                };
+                (entry, waiting)
             })
             .collect()
     }

@@ -1,14 +1,17 @@
 //! Entries that are stored and acknowledged, and shown later.
 
-use foedus_policy::id::ChannelId;
+use foedus_policy::id::{AuthorId, ChannelId, EntryRef};
+use foedus_policy::vocabulary::AuthorKind;
 
 use crate::bounds::{CLOCK_AHEAD_MILLIS_MAX, RELEASED_MAX, WAITING_PER_ORIGIN_MAX};
 use crate::examples::GLOBEX;
-use crate::frame::Frame;
+use crate::frame::{Cursor, Frame};
 use crate::hlc::Hlc;
 use crate::keys::ChannelKeys;
+use crate::kind::Body;
 use crate::stored::{Arrival, Record};
 use crate::testing::{Forger, World};
+use crate::timeline::{ArrivalReader, ArrivalStep, Happening};
 
 /// A log of Globex whose clock is an hour ahead.
 fn ahead(world: &World, channel: ChannelId, count: usize) -> Forger {
@@ -76,6 +79,35 @@ fn nobody_moves_our_clock_far() {
 fn nobody_makes_us_remember_without_end() {
     let (mut world, channel) = World::shared(2);
     let forger = ahead(&world, channel, WAITING_PER_ORIGIN_MAX + 300);
+    let withheld = tell(&mut world, channel, &forger);
+    let view = world.sides[0].view(channel);
+    assert_eq!(view.waiting.len(), WAITING_PER_ORIGIN_MAX);
+    assert_eq!(withheld, 300, "and its carrier hears it");
+    // What becomes due at once comes out a little at a time.
+    world.pass(3_600_000);
+    assert_eq!(shown_late(&world, channel), RELEASED_MAX);
+    world.pass(1_000);
+    assert_eq!(shown_late(&world, channel), 2 * RELEASED_MAX);
+}
+
+/// Words of many that come long before it is known who they are count all the same, also those that
+/// nobody can be told of once more.
+#[test]
+fn nothing_is_withheld_for_want_of_its_author() {
+    let (mut world, channel) = World::shared(2);
+    let (mut said, _) = said_and_joined(&world, channel, AuthorKind::Member);
+    for _ in 0..WAITING_PER_ORIGIN_MAX {
+        said.post("who am I?");
+    }
+    assert_eq!(tell(&mut world, channel, &said), 0);
+    let view = world.sides[0].view(channel);
+    assert_eq!(view.waiting.len(), WAITING_PER_ORIGIN_MAX);
+    let last = view.logs[&said.log].size();
+    assert_eq!(last, said.size());
+}
+
+/// Sends all of a log, and says how much of it was withheld.
+fn tell(world: &mut World, channel: ChannelId, forger: &Forger) -> u32 {
     let subscription = world.subscription(0, 1, channel);
     let (mut first, mut number, mut withheld) = (0, 100, 0);
     while first < forger.size() {
@@ -93,12 +125,83 @@ fn nobody_makes_us_remember_without_end() {
             .sum::<u32>();
         (first, number) = (end, number + 1);
     }
+    withheld
+}
+
+/// What a live stream is shown after a cursor, and where it goes on.
+fn stream(world: &World, channel: ChannelId, cursor: Cursor) -> (Vec<EntryRef>, Cursor) {
+    let view = world.sides[0].views[&channel].clone();
+    let run = view.run;
+    let mut reader = ArrivalReader::new(view, cursor, 0, 256).expect("a known cursor");
+    let mut rows = Vec::new();
+    loop {
+        match reader.advance(rows).expect("nothing is damaged") {
+            ArrivalStep::Read(reads) => {
+                rows = reads.iter().map(|read| world.sides[0].read(read)).collect();
+            }
+            ArrivalStep::List(found) => {
+                assert!(!found.more);
+                let events = found.list.into_iter().flat_map(|arrived| arrived.events);
+                let posts = events.filter(|event| matches!(event.what, Happening::Posted(_)));
+                let arrival = found.after;
+                let cursor = Cursor { run, arrival };
+                return (posts.map(|event| event.entry).collect(), cursor);
+            }
+        }
+    }
+}
+
+/// Who never joined has said something in one log, and in another is the word that he joined:
+/// logs come in any order.
+fn said_and_joined(world: &World, channel: ChannelId, kind: AuthorKind) -> (Forger, Forger) {
     let view = world.sides[0].view(channel);
-    assert_eq!(view.waiting.len(), WAITING_PER_ORIGIN_MAX);
-    assert_eq!(withheld, 300, "and its carrier hears it");
-    // What becomes due at once comes out a little at a time.
-    world.pass(3_600_000);
-    assert_eq!(shown_late(&world, channel), RELEASED_MAX);
+    let revision = view.governance.newest().expect("sealed").hash();
+    let now = Hlc::at(world.now.wall);
+    let mut said = Forger::new(GLOBEX, channel, 0xf0, revision, now);
+    let mut joined = Forger::new(GLOBEX, channel, 0xf1, revision, now);
+    (said.author, joined.author) = (AuthorId([7; 16]), AuthorId([7; 16]));
+    said.post("good morning");
+    joined.append(&Body::Joined {
+        author_kind: kind,
+        address: "carol@globex.example".to_owned(),
+        display_name: String::new(),
+    });
+    (said, joined)
+}
+
+/// A live stream never skips: whoever read on while the author was unknown is shown the message
+/// once it is known who wrote it, and so is who reads everything from the beginning; both once.
+#[test]
+fn what_comes_before_its_author_is_shown_once_its_author_joined() {
+    let (mut world, channel) = World::shared(2);
+    let (said, joined) = said_and_joined(&world, channel, AuthorKind::Member);
+    let message = said.log.entry(1);
+    let beginning = world.sides[0].view(channel).cursor();
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, said.frame(subscription, 100, vec![said.whole()]));
+    let (shown, cursor) = stream(&world, channel, beginning);
+    assert_eq!(shown, [], "nobody is shown whom nobody vouched for");
+    assert!(world.sides[0].view(channel).is_waiting(message));
+    assert!(!world.sides[0].view(channel).may_show_more(), "time alone");
+    world.restart(0);
+    world.connect(0, 1);
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, joined.frame(subscription, 101, vec![joined.whole()]));
+    assert!(world.sides[0].view(channel).may_show_more());
     world.pass(1_000);
-    assert_eq!(shown_late(&world, channel), 2 * RELEASED_MAX);
+    assert_eq!(stream(&world, channel, cursor).0, [message]);
+    assert_eq!(stream(&world, channel, beginning).0, [message]);
+    assert!(world.sides[0].view(channel).waiting.is_empty());
+}
+
+/// Somebody of a kind that the charter does not allow to write is shown no more than a stranger.
+#[test]
+fn who_joined_as_what_may_not_write_is_waited_for() {
+    let (mut world, channel) = World::shared(2);
+    let (said, joined) = said_and_joined(&world, channel, AuthorKind::Bridge);
+    let subscription = world.subscription(0, 1, channel);
+    let parts = vec![said.whole(), joined.whole()];
+    world.send(1, 0, said.frame(subscription, 100, parts));
+    world.pass(1_000);
+    assert!(world.sides[0].view(channel).is_waiting(said.log.entry(1)));
 }

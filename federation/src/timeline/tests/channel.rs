@@ -89,8 +89,15 @@ fn organisation() -> (State, ChannelId, MemberId, MemberId) {
 
 impl Ran {
     fn new() -> Self {
+        let mut ran = Self::loaded();
+        ran.input(Input::Tick);
+        ran
+    }
+
+    /// The channel exists, and nothing is in it yet.
+    fn loaded() -> Self {
         let (state, channel, anna, bob) = organisation();
-        let mut ran = Self {
+        Self {
             kept: Kept::default(),
             steps: StepLoop::new(setup(&state, channel, 1)),
             view: None,
@@ -101,9 +108,7 @@ impl Ran {
             channel,
             anna,
             bob,
-        };
-        ran.input(Input::Tick);
-        ran
+        }
     }
 
     /// The daemon stopped and began anew, over what is stored.
@@ -277,4 +282,22 @@ fn a_cursor_outlives_runs_in_which_nothing_arrives() {
     assert!(!ran.view().knows(lost));
     ran.post(anna, "three");
     assert!(!ran.view().knows(lost) && ran.view().knows(quiet));
+}
+
+/// Whoever reads the log from its first entry on knows of everybody who says something in it.
+#[test]
+fn the_log_says_that_somebody_joined_before_what_they_say() {
+    let mut ran = Ran::loaded();
+    let bob = ran.bob;
+    let posted = ran.post(bob, "first of all");
+    let items = ran.kept.history(&ran.view(), Order::OldestFirst, 16);
+    let post = items.iter().position(|item| item.entry == posted);
+    let joined = items
+        .iter()
+        .position(|item| item.what == What::Joined && Some(item.author) == author_of(&items, post));
+    assert!(joined.is_some() && joined < post, "{joined:?} {post:?}");
+}
+
+fn author_of(items: &[Item], at: Option<usize>) -> Option<AuthorId> {
+    Some(items.get(at?)?.author)
 }

@@ -8,8 +8,8 @@ use foedus_federation::kind::Body;
 use foedus_federation::note::value::LogHeads;
 use foedus_federation::note::{Claimed, NoteKind, SignedNote};
 use foedus_federation::record::DisconnectRecord;
-use foedus_federation::stored::LogHead;
-use foedus_policy::id::{ChannelId, EntryRef, NoteHash, OrgId};
+use foedus_federation::stored::{LogHead, Waiting};
+use foedus_policy::id::{AuthorId, ChannelId, EntryRef, NoteHash, OrgId};
 use foedus_policy::state::{PartnerState, Record};
 
 use super::Acknowledged;
@@ -25,7 +25,7 @@ pub(super) struct Holding {
     /// Disconnect records; whoever gets old data back may end once more, and both are true.
     records: Vec<(OrgId, LogHeads)>,
     notes: BTreeMap<NoteHash, String>,
-    waiting: BTreeSet<EntryRef>,
+    pub(super) waiting: BTreeMap<EntryRef, Waiting>,
 }
 
 impl Holding {
@@ -62,7 +62,7 @@ impl Holding {
         self.entries.get(&log)?.get(sequence)
     }
 
-    fn other_notes(&self, other: &Self) -> Option<String> {
+    pub(super) fn other_notes(&self, other: &Self) -> Option<String> {
         let missing = |a: &Self, b: &Self| -> Vec<String> {
             let lacks = a
                 .notes
@@ -86,8 +86,28 @@ impl Holding {
         }))
     }
 
+    /// Whether an entry waits with good reason: for its time, for a yes, or for its author, of whom
+    /// nothing that is held says that it joined.
+    fn waits(&self, entry: EntryRef) -> bool {
+        let Some(waiting) = self.waiting.get(&entry) else {
+            return false;
+        };
+        let Some(unknown) = &waiting.author else {
+            return true;
+        };
+        let author = AuthorId(unknown.author);
+        let joined = |held: &&Held| {
+            held.header.log.origin == entry.origin
+                && held.header.author == author
+                && held.verdict == 0
+                && matches!(held.body(), Some(Body::Joined { .. }))
+        };
+        let mut all = self.entries.values().flatten();
+        waiting.until > 0 || waiting.revision > 0 || !all.any(|held| joined(&held))
+    }
+
     /// Logs that participants may know of.
-    fn shared(&self) -> impl Iterator<Item = (&LogId, &LogHead)> {
+    pub(super) fn shared(&self) -> impl Iterator<Item = (&LogId, &LogHead)> {
         self.heads.iter().filter(|(_, head)| head.revision > 0)
     }
 }
@@ -101,7 +121,7 @@ impl World {
     }
 
     /// Who is in the shared channel by its own disk.
-    fn participants(&self) -> Vec<usize> {
+    pub(super) fn participants(&self) -> Vec<usize> {
         let all = 0..self.orgs.len();
         all.filter(|at| self.checker.in_force[*at].is_some())
             .collect()
@@ -112,138 +132,12 @@ impl World {
         self.checker.ended[at].is_none() && end.is_none_or(|end| self.wall(at) < end)
     }
 
-    fn are_partners(&self, one: usize, other: usize) -> bool {
+    pub(super) fn are_partners(&self, one: usize, other: usize) -> bool {
         let active = |at: usize, to: usize| {
             let known = disk::partner(&self.orgs[at].disk, self.orgs[to].id);
             known == Some(PartnerState::Active)
         };
         active(one, other) && active(other, one)
-    }
-
-    /// Whether two have to be partners now: both administrators said yes, and neither ended it.
-    fn have_to_be_partners(&self, one: usize, other: usize) -> bool {
-        let ended = match self.plan.finish {
-            Finish::Disconnect(by, from) => [(one, other), (other, one)].contains(&(by, from)),
-            // With its last project a partnership may end, too.
-            Finish::Project(_) => true,
-            Finish::Leave(_) | Finish::Never => false,
-        };
-        let agreed = |at: usize, to: usize| {
-            let known = (at, self.orgs[to].id);
-            self.checker.peerings.contains(&known)
-        };
-        !ended && agreed(one, other) && agreed(other, one)
-    }
-
-    /// Why not everything has come to rest yet, if it has not.
-    pub fn unsettled(&self) -> Option<String> {
-        if let Some((log, one, other)) = self.unknown_forks().first() {
-            let name = name(log.entry(0));
-            return Some(format!("{one} and {other} hold two histories of {name}"));
-        }
-        if let Some(attempt) = self.attempts.iter().position(|attempt| !attempt.settled) {
-            return Some(format!("request {attempt} is not answered"));
-        }
-        let channel = self.checker.shared?;
-        let participants = self.participants();
-        let holdings = self.holdings(channel);
-        for (place, one) in participants.iter().enumerate() {
-            for other in &participants[place + 1..] {
-                if self.orgs[*one].dishonest || self.orgs[*other].dishonest {
-                    continue;
-                }
-                if !self.are_partners(*one, *other) {
-                    if self.have_to_be_partners(*one, *other) {
-                        return Some(format!("{one} and {other} are partners no more"));
-                    }
-                    continue;
-                }
-                if !self.is_connected(*one, *other) {
-                    return Some(format!("{one} and {other} have no link"));
-                }
-                let difference = self.difference(*one, *other, &holdings[*one], &holdings[*other]);
-                if let Some(difference) = difference {
-                    return Some(format!("{one} and {other}: {difference}"));
-                }
-            }
-        }
-        None
-    }
-
-    /// What of two disks is not the same, and should be.
-    fn difference(&self, one: usize, other: usize, a: &Holding, b: &Holding) -> Option<String> {
-        if self.checker.in_force[one] != self.checker.in_force[other] {
-            return Some("other charters are in force".to_owned());
-        }
-        match (self.is_open(one), self.is_open(other)) {
-            (true, true) => {}
-            (false, false) => {
-                return a.other_notes(b);
-            }
-            _ => {
-                let left =
-                    matches!(self.plan.finish, Finish::Leave(by) | Finish::Project(by) if by != 0);
-                let cut = matches!(self.plan.finish, Finish::Disconnect(..));
-                return (!left && !cut).then(|| "only one of them has ended".to_owned());
-            }
-        }
-        if let Some(difference) = a.other_notes(b) {
-            return Some(difference);
-        }
-        let out: Vec<OrgId> = (0..self.orgs.len())
-            .filter(|at| self.orgs[*at].dishonest || !self.is_open(*at))
-            .map(|at| self.orgs[at].id)
-            .collect();
-        let sizes = |holding: &Holding| -> BTreeMap<LogId, usize> {
-            holding
-                .shared()
-                .filter(|(log, _)| !out.contains(&log.origin) && !self.checker.forged.contains(log))
-                .map(|(log, _)| (*log, holding.entries[log].len()))
-                .collect()
-        };
-        let (sizes_a, sizes_b) = (sizes(a), sizes(b));
-        let logs: BTreeSet<LogId> = sizes_a.keys().chain(sizes_b.keys()).copied().collect();
-        let differing = logs.iter().find(|log| {
-            let (size_a, size_b) = (sizes_a.get(log), sizes_b.get(log));
-            let (fewer, more) = if size_a < size_b {
-                (one, other)
-            } else {
-                (other, one)
-            };
-            size_a != size_b && !self.out_of_reach(log.origin, fewer, more)
-        });
-        if let Some(log) = differing {
-            return Some(format!(
-                "{:?} and {:?} entries of {}",
-                sizes_a.get(log),
-                sizes_b.get(log),
-                name(log.entry(0))
-            ));
-        }
-        let waiting = !a.waiting.is_empty() || !b.waiting.is_empty();
-        waiting.then(|| "entries wait to be shown".to_owned())
-    }
-
-    /// Whether `to`, who may read, can't have the words of `origin` from `from`: it has no bodies to
-    /// bring, and nobody takes its bare headers, which would take the place of entries that may come
-    /// with their bodies. Whoever has a link with the origin, or with another reader, is compared
-    /// with that one.
-    fn out_of_reach(&self, origin: OrgId, to: usize, from: usize) -> bool {
-        let reads = |at: usize| {
-            let charter = self.checker.charter_at(at);
-            charter.is_some_and(|charter| {
-                let access = charter.participants.get(&self.orgs[at].id);
-                access.is_some_and(|access| access.may_read())
-            })
-        };
-        let origin = (0..self.orgs.len()).find(|at| self.orgs[*at].id == origin);
-        origin.is_some_and(|origin| {
-            origin != from
-                && origin != to
-                && reads(to)
-                && !reads(from)
-                && !self.are_partners(to, origin)
-        })
     }
 
     /// Everything is as it should be, or says why not.
@@ -484,7 +378,7 @@ impl World {
                 .flatten()
                 .filter(|held| held.is_message())
                 .map(|held| held.header.reference())
-                .filter(|entry| !holdings[at].waiting.contains(entry))
+                .filter(|entry| !holdings[at].waits(*entry))
                 .collect();
             let shown = &self.clients[client].tail.delivered;
             let missing = all.iter().find(|entry| !shown.contains_key(entry)).copied();
