@@ -9,14 +9,13 @@ use foedus_policy::time::Now;
 
 use super::annotations::target;
 use super::judge::{Verdict, Wait};
-use super::members::is_author_known;
-use super::{Channel, Effect, Examine, Log, Reject, Unknown, Waiting};
+use super::{Channel, Effect, Examine, Log, Reject, Waiting};
 use crate::batch::Read;
 use crate::bounds::{
     ANNOTATED_PER_STEP_MAX, CLOCK_AHEAD_MILLIS_MAX, CLOSES_NOTED_MAX, HEADS_EXAMINED_MAX,
     LOGS_PER_ORIGIN_MAX, PART_ENTRIES_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX, WAITING_PER_ORIGIN_MAX,
 };
-use crate::entry::{Entry, LogId, ORG_AUTHOR};
+use crate::entry::{Entry, LogId};
 use crate::evidence::{CheckedEntries, SignedPart};
 use crate::frame::{Ack, Frame};
 use crate::hlc::Hlc;
@@ -468,33 +467,6 @@ impl Channel {
             author: self.unknown_author(entry),
         };
         (!wait.is_for_author_only() || wait.author.is_some()).then_some(wait)
-    }
-
-    /// The author of an entry that people would be shown if it were known who that is. Logs come in
-    /// any order, so that the word that somebody joined may come after what was said: a live stream
-    /// that read on in between would never show it.
-    fn unknown_author(&self, entry: &Entry) -> Option<Unknown> {
-        let header = &entry.header;
-        let says = matches!(
-            entry.body,
-            Some(
-                Body::Post { .. }
-                    | Body::Edit { .. }
-                    | Body::Retract { .. }
-                    | Body::React { .. }
-                    | Body::Custom { .. }
-            )
-        );
-        let revision = self.governance.revision(header.revision);
-        let unknown = Unknown {
-            author: header.author,
-            written: revision.map_or(0, |revision| revision.charter().number),
-        };
-        // An organisation itself never joins.
-        let may_join = header.author != ORG_AUTHOR;
-        let origin = header.log.origin;
-        let known = is_author_known(&self.authors, &self.governance, origin, unknown);
-        (says && may_join && !known).then_some(unknown)
     }
 
     fn waiting_of(&self, origin: OrgId) -> usize {

@@ -11,6 +11,7 @@ use foedus_policy::vocabulary::AuthorKind;
 use super::append::Draft;
 use super::{Channel, Effect, Governance, Unknown};
 use crate::bounds::{AUTHORS_PER_ORIGIN_MAX, DISPLAY_NAME_BYTES_MAX};
+use crate::entry::{Entry, ORG_AUTHOR};
 use crate::hlc::Hlc;
 use crate::kind::Body;
 use crate::steploop::Step;
@@ -161,6 +162,33 @@ pub(super) fn is_author_known(
 }
 
 impl Channel {
+    /// The author of an entry that people would be shown if it were known who that is. Logs come in
+    /// any order, so that the word that somebody joined may come after what was said: a live stream
+    /// that read on in between would never show it.
+    pub(super) fn unknown_author(&self, entry: &Entry) -> Option<Unknown> {
+        let header = &entry.header;
+        let says = matches!(
+            entry.body,
+            Some(
+                Body::Post { .. }
+                    | Body::Edit { .. }
+                    | Body::Retract { .. }
+                    | Body::React { .. }
+                    | Body::Custom { .. }
+            )
+        );
+        let revision = self.governance.revision(header.revision);
+        let unknown = Unknown {
+            author: header.author,
+            written: revision.map_or(0, |revision| revision.charter().number),
+        };
+        // An organisation itself never joins.
+        let may_join = header.author != ORG_AUTHOR;
+        let origin = header.log.origin;
+        let known = is_author_known(&self.authors, &self.governance, origin, unknown);
+        (says && may_join && !known).then_some(unknown)
+    }
+
     /// Forgets what was said of an author by an entry that does not count.
     pub(super) fn forget_author(&mut self, author: (OrgId, AuthorId), step: &mut Step<'_, Effect>) {
         if self.authors.remove(&author).is_some() {
