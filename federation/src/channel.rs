@@ -209,6 +209,11 @@ pub enum Refused {
         /// Bytes found.
         found: usize,
     },
+    /// It would count for nobody: by the rules for verdicts, what we write now is void.
+    #[error(
+        "what this organisation writes here counts for nobody until it agrees to the newest charter"
+    )]
+    NotCounted(judge::Void),
     /// The body can't be made.
     #[error(transparent)]
     Body(#[from] crate::kind::InvalidBody),

@@ -215,6 +215,10 @@ impl From<channel::Refused> for Refusal {
                 "ask its author",
             ),
             Refused::Ended(_) => unmet("CHANNEL_ENDED", "to go on, share a new channel"),
+            Refused::NotCounted(_) => unmet(
+                "CHARTER_NOT_AGREED",
+                "approve the newest charter: `foedus request list` shows whether it waits",
+            ),
             Refused::NotInChannel => Reason::NotInChannel.into(),
             Refused::TextTooLong { .. } => {
                 Self::malformed("TEXT_TOO_LONG", text, "shorten it, or send it in parts")

@@ -7,13 +7,13 @@ use foedus_policy::id::{AuthorId, EntryRef, IncarnationId, NoteHash};
 use foedus_policy::time::Now;
 use sha2::{Digest, Sha256};
 
-use super::{Channel, Effect, Log, Verdict};
+use super::{Channel, Effect, Log, Verdict, Void};
 use crate::bounds::{
     HEADS_ENTRIES_MAX, HEADS_MILLIS_MAX, HEADS_ROWS_MAX, HEADS_STATED_BYTES_MAX, OWN_CLOSES_MAX,
     RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUNS_REMEMBERED_MAX,
 };
 use crate::checkpoint::Checkpoint;
-use crate::entry::{LogId, ORG_AUTHOR, Place, compose};
+use crate::entry::{Entry, LogId, ORG_AUTHOR, Place, compose};
 use crate::frame::RawEntry;
 use crate::hlc::Hlc;
 use crate::kind::{Body, ClosedLog, Head, InvalidBody, Kind, Opened};
@@ -29,6 +29,24 @@ pub struct Pending {
     bytes: usize,
 }
 
+/// Why nothing of ours was appended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotAppended {
+    /// The body can't be made.
+    #[error(transparent)]
+    Body(#[from] InvalidBody),
+    /// It would be void, everywhere.
+    #[error("the entry would be void: {0:?}")]
+    Void(Void),
+}
+
+/// Where an entry of ours comes to stand.
+pub(super) struct NextPlace {
+    pub log: LogId,
+    pub sequence: u64,
+    pub hlc: Hlc,
+}
+
 /// What is written, by whom.
 pub(super) struct Draft {
     pub author: AuthorId,
@@ -40,21 +58,45 @@ pub(super) struct Draft {
 impl Channel {
     /// Appends an entry to our own log, and opens an incarnation first if none is open.
     ///
-    /// Nothing is durable before the step is, and nobody is told before that.
+    /// Nothing is durable before the step is, and nobody is told before that. What is refused
+    /// changes nothing.
     pub(super) fn append(
         &mut self,
         now: Now,
         draft: Draft,
         step: &mut Step<'_, Effect>,
-    ) -> Result<(EntryRef, Hlc), InvalidBody> {
-        // Refuse what can't be encoded before anything is changed.
-        draft.body.encode()?;
+    ) -> Result<(EntryRef, Hlc), NotAppended> {
         let revision = self.writing_revision();
-        let incarnation = match self.own {
-            Some(incarnation) => incarnation,
-            None => self.open_incarnation(now, revision, step),
+        let next = self.next_place(now, 1);
+        let place = Place {
+            log: next.log,
+            sequence: next.sequence,
+            hlc: next.hlc,
+            revision: revision.0,
+            author: draft.author,
         };
-        Ok(self.push(now, incarnation, revision, draft, step))
+        let entry = compose(&place, &draft.body, draft.salt)?;
+        // The first of an incarnation comes before it, says less, and counts wherever this does.
+        self.judge_own(&entry).map_err(NotAppended::Void)?;
+        if self.own.is_none() {
+            self.open_incarnation(now, revision, step);
+        }
+        Ok(self.push(now, entry, revision.1, step))
+    }
+
+    /// Where the last of so many entries would stand that are appended now; the first of an
+    /// incarnation comes before them.
+    pub(super) fn next_place(&self, now: Now, count: u64) -> NextPlace {
+        let opens = u64::from(self.own.is_none());
+        let incarnation = self.own.unwrap_or_else(|| self.draw_incarnation());
+        let log = self.own_log(incarnation);
+        let later = opens + count - 1;
+        let first = Hlc::tick(Hlc(self.head.hlc), now.wall);
+        NextPlace {
+            log,
+            sequence: self.logs.get(&log).map_or(0, Log::size) + later,
+            hlc: Hlc(first.0.saturating_add(later)),
+        }
     }
 
     /// Ends our present incarnation: the next entry opens another.
@@ -71,7 +113,7 @@ impl Channel {
         now: Now,
         revision: (NoteHash, u64),
         step: &mut Step<'_, Effect>,
-    ) -> IncarnationId {
+    ) {
         let incarnation = self.draw_incarnation();
         let shared = revision.1 > 0;
         // A local time of the log stays unknown to participants, even that it existed.
@@ -101,18 +143,15 @@ impl Channel {
         let key = *self.ours.sign.verifying_key().as_bytes();
         let salt = self.derived_salt(&incarnation.0);
         let body = Body::Opened(Opened { key, closes });
-        self.push(
-            now,
-            incarnation,
-            revision,
-            Draft {
-                author: ORG_AUTHOR,
-                body,
-                salt,
-            },
-            step,
-        );
-        incarnation
+        let place = Place {
+            log: self.own_log(incarnation),
+            sequence: 0,
+            hlc: Hlc::tick(Hlc(self.head.hlc), now.wall),
+            revision: revision.0,
+            author: ORG_AUTHOR,
+        };
+        let opened = compose(&place, &body, salt).expect("it closes no more than fits");
+        self.push(now, opened, revision.1, step);
     }
 
     /// Drawn from random bytes that are new in each run; one more with each incarnation, and with
@@ -145,28 +184,20 @@ impl Channel {
             .into()
     }
 
+    /// Appends an entry that was made for the next place of our log.
     fn push(
         &mut self,
         now: Now,
-        incarnation: IncarnationId,
-        (revision, number): (NoteHash, u64),
-        draft: Draft,
+        entry: Entry,
+        number: u64,
         step: &mut Step<'_, Effect>,
     ) -> (EntryRef, Hlc) {
-        let id = self.own_log(incarnation);
+        let (header, body) = (&entry.header, &entry.body);
+        let body = body.as_ref().expect("what is made here has its body");
+        let (id, hlc) = (header.log, header.hlc);
         let mut log = self.logs.get(&id).cloned().unwrap_or_else(Log::empty);
+        assert_eq!(header.sequence, log.size(), "it was made for this place");
         log.key = *self.ours.sign.verifying_key().as_bytes();
-        let hlc = Hlc::tick(Hlc(self.head.hlc), now.wall);
-        let place = Place {
-            log: id,
-            sequence: log.size(),
-            hlc,
-            revision,
-            author: draft.author,
-        };
-        let counts = draft.body.kind() != Kind::Heads;
-        let entry = compose(&place, &draft.body, draft.salt)
-            .expect("the body was encoded once, and bodies of our own making fit");
         if let Some(tile) = log.frontier.append(entry.leaf) {
             step.put(self.keys.tile(id, tile.index), tile.hash.to_vec());
         }
@@ -177,13 +208,14 @@ impl Channel {
         self.changed.appended.insert(id);
         self.touch(id, step);
         self.changed.head = true;
-        if counts {
+        if body.kind() != Kind::Heads {
             self.count_unstated(now);
         }
-        self.note_author(id.origin, place.author, hlc, &draft.body, step);
-        self.annotate(&entry.header, &draft.body, false, step);
-        self.hold_pending(id, place.sequence, entry.raw, step);
-        (id.entry(place.sequence), hlc)
+        self.note_author(id.origin, header.author, hlc, body, step);
+        self.annotate(header, body, false, step);
+        let reference = header.reference();
+        self.hold_pending(id, reference.sequence, entry.raw, step);
+        (reference, hlc)
     }
 
     fn hold_pending(
@@ -367,7 +399,7 @@ impl Channel {
             },
             step,
         )
-        .expect("rows are bounded, so that heads fit into a body");
+        .expect("rows are bounded, so that heads fit into a body, and control entries count now");
     }
 
     /// Ends a step: everything that changed is written once, and one signature covers all that

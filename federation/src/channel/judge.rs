@@ -3,13 +3,14 @@
 //! *Void* is a function of charter and logs alone, so that every organisation comes to the same.
 //! *Withheld* is our own rule, ours alone. A verdict never removes a leaf.
 
-use foedus_policy::id::OrgId;
-use foedus_policy::time::Timestamp;
-use foedus_policy::vocabulary::Capability;
+use foedus_policy::id::{EntryRef, OrgId};
+use foedus_policy::time::{Now, Timestamp};
+use foedus_policy::vocabulary::{Access, Capability};
 
 use super::{Channel, Governance, Log, Unknown};
 use crate::charter::Charter;
 use crate::entry::Entry;
+use crate::hlc::Hlc;
 use crate::kind::{Body, Class, Kind};
 use crate::planted::{Fault, planted};
 
@@ -96,6 +97,39 @@ impl Channel {
             Ok(()) => Verdict::Accepted,
         })
     }
+
+    /// What everybody else will make of an entry of our own that was not appended yet. What is
+    /// void elsewhere must not count here, so it is not written.
+    pub(super) fn judge_own(&self, entry: &Entry) -> Result<(), Void> {
+        let empty = Log::empty();
+        let log = self.logs.get(&entry.header.log).unwrap_or(&empty);
+        match void(&self.governance, entry, log) {
+            Some(judged) => judged,
+            None => self.without_charter(),
+        }
+    }
+
+    /// Whether so many entries that we append now count, if what they say is as the charter wants
+    /// it.
+    pub(super) fn judge_next(&self, now: Now, count: u64) -> Result<(), Void> {
+        let Some(revision) = self.governance.revision(self.writing_revision().0) else {
+            return self.without_charter();
+        };
+        let next = self.next_place(now, count);
+        let empty = Log::empty();
+        let log = self.logs.get(&next.log).unwrap_or(&empty);
+        let place = next.log.entry(next.sequence);
+        let charter = revision.charter();
+        check_place(&self.governance, charter, place, next.hlc, log).map(|_| ())
+    }
+
+    /// What names no revision counts in a local channel, and only there.
+    fn without_charter(&self) -> Result<(), Void> {
+        match self.governance.newest() {
+            None => Ok(()),
+            Some(_) => Err(Void::NotAParticipant),
+        }
+    }
 }
 
 /// Which rule of the charter the entry breaks, if any; a function of charter and logs alone.
@@ -107,19 +141,7 @@ pub(super) fn void(governance: &Governance, entry: &Entry, log: &Log) -> Option<
         if entry.fault.is_some() {
             return Err(Void::Fault);
         }
-        if charter.number < log.revision {
-            return Err(Void::RevisionWentBack);
-        }
-        let access = charter
-            .participants
-            .get(&header.log.origin)
-            .ok_or(Void::NotAParticipant)?;
-        if governance.is_after_final_heads(header.reference(), charter.number) {
-            return Err(Void::AfterFinalHeads);
-        }
-        if charter.end.is_some_and(|end| header.hlc.wall() >= end) {
-            return Err(Void::AfterTheEnd);
-        }
+        let access = check_place(governance, charter, header.reference(), header.hlc, log)?;
         let needed = needed(&header.class, header.kind, entry.body.as_ref());
         if matches!(needed, Need::Right(_)) && !access.may_post() {
             return Err(Void::ReadOnly);
@@ -140,6 +162,32 @@ pub(super) fn void(governance: &Governance, entry: &Entry, log: &Log) -> Option<
         Ok(())
     };
     Some(check())
+}
+
+/// Whether anything counts that an organisation writes at a place of `log`, at a time and under a
+/// revision, and if so, what it may do there. A later place of the log may break a rule that this
+/// one does not, and none the other way round.
+fn check_place(
+    governance: &Governance,
+    charter: &Charter,
+    place: EntryRef,
+    hlc: Hlc,
+    log: &Log,
+) -> Result<Access, Void> {
+    if charter.number < log.revision {
+        return Err(Void::RevisionWentBack);
+    }
+    let access = charter
+        .participants
+        .get(&place.origin)
+        .ok_or(Void::NotAParticipant)?;
+    if governance.is_after_final_heads(place, charter.number) {
+        return Err(Void::AfterFinalHeads);
+    }
+    if charter.end.is_some_and(|end| hlc.wall() >= end) {
+        return Err(Void::AfterTheEnd);
+    }
+    Ok(*access)
 }
 
 enum Need {

@@ -334,6 +334,9 @@ impl Channel {
         if self
             .learn(&GovernanceNote::Seal(seal), self.ours.org, step)
             .is_ok()
+            // It says nothing that the seal itself does not say. By this very revision the channel
+            // may end before the time that we have come to.
+            && self.may_write_control(now)
         {
             let salt = self.derived_salt(b"seal");
             let draft = Draft {
@@ -342,7 +345,7 @@ impl Channel {
                 salt,
             };
             self.append(now, draft, step)
-                .expect("a seal of at most 250 consents fits into a body");
+                .expect("a seal of at most 250 consents fits into a body, and it counts now");
         }
     }
 

@@ -9,7 +9,7 @@ use foedus_policy::time::{Now, Timestamp};
 use foedus_policy::vocabulary::Capability;
 use sha2::{Digest, Sha256};
 
-use super::append::Draft;
+use super::append::{Draft, NotAppended};
 use super::{Channel, Effect, Refused};
 use crate::batch::Read;
 use crate::bounds::{POST_BYTES_MAX, POST_TEXTS_MAX};
@@ -92,6 +92,14 @@ impl Verb {
         }
     }
 
+    /// How many entries it takes.
+    fn count(&self) -> u64 {
+        match self {
+            Self::Post(texts) => texts.len() as u64,
+            Self::Edit { .. } | Self::Retract { .. } | Self::React { .. } => 1,
+        }
+    }
+
     fn capabilities(&self) -> Vec<Capability> {
         match self {
             Self::Post(texts) => {
@@ -149,6 +157,15 @@ impl Request {
             .chain_update((index as u64).to_be_bytes())
             .finalize()
             .into()
+    }
+}
+
+impl From<NotAppended> for Refused {
+    fn from(refused: NotAppended) -> Self {
+        match refused {
+            NotAppended::Body(invalid) => Self::Body(invalid),
+            NotAppended::Void(void) => Self::NotCounted(void),
+        }
     }
 }
 
@@ -229,8 +246,9 @@ impl Channel {
     fn permitted(&self, now: Now, actor: &Actor, request: &Request) -> Result<AuthorId, Refused> {
         // Our hybrid time may be ahead of the clock: an entry that is written at or after the end
         // would be void everywhere.
-        let next = Hlc::tick(Hlc(self.head.hlc), now.wall).wall();
-        if let Some(ended) = self.governance.ended(next.max(now.wall)) {
+        let count = request.verb.count();
+        let last = self.next_place(now, count).hlc.wall();
+        if let Some(ended) = self.governance.ended(last.max(now.wall)) {
             return Err(Refused::Ended(ended));
         }
         for capability in request.verb.capabilities() {
@@ -250,6 +268,7 @@ impl Channel {
                 return Err(Refused::Denied(Reason::CapabilityNotGranted));
             }
         }
+        self.judge_next(now, count).map_err(Refused::NotCounted)?;
         let author = self.org.state.author(self.keys.0, request.member);
         author.ok_or(Refused::NotInChannel)
     }
@@ -272,7 +291,8 @@ impl Channel {
             })
     }
 
-    /// Whether our organisation may write what is its own: membership and control entries.
+    /// Whether our organisation may write what is its own, membership and control entries, and
+    /// whether that would count: our hybrid time may have come to the end before our clock does.
     pub(super) fn may_write_control(&self, now: Now) -> bool {
         if !self.governance.is_shared() {
             // A channel that we are about to join is never a local one.
@@ -281,6 +301,7 @@ impl Channel {
         }
         self.governance.is_open(now.wall)
             && self.governance.writing_revision(self.ours.org).is_some()
+            && self.judge_next(now, 1).is_ok()
     }
 
     fn check_text(&self, body: &Body) -> Result<(), Refused> {

@@ -5,5 +5,6 @@ mod append;
 mod between;
 mod ending;
 mod open;
+mod own;
 mod sessions;
 mod waiting;
