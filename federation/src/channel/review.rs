@@ -291,7 +291,7 @@ impl Channel {
             .is_some_and(|known| known.hlc == header.hlc);
         if said_by_it && matches!(body, Body::Joined { .. } | Body::Left) {
             self.forget_author(author, step);
-            self.review.taken_back = true;
+            self.note_taken_back(step);
         }
     }
 
@@ -311,12 +311,25 @@ impl Channel {
                 let count = known.rows.len();
                 known.rows.retain(|row| row.entry() != entry);
                 if known.rows.len() < count {
-                    self.review.taken_back = true;
                     step.put(key, known.to_value());
                     self.changed.view = true;
+                    self.note_taken_back(step);
                 }
             }
         }
+    }
+
+    /// What was taken back may have taken the place of something, which is to be told anew. That
+    /// is in the commit that takes it back: after a crash before the end of the page there is
+    /// nothing left to take back, and so nothing that would say it again.
+    fn note_taken_back(&mut self, step: &mut Step<'_, Effect>) {
+        self.review.taken_back = true;
+        self.tell_all_anew(step);
+    }
+
+    fn tell_all_anew(&mut self, step: &mut Step<'_, Effect>) {
+        let first = self.logs.iter().next().map(|(log, _)| (*log, 0));
+        self.put_telling(first, step);
     }
 
     /// All of a page is done: the position moves on. A crash before this commit does the page
@@ -337,9 +350,9 @@ impl Channel {
                 self.put_telling(next, step);
             }
         }
+        // A page of what is told anew has just moved that position on.
         if std::mem::take(&mut self.review.taken_back) {
-            let first = self.logs.iter().next().map(|(log, _)| (*log, 0));
-            self.put_telling(first, step);
+            self.tell_all_anew(step);
         }
     }
 

@@ -77,10 +77,13 @@ fn a_verdict_does_not_depend_on_what_came_first() {
     assert_eq!((verdict(true), verdict(false)), (void, void));
 }
 
+/// More than are taken back in one step.
+const REACTIONS: u64 = 200;
+
 /// P3. So does what void entries said of others, and what it had taken the place of.
 #[test]
 fn what_is_shown_does_not_depend_on_what_came_first() {
-    let shown = |note_first: bool, again: bool| {
+    let shown = |note_first: bool, again: Option<usize>| {
         let (mut world, channel) = World::shared(3);
         let revision = newest(&world, channel).expect("sealed").hash();
         let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
@@ -98,25 +101,44 @@ fn what_is_shown_does_not_depend_on_what_came_first() {
         forger.append(&joined("Carol"));
         forger.post("first");
         forger.append(&edit("second"));
+        let log = forger.log;
+        let react = |n| Body::React {
+            target: log.entry(target.sequence + 1 + n),
+            emoji: "+1".to_owned(),
+            on: true,
+        };
         let size = forger.size();
         forger.append(&edit("never said"));
         forger.append(&joined("Mallory"));
-        for n in 0..300 {
-            forger.append(&Body::React {
-                target,
-                emoji: n.to_string(),
-                on: true,
-            });
+        for n in 0..REACTIONS {
+            // Each of another entry: they are not all taken back in one commit.
+            forger.append(&react(n));
         }
-        let head = LogHead {
-            size,
-            root: forger.checkpoint_root(size),
+        // All of them once more, and these count: of those above, nothing is there to take back.
+        let hlc = Hlc(forger.hlc.0 + 1_000);
+        let mut later = Forger::new(GLOBEX, channel, 0xf1, revision, hlc);
+        later.author = forger.author;
+        (0..REACTIONS).for_each(|n| later.append(&react(n)));
+        let head = |log: &Forger, size| {
+            let root = log.checkpoint_root(size);
+            (
+                (log.log.origin, log.log.incarnation),
+                LogHead { size, root },
+            )
         };
+        let mut heads: LogHeads = [head(&forger, size), head(&later, later.size())].into();
+        // All else that it wrote goes on to count: nothing else is taken back.
+        for (id, log) in &world.sides[0].view(channel).logs {
+            if id.origin == world.id(1) {
+                let (size, root) = (log.size(), log.frontier.root());
+                heads.insert((id.origin, id.incarnation), LogHead { size, root });
+            }
+        }
         let withdrawal = Withdrawal {
             channel,
             org: world.id(1),
             revision,
-            heads: [((world.id(1), forger.log.incarnation), head)].into(),
+            heads,
             at: world.now.wall,
         };
         let signed = withdrawal.sign(&world.sides[1].keys.sign).expect("valid");
@@ -135,6 +157,7 @@ fn what_is_shown_does_not_depend_on_what_came_first() {
             let parts = vec![
                 forger.part(0, 200, forger.size()),
                 forger.part(200, forger.size(), forger.size()),
+                later.whole(),
             ];
             world.send(2, 0, forger.frame(subscription, 100, parts));
         };
@@ -148,12 +171,11 @@ fn what_is_shown_does_not_depend_on_what_came_first() {
                 world.sides[0].view(channel).logs[&forger.log].size(),
                 forger.size()
             );
-            if again {
+            if let Some(done) = again {
                 // The scope is read again in the middle of it.
-                world.sides[0]
-                    .outcomes
-                    .extend([CommitOutcome::Durable, CommitOutcome::Durable]);
-                world.sides[0].outcomes.push_back(CommitOutcome::Unknown);
+                let outcomes = &mut world.sides[0].outcomes;
+                outcomes.extend(vec![CommitOutcome::Durable; done]);
+                outcomes.push_back(CommitOutcome::Unknown);
             }
             world.send(2, 0, notes(vec![signed.bytes().to_vec()]));
         }
@@ -170,9 +192,11 @@ fn what_is_shown_does_not_depend_on_what_came_first() {
         (said, author.display_name.clone())
     };
     let expected = (vec![3], "Carol".to_owned());
-    assert_eq!(shown(true, false), expected);
-    assert_eq!(shown(false, false), expected);
-    assert_eq!(shown(false, true), expected);
+    assert_eq!(shown(true, None), expected);
+    assert_eq!(shown(false, None), expected);
+    for done in [1, 2, 3, 4, 6, 8] {
+        assert_eq!(shown(false, Some(done)), expected, "after {done} commits");
+    }
 }
 
 /// PROTOCOL 4.8: a consent that names the withdrawal brings its org back.
