@@ -192,7 +192,6 @@ fn members_do_not_join_where_the_charter_names_none() {
         Action::LeaveChannel { channel },
         Action::JoinChannel { channel },
     ] {
-        let actor = actor.clone();
         world.try_act(0, actor, action).expect("it is public");
     }
     check_verdicts(&world, channel, &[0, 1, 2]);
