@@ -26,6 +26,13 @@ const EXPECTED_LENGTH: InvalidTime = InvalidTime {
     expected: "a length of time such as 30s, 5m, 2h, 30d, 4w or 1h30m",
 };
 
+const LENGTH_TOO_LONG: InvalidTime = InvalidTime {
+    expected: "a length of time of at most a hundred years",
+};
+
+/// A hundred years: whoever means more means no end, or has mistyped.
+const LENGTH_SECONDS_MAX: u64 = 36_525 * 86_400;
+
 /// A time in the future or past: either given, or counted from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -56,8 +63,10 @@ impl Moment {
 
 /// Reads a moment: RFC 3339, or a length of time from now.
 pub fn parse_moment(text: &str) -> Result<Moment, InvalidTime> {
-    if let Ok(length) = parse_length(text.strip_prefix('+').unwrap_or(text)) {
-        return Ok(Moment::FromNow(length));
+    match parse_length(text.strip_prefix('+').unwrap_or(text)) {
+        Ok(length) => return Ok(Moment::FromNow(length)),
+        Err(LENGTH_TOO_LONG) => return Err(LENGTH_TOO_LONG),
+        Err(_) => {}
     }
     text.parse().map(Moment::At).map_err(|_| EXPECTED_MOMENT)
 }
@@ -93,7 +102,8 @@ pub fn parse_length(text: &str) -> Result<Duration, InvalidTime> {
             .ok_or(EXPECTED_LENGTH)?;
     }
     match number {
-        None => Ok(Duration::from_secs(total)),
+        None if total <= LENGTH_SECONDS_MAX => Ok(Duration::from_secs(total)),
+        None => Err(LENGTH_TOO_LONG),
         Some(_) => Err(EXPECTED_LENGTH),
     }
 }

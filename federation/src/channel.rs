@@ -189,6 +189,12 @@ pub enum Refused {
     /// The entry is somebody else's.
     #[error("only its author can edit or retract a message")]
     NotTheAuthor,
+    /// The message was taken back by its author.
+    #[error("the message was taken back")]
+    Retracted,
+    /// The member has not given this reaction, or took it back.
+    #[error("you have not given this reaction")]
+    NoSuchReaction,
     /// The channel is over.
     #[error("the channel ended; what was written before stays readable")]
     Ended(Ended),

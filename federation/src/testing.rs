@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use foedus_policy::action::{AcceptedInvitation, Action, Actor, Outcome};
+use foedus_policy::action::{AcceptedInvitation, Action, Actor, Ends, Outcome};
 use foedus_policy::id::{AuthorId, ChannelId, MemberId, OrgId, RunId};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::Scopes;

@@ -84,6 +84,27 @@ pub struct CharterFacts {
     pub capabilities: Capabilities,
 }
 
+/// When what is shared ends: somebody has to say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// At this time, which is also the project's; the same if the project exists.
+    At(Timestamp),
+    /// With its project, which exists.
+    WithProject,
+    /// Not by itself, and its project neither.
+    Never,
+}
+
+impl Ends {
+    /// The time that is named.
+    pub const fn at(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::WithProject | Self::Never => None,
+        }
+    }
+}
+
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -171,8 +192,8 @@ pub enum Action {
         partner: String,
         /// The project's name. One that is new is made when the request is approved.
         project: String,
-        /// When it ends; must be the project's end if the project exists and has one.
-        ends: Option<Timestamp>,
+        /// When it ends.
+        ends: Ends,
         /// What may be done in it.
         capabilities: Capabilities,
         /// With what was written before.

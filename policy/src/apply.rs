@@ -105,7 +105,7 @@ impl Act<'_> {
             } => {
                 let terms = requests::ShareTerms {
                     project,
-                    ends,
+                    ends: ends.at(),
                     capabilities,
                     history,
                     purpose,

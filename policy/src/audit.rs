@@ -197,7 +197,7 @@ fn describe_channels(action: &Action) -> Described {
             let details = [
                 ("partner", partner.clone()),
                 ("project", project.clone()),
-                ("ends_ms", optional(ends.map(|ends| ends.0))),
+                ("ends_ms", optional(ends.at().map(|ends| ends.0))),
                 ("history", history.to_string()),
             ];
             described("channel.share", channel, details)

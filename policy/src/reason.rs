@@ -71,7 +71,7 @@ reasons! {
     DaemonOnly "DAEMON_ONLY" Forbidden
         "Only the daemon records this, from what it verified; nobody can ask for it."
     MemberNeeded "MEMBER_NEEDED" Unmet
-        "This is done in a member's name: name one with `--as NAME`, or use a member's token."
+        "This is done in somebody's name, for the audit log or the channel: say whose with `--as NAME`, or use a member's token."
     MemberUnknown "MEMBER_UNKNOWN" Missing
         "There is no such member: an administrator can add one."
     MemberInactive "MEMBER_INACTIVE" Unmet
@@ -104,6 +104,8 @@ reasons! {
         "Another partner, or this organisation itself, goes by this handle: disconnect that partner first, or ask the new one about it."
     PatternInvalid "PATTERN_INVALID" Malformed
         "This is no pattern: give a handle (`globex.example`), all handles under one (`*.example`), or an org id (`org_…`)."
+    EndNeeded "END_NEEDED" Malformed
+        "The project is new: say when it ends, or that it has no end."
     EndInPast "END_IN_PAST" Malformed
         "The end lies in the past: give a later one."
     EndNotReached "END_NOT_REACHED" Unmet

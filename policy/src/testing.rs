@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::{AcceptedInvitation, Action, Actor, Given, Outcome, Reply};
+use crate::action::{AcceptedInvitation, Action, Actor, Ends, Given, Outcome, Reply};
 use crate::apply::{Applied, apply};
 use crate::decide::decide;
 use crate::id::{ChannelId, MemberId, NoteHash, OrgId, RequestNumber};
@@ -26,6 +26,14 @@ pub(crate) const START: Timestamp = Timestamp(1_000 * DAY);
 pub(crate) fn words() -> [String; 6] {
     let mut words = WORDS.split(' ').map(String::from);
     std::array::from_fn(|_| words.next().expect("there are six"))
+}
+
+/// A member, by whoever is at the administration socket.
+pub(crate) fn at_the_socket(id: MemberId) -> Actor {
+    Actor::Operator {
+        uid: 1000,
+        as_member: Some(id),
+    }
 }
 
 pub(crate) fn member(id: MemberId) -> Actor {
@@ -103,6 +111,14 @@ impl World {
             .expect("she came with the organisation")
     }
 
+    /// An administrator who did not ask, if there is one besides Anna.
+    pub(crate) fn other_eyes(&self) -> Actor {
+        let members = self.state.members().iter();
+        let mut others = members.filter(|(_, known)| known.administrator && known.active);
+        let other = others.find(|(id, _)| **id != self.anna());
+        at_the_socket(other.map_or(self.anna(), |(id, _)| *id))
+    }
+
     pub(crate) fn add(&mut self, name: &str, administrator: bool) -> MemberId {
         match self.must(OPERATOR, add_member(name, administrator)) {
             Outcome::MemberAdded { member } => member,
@@ -131,7 +147,7 @@ impl World {
             member(self.anna()),
             share(channel, handle, self.launch_end()),
         );
-        match self.must(OPERATOR, approve(number, None, None)) {
+        match self.must(self.other_eyes(), approve(number, None, None)) {
             Outcome::Invited { invitation, .. } => (channel, invitation),
             other => panic!("{other:?}"),
         }
@@ -141,7 +157,7 @@ impl World {
     pub(crate) fn active(&mut self, name: &str, handle: &str, partner: OrgId) -> ChannelId {
         let (channel, invitation) = self.offered(name, handle);
         self.must(Actor::Partner(partner), reply(invitation, partner, handle));
-        self.must(OPERATOR, confirm(partner));
+        self.must(self.other_eyes(), confirm(partner));
         channel
     }
 
@@ -214,7 +230,7 @@ pub(crate) fn share(channel: ChannelId, partner: &str, ends: Option<Timestamp>) 
         channel,
         partner: partner.into(),
         project: "Launch".into(),
-        ends,
+        ends: ends.map_or(Ends::WithProject, Ends::At),
         capabilities: capabilities(),
         history: false,
         purpose: "to launch".into(),
@@ -243,6 +259,13 @@ pub(crate) fn reply(invitation: InvitationId, partner: OrgId, handle: &str) -> A
         proof_holds: true,
         words: words(),
     }))
+}
+
+pub(crate) fn decline(number: RequestNumber, reason: &str) -> Action {
+    Action::DeclineRequest {
+        number,
+        reason: reason.to_owned(),
+    }
 }
 
 pub(crate) fn confirm(partner: OrgId) -> Action {

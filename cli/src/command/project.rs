@@ -98,7 +98,7 @@ async fn list(
             vec![
                 project.name.clone(),
                 state(project),
-                time::show_or(project.ends_at.as_ref(), "no date"),
+                time::show_or(project.ends_at.as_ref(), "never"),
                 project.channels.join(", "),
                 project.partners.join(", "),
             ]

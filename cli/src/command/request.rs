@@ -155,7 +155,7 @@ fn row(request: &v1::Request) -> Vec<String> {
         request.partner_handle.clone(),
         request.channel_name.clone(),
         request.project.clone(),
-        time::show(request.ends_at.as_ref()),
+        time::show_or(request.ends_at.as_ref(), ends_never(request)),
         request.requester.clone(),
     ]
 }
@@ -166,6 +166,14 @@ fn kind(request: &v1::Request) -> String {
 
 fn state(request: &v1::Request) -> String {
     wording::value(request.state().as_str_name(), "REQUEST_STATE_")
+}
+
+/// A request that brings a channel and names no end asks for one without end: whoever approves has to see that.
+fn ends_never(request: &v1::Request) -> &'static str {
+    match request.channel_name.is_empty() && request.project.is_empty() {
+        true => "",
+        false => "never",
+    }
 }
 
 async fn show(number: u32, session: &Session, printer: &mut Printer) -> Result<(), Failure> {
@@ -190,7 +198,10 @@ pub fn page(request: &v1::Request) -> Page {
             ("organisation", request.partner_organisation_id.clone()),
             ("channel", request.channel_name.clone()),
             ("project", request.project.clone()),
-            ("ends", time::show(request.ends_at.as_ref())),
+            (
+                "ends",
+                time::show_or(request.ends_at.as_ref(), ends_never(request)),
+            ),
             ("capabilities", request.capabilities.join(", ")),
             ("access", wording::access(request.access())),
             ("purpose", request.purpose.clone()),

@@ -1,6 +1,6 @@
 //! `ChannelService`.
 
-use foedus_policy::action::{Action, Actor, Outcome};
+use foedus_policy::action::{Action, Actor, Ends, Outcome};
 use foedus_policy::id::ChannelId;
 use foedus_policy::state::Sharing;
 use foedus_proto::api::v1;
@@ -312,7 +312,18 @@ fn share_action(
         channel: seen.channel(actor, &request.channel)?,
         partner: handle_of(seen, &request.partner)?,
         project: request.project.clone(),
-        ends: parse::time(request.ends_at)?,
+        ends: match parse::time(request.ends_at)? {
+            Some(_) if request.no_end => {
+                return Err(Refusal::malformed(
+                    "END_TWICE",
+                    "an end and no end are both asked for",
+                    "leave one of them out",
+                ));
+            }
+            Some(at) => Ends::At(at),
+            None if request.no_end => Ends::Never,
+            None => Ends::WithProject,
+        },
         capabilities: parse::capabilities(&request.capabilities)?,
         history: false,
         purpose: request.purpose.clone(),

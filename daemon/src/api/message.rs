@@ -104,6 +104,13 @@ impl Api {
         request: v1::ReactRequest,
     ) -> Result<v1::ReactResponse, Refusal> {
         let channel = self.seen().channel(&caller.actor, &request.channel)?;
+        if emojis::get(&request.emoji).is_none() {
+            return Err(Refusal::malformed(
+                "EMOJI_INVALID",
+                "a reaction is one emoji of Unicode",
+                "give one emoji, such as \u{1f44d}",
+            ));
+        }
         let verb = Verb::React {
             target: parse::entry(&request.entry_ref)?,
             emoji: request.emoji,
@@ -239,7 +246,7 @@ impl Api {
 
 /// Refuses what no charter allows before it reaches a channel.
 fn check_text(text: String) -> Result<String, Refusal> {
-    if text.is_empty() {
+    if text.trim().is_empty() {
         return Err(Refusal::malformed(
             "TEXT_EMPTY",
             "the text is empty",

@@ -12,7 +12,9 @@ use super::caller::{Caller, administrator, reader};
 use super::refusal::Refusal;
 use super::show::{self, held};
 use super::{Api, Seen, service};
-use crate::bounds::api::{CLOCK_SKEW_MILLIS_MAX, LINK_DOWN_MILLIS_MAX, STORE_SIZE_AGE_MAX};
+use crate::bounds::api::{
+    CLOCK_SKEW_MILLIS_MAX, LINK_DOWN_MILLIS_MAX, REQUESTS_SHOWN_MAX, STORE_SIZE_AGE_MAX,
+};
 use crate::runtime::{Initialise, InitialiseError, LinkState};
 
 /// The first administrator, if nobody says who it is: an organisation has one from its first day.
@@ -212,7 +214,9 @@ impl Api {
         }
         let mut problems = Vec::new();
         for (org, link) in self.runtime().links() {
-            let down = link.state != LinkState::Up
+            let partner = seen.state().partners().get(&org);
+            let down = partner.is_some_and(|partner| partner.state == PartnerState::Active)
+                && link.state != LinkState::Up
                 && seen.now.millis_since(link.since) >= LINK_DOWN_MILLIS_MAX;
             if down {
                 let why = link
@@ -250,6 +254,7 @@ impl Api {
                 subject: partner.handle.to_string(),
             });
         }
+        problems.extend(waiting_requests(seen));
         problems
     }
 
@@ -264,6 +269,20 @@ impl Api {
         skews.sort_unstable();
         skews.get(skews.len() / 2).copied().unwrap_or(0)
     }
+}
+
+/// The oldest of the requests that wait for a yes, so that who watches the daemon sees that somebody is awaited.
+fn waiting_requests(seen: &Seen) -> impl Iterator<Item = v1::Problem> {
+    let requests = seen.state().requests().iter();
+    let waiting = requests.filter(|(_, request)| request.is_waiting() && !request.is_due(seen.now));
+    waiting
+        .take(REQUESTS_SHOWN_MAX)
+        .map(|(number, _)| v1::Problem {
+            reason: "REQUEST_WAITS".to_owned(),
+            text: "it waits for an administrator's yes or no".to_owned(),
+            fix: format!("foedus request show {number}"),
+            subject: number.to_string(),
+        })
 }
 
 fn check_endpoints(endpoints: &[String]) -> Result<(), Refusal> {

@@ -214,6 +214,8 @@ impl From<channel::Refused> for Refusal {
                 text,
                 "ask its author",
             ),
+            Refused::Retracted => unmet("MESSAGE_RETRACTED", "write a new message"),
+            Refused::NoSuchReaction => unmet("REACTION_MISSING", "nothing is to be done"),
             Refused::Ended(_) => unmet("CHANNEL_ENDED", "to go on, share a new channel"),
             Refused::NotCounted(_) => unmet(
                 "CHARTER_NOT_AGREED",

@@ -66,6 +66,8 @@ impl PartnerLink {
         if let Some(before) = self.before.take() {
             before.cancelled().await;
         }
+        // Also of a partner that was away since before this run: who watches has to see that.
+        self.runtime.metrics().link(self.partner, false, 0, None);
         let machine = Link::new(
             self.us,
             self.partner,

@@ -138,12 +138,17 @@ impl Links {
         change(self.lock().status.entry(partner).or_default());
     }
 
-    /// Forgets a link that can't be any more.
+    /// Forgets a link that can't be any more, but for when its partner was last seen.
     pub fn forget(&self, partner: OrgId) {
-        self.lock().status.remove(&partner);
+        if let Some(status) = self.lock().status.get_mut(&partner) {
+            *status = LinkStatus {
+                last_seen: status.last_seen,
+                ..LinkStatus::default()
+            };
+        }
     }
 
-    /// How the link of every active partner is.
+    /// How the link of every partner is that is active, or was.
     #[must_use]
     pub fn status(&self) -> BTreeMap<OrgId, LinkStatus> {
         let org = self.org.borrow().clone();
@@ -151,7 +156,12 @@ impl Links {
         org.state
             .partners()
             .iter()
-            .filter(|(_, partner)| partner.state == PartnerState::Active)
+            .filter(|(_, partner)| {
+                matches!(
+                    partner.state,
+                    PartnerState::Active | PartnerState::Suspended
+                )
+            })
             .map(|(id, _)| (*id, shared.status.get(id).cloned().unwrap_or_default()))
             .collect()
     }

@@ -2,7 +2,7 @@
 
 use foedus_policy::action::{Action, Actor, CharterFacts};
 use foedus_policy::decide::{Decision, decide};
-use foedus_policy::id::{AuthorId, EntryRef, MemberId, NoteHash};
+use foedus_policy::id::{AuthorId, EntryRef, MemberId, NoteHash, OrgId};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::Sharing;
 use foedus_policy::time::{Now, Timestamp};
@@ -17,7 +17,7 @@ use crate::entry::Header;
 use crate::hlc::Hlc;
 use crate::kind::{Body, Kind};
 use crate::steploop::Step;
-use crate::stored::{Answered, Record, Run};
+use crate::stored::{Annotation, Annotations, Answered, Record, Run};
 
 /// One message to post.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,6 +181,14 @@ fn days_of_answers(now: Now) -> [u32; 3] {
     [today, today.saturating_sub(1), today.saturating_add(1)]
 }
 
+/// Who says something of which message, and who wrote that.
+#[derive(Clone, Copy)]
+struct Said {
+    author: AuthorId,
+    target: EntryRef,
+    writer: AuthorId,
+}
+
 impl Channel {
     pub(super) fn reads_of_request(&self, now: Now, request: &Request) -> Vec<Read> {
         let mut reads = Vec::new();
@@ -208,7 +216,15 @@ impl Channel {
             return Ok(posted);
         }
         if let Some(target) = request.verb.target() {
-            self.check_target(author, target, &request.verb, step)?;
+            let writer = self.check_target(author, target, &request.verb, step)?;
+            let said = Said {
+                author,
+                target,
+                writer,
+            };
+            if let Some(posted) = self.said_before(said, &request.verb, step)? {
+                return Ok(posted);
+            }
         }
         let bodies = request.verb.bodies();
         assert!(
@@ -377,14 +393,14 @@ impl Channel {
         );
     }
 
-    /// Whether the target is a message here, and may be changed by this author.
+    /// Whether the target is a message here, and may be changed by this author; who wrote it.
     fn check_target(
         &self,
         author: AuthorId,
         target: EntryRef,
         verb: &Verb,
         step: &Step<'_, Effect>,
-    ) -> Result<(), Refused> {
+    ) -> Result<AuthorId, Refused> {
         let header = self
             .stored_header(target, step)
             .ok_or(Refused::NoSuchEntry)?;
@@ -394,8 +410,57 @@ impl Channel {
         let own = target.origin == self.ours.org && header.author == author;
         match verb {
             Verb::Edit { .. } | Verb::Retract { .. } if !own => Err(Refused::NotTheAuthor),
-            _ => Ok(()),
+            _ => Ok(header.author),
         }
+    }
+
+    /// The entry by which this author said the same of the target already: to say it again would tell nobody
+    /// anything. What was taken back is changed no more.
+    fn said_before(
+        &self,
+        said: Said,
+        verb: &Verb,
+        step: &Step<'_, Effect>,
+    ) -> Result<Option<Posted>, Refused> {
+        let Said {
+            author,
+            target,
+            writer,
+        } = said;
+        let key = self.keys.annotations(target);
+        let annotations = step
+            .get(&key)
+            .map(|value| Annotations::from_value(&key, value))
+            .transpose()
+            .map_err(|_| Refused::Failed(crate::steploop::Failure::Damaged))?;
+        let rows = annotations.map_or_else(Vec::new, |known| known.rows);
+        let by = |kind: u8, org: OrgId, author: AuthorId| {
+            rows.iter().filter(move |row| {
+                row.kind == kind && row.origin == org.0 && row.author == *author.as_bytes()
+            })
+        };
+        let retracted = by(Annotation::RETRACT, target.origin, writer).next();
+        let found = match verb {
+            Verb::Retract { .. } => retracted,
+            Verb::Edit { .. } | Verb::React { on: true, .. } if retracted.is_some() => {
+                return Err(Refused::Retracted);
+            }
+            Verb::React { emoji, on, .. } => {
+                let mut ours = by(Annotation::REACT, self.ours.org, author);
+                let given = ours.find(|row| row.emoji == emoji.as_bytes() && row.on != 0);
+                if !on && given.is_none() {
+                    return Err(Refused::NoSuchReaction);
+                }
+                given.filter(|_| *on)
+            }
+            Verb::Post(_) | Verb::Edit { .. } => None,
+        };
+        Ok(found.map(|row| Posted {
+            first: row.entry(),
+            count: 1,
+            hlc: Hlc(row.hlc),
+            repeated: true,
+        }))
     }
 
     fn stored_header(&self, target: EntryRef, step: &Step<'_, Effect>) -> Option<Header> {

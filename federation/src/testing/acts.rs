@@ -29,9 +29,20 @@ impl World {
             .expect("acts are answered")
     }
 
+    /// Its administrator, at the administration socket.
+    pub(crate) fn administrator(&self, at: usize) -> Actor {
+        let state = &self.sides[at].snapshot.state;
+        let mut members = state.members().iter();
+        let administrator = members.find(|(_, known)| known.administrator);
+        Actor::Operator {
+            uid: 1000,
+            as_member: administrator.map(|(member, _)| *member),
+        }
+    }
+
     pub(crate) fn act(&mut self, at: usize, action: Action) -> Outcome {
         let text = format!("{action:?}");
-        match self.try_act(at, OPERATOR, action) {
+        match self.try_act(at, self.administrator(at), action) {
             Ok(outcome) => outcome,
             Err(refused) => panic!("{text} was refused: {refused}"),
         }
@@ -209,7 +220,7 @@ impl World {
             channel,
             partner: self.sides[partner].handle.to_owned(),
             project: "Launch".to_owned(),
-            ends: Some(AT.plus_millis(30 * 86_400_000)),
+            ends: Ends::At(AT.plus_millis(30 * 86_400_000)),
             capabilities: capabilities(),
             history: false,
             purpose: "to launch".to_owned(),

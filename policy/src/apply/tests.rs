@@ -49,8 +49,11 @@ fn the_host_shares_a_channel_until_it_ends() {
         partner: GLOBEX,
         words: Some("a b c d e f".into()),
     };
-    assert_eq!(world.decided(OPERATOR, &wrong), Err(Reason::WordsDiffer));
-    let outcome = world.must(OPERATOR, confirm(GLOBEX));
+    assert_eq!(
+        world.decided(world.other_eyes(), &wrong),
+        Err(Reason::WordsDiffer)
+    );
+    let outcome = world.must(world.other_eyes(), confirm(GLOBEX));
     assert_eq!(
         outcome,
         Outcome::PartnerActive {
@@ -157,7 +160,7 @@ fn the_invited_side_joins_under_its_own_name_with_one_yes() {
         world.state.requests()[&number].state,
         RequestState::Withdrawn
     );
-    let outcome = world.must(OPERATOR, approve(newer, None, None));
+    let outcome = world.must(world.other_eyes(), approve(newer, None, None));
     let charter = NoteHash([7; 32]);
     assert_eq!(
         outcome,
@@ -180,7 +183,10 @@ fn an_offer_beyond_what_an_invitation_says_is_always_asked_about() {
     let mut world = World::acme();
     let terms = offer(9, world.soon());
     let number = world.accepted(GLOBEX, Some(terms.clone()));
-    world.must(OPERATOR, approve(number, Some(WORDS), Some("theirs")));
+    world.must(
+        world.other_eyes(),
+        approve(number, Some(WORDS), Some("theirs")),
+    );
     let beyond = Action::OfferReceived {
         host: GLOBEX,
         charter: NoteHash([5; 32]),
@@ -188,7 +194,7 @@ fn an_offer_beyond_what_an_invitation_says_is_always_asked_about() {
         beyond_offer: true,
     };
     let number = world.requested(Actor::Partner(GLOBEX), beyond.clone());
-    let outcome = world.must(OPERATOR, approve(number, None, None));
+    let outcome = world.must(world.other_eyes(), approve(number, None, None));
     assert!(matches!(outcome, Outcome::ConsentNow { .. }));
     // Said yes to: when its answer was lost, it is given again.
     let outcome = world.must(Actor::Partner(GLOBEX), beyond);
@@ -199,13 +205,7 @@ fn an_offer_beyond_what_an_invitation_says_is_always_asked_about() {
 fn a_declined_candidate_is_no_partner() {
     let mut world = World::acme();
     let number = world.accepted(GLOBEX, Some(offer(9, None)));
-    world.must(
-        OPERATOR,
-        Action::DeclineRequest {
-            number,
-            reason: "not now".into(),
-        },
-    );
+    world.must(world.other_eyes(), decline(number, "not now"));
     assert!(world.state.partners().is_empty() && world.state.channels().is_empty());
     let number = world.accepted(GLOBEX, None);
     world.must(OPERATOR, Action::WithdrawRequest { number });
@@ -257,7 +257,7 @@ fn a_disconnected_partner_ends_what_needed_it_and_no_more() {
     let shared = world.shared("launch", "globex.example", GLOBEX);
     let offered = world.channel(OPERATOR, "more", false);
     let number = world.requested(OPERATOR, share(offered, "globex.example", ends));
-    let outcome = world.must(OPERATOR, approve(number, None, None));
+    let outcome = world.must(world.other_eyes(), approve(number, None, None));
     assert_eq!(
         outcome,
         Outcome::OfferChannel {
@@ -273,7 +273,7 @@ fn a_disconnected_partner_ends_what_needed_it_and_no_more() {
         Actor::Partner(GLOBEX),
         put_before_us(GLOBEX, 2, offer(8, None)),
     );
-    world.must(OPERATOR, approve(joined, None, Some("joined")));
+    world.must(world.other_eyes(), approve(joined, None, Some("joined")));
     let other = world.shared("other", "initech.example", INITECH);
 
     let outcome = world.must(OPERATOR, Action::DisconnectPartner { partner: GLOBEX });
@@ -436,7 +436,7 @@ fn a_partners_project_does_not_join_one_of_ours_by_name() {
         Actor::Partner(GLOBEX),
         put_before_us(GLOBEX, 1, terms.clone()),
     );
-    world.must(OPERATOR, approve(number, None, Some("theirs")));
+    world.must(world.other_eyes(), approve(number, None, Some("theirs")));
     assert_eq!(world.state.channels()[&terms.channel].project, None);
     assert!(world.state.projects().contains_key(&project));
 }

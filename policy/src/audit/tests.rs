@@ -10,10 +10,11 @@ fn an_event_says_who_did_what_and_how_it_ended() {
         Some("these are not the six words"),
         Some("name"),
     );
+    let actor = world.other_eyes();
     let reason = world
-        .decided(OPERATOR, &action)
+        .decided(actor, &action)
         .expect_err("there is no such request");
-    let event = audit_event(&OPERATOR, &action, Err(reason));
+    let event = audit_event(&actor, &action, Err(reason));
     assert_eq!(
         (event.verb, event.object.as_str()),
         ("request.approve", "REQ-0007")

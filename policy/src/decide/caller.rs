@@ -84,6 +84,15 @@ impl Caller {
         }
     }
 
+    /// An administrator by name, for a yes or a no that somebody stands for: whoever is at the socket can act
+    /// in any administrator's name, and says in whose.
+    pub(super) fn named_administrator(self) -> Result<MemberId, Reason> {
+        match self.administrator()? {
+            Person::Member(member) => Ok(member),
+            Person::Operator(_) | Person::Partner(_) => Err(Reason::MemberNeeded),
+        }
+    }
+
     /// A person who may change things.
     pub(super) fn writer(self) -> Result<Person, Reason> {
         match self {

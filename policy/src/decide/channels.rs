@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Asked;
 use super::caller::Caller;
-use crate::action::CharterFacts;
+use crate::action::{CharterFacts, Ends};
 use crate::bounds::{
     CHANNELS_COUNT_MAX, MEMBERS_PER_CHANNEL_COUNT_MAX, PARTICIPANTS_COUNT_MAX, PROJECTS_COUNT_MAX,
 };
@@ -120,7 +120,7 @@ impl Asked<'_> {
         channel: ChannelId,
         partner: &str,
         project: &str,
-        ends: Option<Timestamp>,
+        ends: Ends,
         purpose: &str,
     ) -> Result<(), Reason> {
         self.caller.writer()?;
@@ -129,7 +129,8 @@ impl Asked<'_> {
         Sentence::parse(purpose).map_err(|_| Reason::TextInvalid)?;
         let partner = Handle::parse(partner).map_err(|_| Reason::HandleInvalid)?;
         let project = Label::parse(project).map_err(|_| Reason::TextInvalid)?;
-        self.sharable(channel, &partner, &project, ends)?;
+        self.end_named(&project, ends)?;
+        self.sharable(channel, &partner, &project, ends.at())?;
         let same = |kind: &RequestKind| match kind {
             RequestKind::Share { offer, .. } => offer.channel == channel,
             RequestKind::Peer { .. } | RequestKind::Join { .. } => false,
@@ -143,6 +144,19 @@ impl Asked<'_> {
             return Err(Reason::RequestExists);
         }
         self.room_for_request()
+    }
+
+    /// Nobody shares without end by leaving a word out.
+    fn end_named(&self, project: &Label, ends: Ends) -> Result<(), Reason> {
+        let known = self.state.project_named(project.as_str());
+        let known = known.and_then(|id| self.state.projects().get(&id));
+        match (ends, known) {
+            (Ends::WithProject, None) => Err(Reason::EndNeeded),
+            (Ends::Never, Some(project)) if project.ends.is_some() => {
+                Err(Reason::ProjectEndDiffers)
+            }
+            (Ends::At(_), _) | (Ends::WithProject, Some(_)) | (Ends::Never, _) => Ok(()),
+        }
     }
 
     /// What must hold both when sharing is asked for and when it is approved.

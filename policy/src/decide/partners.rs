@@ -302,7 +302,7 @@ impl Asked<'_> {
         partner: OrgId,
         words: Option<&str>,
     ) -> Result<(), Reason> {
-        self.caller.administrator()?;
+        self.caller.named_administrator()?;
         let known = self.partner(partner)?;
         if known.state != PartnerState::Replied {
             return Err(Reason::PartnerNotWaiting);

@@ -4,7 +4,7 @@ use super::Asked;
 use super::caller::Caller;
 use super::partners::carrier_allowed;
 use crate::bounds::{REQUESTS_COUNT_MAX, REQUESTS_PER_PARTNER_COUNT_MAX};
-use crate::id::{ChannelId, NoteHash, OrgId, RequestNumber};
+use crate::id::{ChannelId, MemberId, NoteHash, OrgId, RequestNumber};
 use crate::name::{Pattern, Sentence};
 use crate::offer::OfferFate;
 use crate::reason::Reason;
@@ -43,18 +43,12 @@ impl Asked<'_> {
     }
 
     /// Four eyes: an administrator who asked may not approve it themselves while another
-    /// active administrator could. Whoever is at the socket in nobody's name is not bound by
-    /// it: they control the machine, could act in any name, and are audited by their user id.
-    fn another_pair_of_eyes(&self, request: &Request, person: Person) -> Result<(), Reason> {
-        match person {
-            Person::Member(member) if request.by == person => {
-                if self.another_administrator(member) {
-                    Err(Reason::RequestOwn)
-                } else {
-                    Ok(())
-                }
-            }
-            Person::Member(_) | Person::Operator(_) | Person::Partner(_) => Ok(()),
+    /// active administrator could.
+    fn another_pair_of_eyes(&self, request: &Request, member: MemberId) -> Result<(), Reason> {
+        let own = request.by == Person::Member(member);
+        match own && self.another_administrator(member) {
+            true => Err(Reason::RequestOwn),
+            false => Ok(()),
         }
     }
 
@@ -64,9 +58,9 @@ impl Asked<'_> {
         words: Option<&str>,
         channel_name: Option<&str>,
     ) -> Result<(), Reason> {
-        let person = self.caller.administrator()?;
+        let member = self.caller.named_administrator()?;
         let request = self.waiting_request(number)?;
-        self.another_pair_of_eyes(request, person)?;
+        self.another_pair_of_eyes(request, member)?;
         match &request.kind {
             RequestKind::Share { partner, offer, .. } => {
                 self.room_for_pattern(&Pattern::Exact(partner.clone()))?;
@@ -141,7 +135,7 @@ impl Asked<'_> {
         number: RequestNumber,
         reason: &str,
     ) -> Result<(), Reason> {
-        self.caller.administrator()?;
+        self.caller.named_administrator()?;
         self.waiting_request(number)?;
         Sentence::parse(reason)
             .map(drop)

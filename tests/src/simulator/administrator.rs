@@ -1,13 +1,15 @@
 //! Administrators: each looks at how things are in its own organisation and does the next thing
 //! that the plan wants. So they go on after every crash, and after old data was put back.
 
+use std::sync::Arc;
+
 use foedus_federation::channel::ReplyTo;
 use foedus_federation::note::NoteType;
 use foedus_federation::org::{self, OrgSnapshot, Refused};
 use foedus_federation::pairing::{
     InvitationReply, InvitationSecret, PairingReply, reply_proof, six_words,
 };
-use foedus_policy::action::{AcceptedInvitation, Action, Actor, Outcome};
+use foedus_policy::action::{AcceptedInvitation, Action, Actor, Ends, Outcome};
 use foedus_policy::id::OrgId;
 use foedus_policy::state::{
     EndCause, Invitation, InvitationId, InvitationState, PartnerState, RequestKind, Sharing,
@@ -19,10 +21,16 @@ use super::organisation::Cause;
 use super::plan::Finish;
 use super::world::{BEGIN, Caller, Event, World};
 
-const OPERATOR: Actor = Actor::Operator {
-    uid: 1000,
-    as_member: None,
-};
+/// Whoever is at the administration socket, in the name of its administrator once there is one.
+fn administrator(org: Option<&OrgSnapshot>) -> Actor {
+    let members = org.map(|org| org.state.members());
+    let mut members = members.into_iter().flatten();
+    let administrator = members.find(|(_, known)| known.administrator);
+    Actor::Operator {
+        uid: 1000,
+        as_member: administrator.map(|(member, _)| *member),
+    }
+}
 
 impl World {
     pub fn on_administrator(&mut self, at: usize) {
@@ -58,17 +66,18 @@ impl World {
         self.orgs[at].act_pending = true;
         let reply = self.reply_to(at, Caller::Administrator);
         let entropy = self.random.bytes();
+        let actor = administrator(self.orgs[at].snapshot().map(Arc::as_ref));
         let input = match &action {
             Action::Init { .. } => org::Input::Initialise {
                 reply,
-                actor: OPERATOR,
+                actor,
                 keys: self.orgs[at].keys.clone(),
                 action: Box::new(action),
                 entropy,
             },
             _ => org::Input::Act {
                 reply,
-                actor: OPERATOR,
+                actor,
                 action: Box::new(action),
                 entropy,
                 addresses: vec![format!("{}:7447", self.orgs[at].handle)],
@@ -265,10 +274,9 @@ impl World {
             channel,
             partner: self.orgs[1].handle.clone(),
             project: "Launch".to_owned(),
-            ends: self
-                .plan
-                .end
-                .map(|end| foedus_policy::time::Timestamp(BEGIN + end)),
+            ends: self.plan.end.map_or(Ends::Never, |end| {
+                Ends::At(foedus_policy::time::Timestamp(BEGIN + end))
+            }),
             capabilities,
             history: false,
             purpose: "to work together".to_owned(),
@@ -394,9 +402,10 @@ impl World {
             .event(now, format_args!("{at} takes up an invitation of {from}"));
         self.orgs[at].act_pending = true;
         let reply = self.reply_to(at, Caller::Administrator);
+        let actor = administrator(self.orgs[at].snapshot().map(Arc::as_ref));
         let input = org::Input::Accept {
             reply,
-            actor: OPERATOR,
+            actor,
             action: Box::new(Action::AcceptInvitation(Box::new(accepted))),
             inviter,
             addresses: invitation.addresses.clone(),

@@ -23,9 +23,8 @@ pub struct ShareArguments {
     /// The project that it is for
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
-    /// When it ends: 2026-12-31T18:00:00Z, +2h, 30d
-    #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
-    ends: Option<Moment>,
+    #[command(flatten)]
+    end: EndArguments,
     /// A right to grant; repeat it for more [default: post, thread, react, edit, retract]
     #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
@@ -44,6 +43,21 @@ pub struct ShareArguments {
     /// Share what was written before, too
     #[arg(long)]
     with_history: bool,
+}
+
+/// When it ends: one of these is to be said.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct EndArguments {
+    /// When it ends, and its project with it: 2026-12-31T18:00:00Z, +2h, 30d
+    #[arg(long, value_name = "TIME", value_parser = time::parse_moment, allow_hyphen_values = true)]
+    ends: Option<Moment>,
+    /// It ends when its project does, which exists
+    #[arg(long)]
+    ends_with_project: bool,
+    /// It has no end, until somebody ends it
+    #[arg(long)]
+    no_end: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -97,7 +111,7 @@ fn to_request(arguments: ShareArguments) -> v1::ShareChannelRequest {
         channel,
         with,
         project,
-        ends,
+        end,
         capabilities,
         access,
         purpose,
@@ -105,6 +119,11 @@ fn to_request(arguments: ShareArguments) -> v1::ShareChannelRequest {
         newcomers,
         with_history,
     } = arguments;
+    let EndArguments {
+        ends,
+        ends_with_project: _,
+        no_end,
+    } = end;
     let access = match access {
         AccessArgument::Full => v1::Access::Full,
         AccessArgument::PostOnly => v1::Access::PostOnly,
@@ -130,6 +149,7 @@ fn to_request(arguments: ShareArguments) -> v1::ShareChannelRequest {
         newcomers: newcomers.into(),
         with_history,
         idempotency_key: String::new(),
+        no_end,
     }
 }
 

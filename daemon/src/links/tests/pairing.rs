@@ -30,7 +30,7 @@ async fn nothing_is_linked_before_both_have_said_yes_to_the_same_words() {
         partner: globex.id(),
         words: Some("zoo zoo zoo zoo zoo zoo".to_owned()),
     };
-    let refused = acme.runtime.act(OPERATOR, wrong).await;
+    let refused = acme.runtime.act(acme.administrator(), wrong).await;
     assert_eq!(refused, Err(org::Refused::Denied(Reason::WordsDiffer)));
     approve_both(&acme, &globex, accepted.request).await;
     let active = |org: &foedus_federation::org::OrgSnapshot, partner| {

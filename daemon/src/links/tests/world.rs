@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use foedus_federation::channel::{ChannelView, Posted, Refused, Request, Text, Verb};
 use foedus_federation::org::OrgSnapshot;
-use foedus_policy::action::{Action, Actor, Outcome};
+use foedus_policy::action::{Action, Actor, Ends, Outcome};
 use foedus_policy::id::{ChannelId, EntryRef, MemberId, OrgId, RequestNumber};
 use foedus_policy::state::{InvitationId, Sharing};
 use foedus_policy::time::Timestamp;
@@ -115,8 +115,18 @@ impl Org {
         self.runtime.snapshot().org().expect("initialised")
     }
 
+    /// Its administrator, at the administration socket.
+    pub(super) fn administrator(&self) -> Actor {
+        let state = &self.runtime.snapshot().state;
+        let administrator = state.member_named("admin");
+        Actor::Operator {
+            uid: 1000,
+            as_member: Some(administrator.expect("initialised")),
+        }
+    }
+
     pub(super) async fn act(&self, action: Action) -> Outcome {
-        let done = self.runtime.act(OPERATOR, action.clone()).await;
+        let done = self.runtime.act(self.administrator(), action.clone()).await;
         done.unwrap_or_else(|refused| panic!("{}: {action:?}: {refused}", self.handle))
     }
 
@@ -246,7 +256,7 @@ pub(super) async fn invite(
         channel,
         partner: "globex.example".to_owned(),
         project: "Launch".to_owned(),
-        ends,
+        ends: ends.map_or(Ends::Never, Ends::At),
         capabilities: Capabilities::ALL,
         history: false,
         purpose: "to launch".to_owned(),

@@ -246,6 +246,12 @@ pub(super) fn about_sharing() -> Rows {
         share(channel, "globex.example", Some(world.now)),
         Reason::EndInPast,
     );
+    rows.deny(
+        &world,
+        member(anna),
+        share(channel, "globex.example", None),
+        Reason::EndNeeded,
+    );
     let number = world.requested(member(anna), globex(&world));
     rows.deny(&world, member(anna), globex(&world), Reason::RequestExists);
     rows.deny(
@@ -268,10 +274,19 @@ pub(super) fn about_sharing() -> Rows {
     );
     rows.deny(
         &world,
-        OPERATOR,
+        world.other_eyes(),
         approve(RequestNumber(99), None, None),
         Reason::RequestUnknown,
     );
+    // A yes or a no is somebody's.
+    let nobodys = [
+        approve(number, None, None),
+        decline(number, "no"),
+        confirm(GLOBEX),
+    ];
+    for action in nobodys {
+        rows.deny(&world, OPERATOR, action, Reason::MemberNeeded);
+    }
     // The only administrator may approve her own; with another one there, that one has to.
     permit(&world, member(anna), approve(number, None, None));
     let carl = world.add("carl", true);
@@ -282,23 +297,24 @@ pub(super) fn about_sharing() -> Rows {
         Reason::RequestOwn,
     );
     permit(&world, member(carl), approve(number, None, None));
-    let decline = |reason: &str| Action::DeclineRequest {
-        number,
-        reason: reason.into(),
-    };
-    rows.deny(&world, OPERATOR, decline("\u{1b}[2J"), Reason::TextInvalid);
+    rows.deny(
+        &world,
+        world.other_eyes(),
+        decline(number, "\u{1b}[2J"),
+        Reason::TextInvalid,
+    );
     let mut late = world.clone();
     late.now = late.now.plus_millis(31 * DAY);
     rows.deny(
         &late,
-        OPERATOR,
+        late.other_eyes(),
         approve(number, None, None),
         Reason::RequestExpired,
     );
-    world.must(OPERATOR, approve(number, None, None));
+    world.must(world.other_eyes(), approve(number, None, None));
     rows.deny(
         &world,
-        OPERATOR,
+        world.other_eyes(),
         approve(number, None, None),
         Reason::RequestNotWaiting,
     );

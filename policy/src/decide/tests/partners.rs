@@ -143,16 +143,21 @@ pub(super) fn about_replies() -> Rows {
         partner: GLOBEX,
         words: words.map(Into::into),
     };
-    rows.deny(&world, OPERATOR, confirm_with(None), Reason::WordsNeeded);
     rows.deny(
         &world,
-        OPERATOR,
+        world.other_eyes(),
+        confirm_with(None),
+        Reason::WordsNeeded,
+    );
+    rows.deny(
+        &world,
+        world.other_eyes(),
         confirm_with(Some("")),
         Reason::WordsDiffer,
     );
     rows.deny(
         &world,
-        OPERATOR,
+        world.other_eyes(),
         confirm_with(Some(&WORDS[1..])),
         Reason::WordsDiffer,
     );
@@ -174,7 +179,12 @@ pub(super) fn about_replies() -> Rows {
         confirm_with(Some(WORDS)),
         Reason::PeopleOnly,
     );
-    rows.deny(&world, OPERATOR, confirm(INITECH), Reason::PartnerUnknown);
+    rows.deny(
+        &world,
+        world.other_eyes(),
+        confirm(INITECH),
+        Reason::PartnerUnknown,
+    );
     let suspend = Action::SuspendPartner { partner: GLOBEX };
     rows.deny(
         &world,
@@ -186,8 +196,13 @@ pub(super) fn about_replies() -> Rows {
         handle: Some("globex.example".into()),
     };
     rows.deny(&world, OPERATOR, invite, Reason::PartnerExists);
-    world.must(OPERATOR, confirm(GLOBEX));
-    rows.deny(&world, OPERATOR, confirm(GLOBEX), Reason::PartnerNotWaiting);
+    world.must(world.other_eyes(), confirm(GLOBEX));
+    rows.deny(
+        &world,
+        world.other_eyes(),
+        confirm(GLOBEX),
+        Reason::PartnerNotWaiting,
+    );
 
     let wrong_end = sealed(channel, US, &[US, GLOBEX], None);
     rows.deny(&world, Actor::System, wrong_end, Reason::TermsDiffer);
@@ -260,36 +275,44 @@ pub(super) fn about_invitations() -> Rows {
     rows.deny(&world, OPERATOR, namesake, Reason::HandleTaken);
     rows.deny(
         &world,
-        OPERATOR,
+        world.other_eyes(),
         approve(number, None, Some("x")),
         Reason::WordsNeeded,
     );
     rows.deny(
         &world,
-        OPERATOR,
+        world.other_eyes(),
         approve(number, Some("a b c d e f"), Some("x")),
         Reason::WordsDiffer,
     );
     rows.deny(
         &world,
-        OPERATOR,
+        world.other_eyes(),
         approve(number, Some(WORDS), None),
         Reason::ChannelNameNeeded,
     );
     rows.deny(
         &world,
-        OPERATOR,
+        world.other_eyes(),
         approve(number, Some(WORDS), Some("local")),
         Reason::NameTaken,
     );
     rows.deny(
         &world,
-        OPERATOR,
+        world.other_eyes(),
         approve(number, Some(WORDS), Some("No")),
         Reason::NameInvalid,
     );
-    rows.deny(&world, OPERATOR, confirm(GLOBEX), Reason::PartnerNotWaiting);
-    world.must(OPERATOR, approve(number, Some(WORDS), Some("theirs")));
+    rows.deny(
+        &world,
+        world.other_eyes(),
+        confirm(GLOBEX),
+        Reason::PartnerNotWaiting,
+    );
+    world.must(
+        world.other_eyes(),
+        approve(number, Some(WORDS), Some("theirs")),
+    );
     let channel = ChannelId([9; 32]);
     let write = Action::Write {
         channel,
@@ -341,16 +364,10 @@ pub(super) fn about_offers() -> Rows {
     rows.deny(&world, GLOBEX_KEY, over, Reason::ChannelEnded);
 
     let number = world.requested(GLOBEX_KEY, theirs(50));
-    world.must(
-        OPERATOR,
-        Action::DeclineRequest {
-            number,
-            reason: String::new(),
-        },
-    );
+    world.must(world.other_eyes(), decline(number, ""));
     rows.deny(&world, GLOBEX_KEY, theirs(50), Reason::OfferDeclined);
     let number = world.requested(GLOBEX_KEY, theirs(51));
-    world.must(OPERATOR, approve(number, None, Some("theirs")));
+    world.must(world.other_eyes(), approve(number, None, Some("theirs")));
     let channel = ChannelId([51; 32]);
     world.must(Actor::System, sealed(channel, GLOBEX, &[US, GLOBEX], None));
     // The revision in force once more, and a further one: both are heard, neither is agreed to
@@ -358,7 +375,7 @@ pub(super) fn about_offers() -> Rows {
     permit(&world, GLOBEX_KEY, theirs(51));
     let revision = put_before_us(GLOBEX, 52, offer(51, None));
     let number = world.requested(GLOBEX_KEY, revision);
-    world.must(OPERATOR, approve(number, None, None));
+    world.must(world.other_eyes(), approve(number, None, None));
     let further = sealed(channel, GLOBEX, &[US, GLOBEX, INITECH], None);
     rows.deny(
         &world,
@@ -394,7 +411,7 @@ pub(super) fn about_offers() -> Rows {
     );
     rows.deny(
         &world,
-        OPERATOR,
+        world.other_eyes(),
         approve(number, None, Some("x")),
         Reason::PartnerSuspended,
     );
