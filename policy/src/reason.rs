@@ -71,7 +71,7 @@ reasons! {
     DaemonOnly "DAEMON_ONLY" Forbidden
         "Only the daemon records this, from what it verified; nobody can ask for it."
     MemberNeeded "MEMBER_NEEDED" Unmet
-        "This is done in somebody's name, for the audit log or the channel: say whose with `--as NAME`, or use a member's token."
+        "This is done in a member's name: name one with `--as NAME`, or use a member's token."
     MemberUnknown "MEMBER_UNKNOWN" Missing
         "There is no such member: an administrator can add one."
     MemberInactive "MEMBER_INACTIVE" Unmet

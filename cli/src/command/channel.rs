@@ -303,7 +303,7 @@ fn participants_page(participants: &[v1::Participant]) -> Page {
                 if participant.ours {
                     String::new()
                 } else {
-                    time::show_or(participant.last_seen_at.as_ref(), "never")
+                    time::show_or(participant.last_seen_at.as_ref(), "not since start")
                 },
                 if participant.ours {
                     String::new()

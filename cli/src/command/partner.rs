@@ -21,7 +21,7 @@ pub enum PartnerCommand {
     },
     /// As the inviter: say that it was them, by the six words; or hand in a reply carried by hand
     #[command(
-        after_help = "Examples:\n  foedus partner confirm globex.example --words \"oak river cat lamp moon stone\"\n  foedus partner confirm foedus-reply-v1.AbCd"
+        after_help = "Examples:\n  foedus --as alice partner confirm globex.example --words \"oak river cat lamp moon stone\"\n  foedus --as alice partner confirm foedus-reply-v1.AbCd"
     )]
     Confirm {
         /// The partner, or the reply that begins with `foedus-reply-v1.`
@@ -284,7 +284,7 @@ fn row(partner: &v1::Partner) -> Vec<String> {
         state(partner),
         trust(partner),
         wording::link(partner.link_state()),
-        time::show_or(partner.last_seen_at.as_ref(), "never"),
+        time::show_or(partner.last_seen_at.as_ref(), "not since start"),
         wording::lag(partner.lag.as_ref()),
         partner.channels.join(", "),
     ]
@@ -348,7 +348,7 @@ fn page(partner: &v1::Partner) -> Page {
         ),
         (
             "last seen",
-            time::show_or(partner.last_seen_at.as_ref(), "never"),
+            time::show_or(partner.last_seen_at.as_ref(), "not since start"),
         ),
         ("lag", wording::lag(partner.lag.as_ref())),
         (

@@ -32,7 +32,7 @@ pub enum RequestCommand {
     },
     /// Say yes
     #[command(
-        after_help = "Example:\n  foedus request approve REQ-0042 --words \"oak river cat lamp moon stone\" --channel acme-launch"
+        after_help = "Example:\n  foedus --as alice request approve REQ-0042 --words \"oak river cat lamp moon stone\" --channel acme-launch"
     )]
     Approve {
         /// Its number
@@ -47,7 +47,7 @@ pub enum RequestCommand {
     },
     /// Say no
     #[command(
-        after_help = "Example:\n  foedus request decline REQ-0042 --reason \"ask again in January\""
+        after_help = "Example:\n  foedus --as alice request decline REQ-0042 --reason \"ask again in January\""
     )]
     Decline {
         /// Its number
@@ -257,11 +257,11 @@ fn words_page(request: &v1::Request) -> Page {
             " --channel NAME"
         };
     page.sentence(format!(
-        "  foedus request approve {} --words \"...\"{channel}",
+        "  foedus --as NAME request approve {} --words \"...\"{channel}",
         request.name
     ))
     .sentence(format!(
-        "If they differ, somebody is in between:  foedus request decline {}",
+        "If they differ, somebody is in between:  foedus --as NAME request decline {}",
         request.name
     ))
 }
@@ -326,7 +326,7 @@ async fn decline(
 pub fn made(request: &v1::Request, what: &str, printer: &mut Printer) -> Result<(), Failure> {
     let step = if request.next_step.is_empty() {
         format!(
-            "An administrator says yes with:  foedus request approve {}",
+            "An administrator says yes with:  foedus --as NAME request approve {}",
             request.name
         )
     } else {
@@ -393,7 +393,9 @@ mod tests {
             "{drawn}"
         );
         assert!(
-            drawn.contains("foedus request approve REQ-0007 --words \"...\" --channel NAME"),
+            drawn.contains(
+                "foedus --as NAME request approve REQ-0007 --words \"...\" --channel NAME"
+            ),
             "{drawn}"
         );
     }

@@ -129,8 +129,8 @@ impl Asked<'_> {
         Sentence::parse(purpose).map_err(|_| Reason::TextInvalid)?;
         let partner = Handle::parse(partner).map_err(|_| Reason::HandleInvalid)?;
         let project = Label::parse(project).map_err(|_| Reason::TextInvalid)?;
-        self.end_named(&project, ends)?;
         self.sharable(channel, &partner, &project, ends.at())?;
+        self.end_named(&project, ends)?;
         let same = |kind: &RequestKind| match kind {
             RequestKind::Share { offer, .. } => offer.channel == channel,
             RequestKind::Peer { .. } | RequestKind::Join { .. } => false,

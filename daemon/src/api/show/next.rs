@@ -15,7 +15,7 @@ impl Seen {
                 "nobody decided in time; ask anew if it is still wanted".to_owned()
             }
             (RequestState::Waiting, RequestKind::Share { partner, .. }) => format!(
-                "an administrator here approves it with `foedus request approve {number}`; then \
+                "an administrator here approves it with `foedus --as NAME request approve {number}`; then \
                  {partner} is asked, and nothing is shared before its administrator agrees"
             ),
             (RequestState::Waiting, RequestKind::Peer { partner, offer, .. }) => {
@@ -23,13 +23,13 @@ impl Seen {
                 let handle = self.handle(*partner);
                 format!(
                     "an administrator here compares the six words with {handle}'s administrator by telephone \
-                     and approves with `foedus request approve {number} --words \"...\"{name}`; \
+                     and approves with `foedus --as NAME request approve {number} --words \"...\"{name}`; \
                      {handle} confirms on its side by the same words"
                 )
             }
             (RequestState::Waiting, RequestKind::Join { host, .. }) => format!(
                 "an administrator here looks at the terms that {} offers and approves them with \
-                 `foedus request approve {number} --channel NAME`",
+                 `foedus --as NAME request approve {number} --channel NAME`",
                 self.handle(*host)
             ),
             (RequestState::Approved { .. }, kind) => self.after_approval(number, kind),
@@ -106,7 +106,7 @@ impl Seen {
                 match waits {
                     true => format!(
                         "{handle} answered the invitation; an administrator here compares the six words with its \
-                         administrator by telephone and types `foedus partner confirm {handle} --words \"...\"`"
+                         administrator by telephone and types `foedus --as NAME partner confirm {handle} --words \"...\"`"
                     ),
                     false => String::new(),
                 }

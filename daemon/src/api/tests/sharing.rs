@@ -9,6 +9,7 @@ fn share(partner: &str) -> v1::ShareChannelRequest {
         project: "Launch".to_owned(),
         purpose: "to launch together".to_owned(),
         idempotency_key: "s".to_owned(),
+        no_end: true,
         ..v1::ShareChannelRequest::default()
     }
 }
@@ -16,7 +17,11 @@ fn share(partner: &str) -> v1::ShareChannelRequest {
 #[tokio::test]
 async fn an_approved_request_gives_an_invitation() {
     let daemon = Daemon::acme().await;
-    let (operator, bob) = (daemon.client(None).await, daemon.client(Some("bob")).await);
+    let (anna, bob) = (
+        daemon.client(Some("anna")).await,
+        daemon.client(Some("bob")).await,
+    );
+    let operator = daemon.client(None).await;
     let asked = bob
         .channels()
         .share_channel(share("globex.example"))
@@ -33,7 +38,9 @@ async fn an_approved_request_gives_an_invitation() {
         ["edit", "post", "react", "retract", "thread"]
     );
     assert!(
-        asked.next_step.contains("foedus request approve REQ-0001"),
+        asked
+            .next_step
+            .contains("foedus --as NAME request approve REQ-0001"),
         "{}",
         asked.next_step
     );
@@ -53,7 +60,11 @@ async fn an_approved_request_gives_an_invitation() {
         reason(bob.requests().approve_request(approve.clone()).await),
         "NOT_ADMINISTRATOR"
     );
-    let approved = operator
+    assert_eq!(
+        reason(operator.requests().approve_request(approve.clone()).await),
+        "MEMBER_NEEDED"
+    );
+    let approved = anna
         .requests()
         .approve_request(approve.clone())
         .await
@@ -72,7 +83,7 @@ async fn an_approved_request_gives_an_invitation() {
         "{}",
         request.next_step
     );
-    let again = operator
+    let again = anna
         .requests()
         .approve_request(approve)
         .await
@@ -180,6 +191,23 @@ async fn terms_that_this_release_can_not_keep_are_refused() {
             },
             "CAPABILITY_UNKNOWN",
         ),
+        (
+            v1::ShareChannelRequest {
+                no_end: false,
+                ..share("globex.example")
+            },
+            "END_NEEDED",
+        ),
+        (
+            v1::ShareChannelRequest {
+                ends_at: Some(prost_types::Timestamp {
+                    seconds: 4_000_000_000,
+                    nanos: 0,
+                }),
+                ..share("globex.example")
+            },
+            "END_TWICE",
+        ),
         (share(""), "FIELD_NEEDED"),
         (share("org_x"), "ID_INVALID"),
         (share("acme.example"), "HANDLE_TAKEN"),
@@ -196,6 +224,7 @@ async fn terms_that_this_release_can_not_keep_are_refused() {
             seconds: 1,
             nanos: 0,
         }),
+        no_end: false,
         ..share("globex.example")
     };
     assert_eq!(
@@ -212,7 +241,10 @@ async fn terms_that_this_release_can_not_keep_are_refused() {
 #[tokio::test]
 async fn a_declined_request_says_why() {
     let daemon = Daemon::acme().await;
-    let (operator, bob) = (daemon.client(None).await, daemon.client(Some("bob")).await);
+    let (operator, bob) = (
+        daemon.client(Some("anna")).await,
+        daemon.client(Some("bob")).await,
+    );
     bob.channels()
         .share_channel(share("globex.example"))
         .await
@@ -230,7 +262,7 @@ async fn a_declined_request_says_why() {
     let declined = declined.into_inner().request.expect("which");
     assert_eq!(declined.state(), v1::RequestState::Declined);
     assert_eq!(declined.decline_reason, "ask again in January");
-    assert!(declined.next_step.is_empty() && declined.decided_by.starts_with("socket:"));
+    assert!(declined.next_step.is_empty() && declined.decided_by == "anna@acme.example");
     assert_eq!(
         reason(operator.requests().decline_request(decline).await),
         "REQUEST_NOT_WAITING"

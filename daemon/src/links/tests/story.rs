@@ -156,7 +156,9 @@ async fn suspending_closes_the_link_at_once_and_resuming_brings_it_back() {
     let partner = globex.id();
     acme.act(Action::SuspendPartner { partner }).await;
     globex.link_is(acme.id(), LinkState::Down).await;
-    assert!(acme.runtime.links().is_empty());
+    acme.link_is(globex.id(), LinkState::Down).await;
+    let seen = acme.runtime.links()[&globex.id()].last_seen;
+    assert!(seen.is_some(), "when it was last seen is known");
     let unheard = globex
         .post(channel, gerd, "is anybody there?")
         .await
