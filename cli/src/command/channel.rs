@@ -303,7 +303,7 @@ fn participants_page(participants: &[v1::Participant]) -> Page {
                 if participant.ours {
                     String::new()
                 } else {
-                    time::show_or(participant.last_seen_at.as_ref(), "not since start")
+                    time::show_or(participant.last_seen_at.as_ref(), "unknown")
                 },
                 if participant.ours {
                     String::new()
@@ -419,7 +419,9 @@ mod tests {
             .find(|line| line.contains("globex.example"))
             .expect("a line");
         assert!(
-            line.contains("down") && line.contains("4 not acknowledged") && line.contains("never"),
+            line.contains("down")
+                && line.contains("4 not acknowledged")
+                && line.contains("unknown"),
             "{line}"
         );
         let line = drawn

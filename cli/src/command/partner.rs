@@ -284,7 +284,7 @@ fn row(partner: &v1::Partner) -> Vec<String> {
         state(partner),
         trust(partner),
         wording::link(partner.link_state()),
-        time::show_or(partner.last_seen_at.as_ref(), "not since start"),
+        time::show_or(partner.last_seen_at.as_ref(), "unknown"),
         wording::lag(partner.lag.as_ref()),
         partner.channels.join(", "),
     ]
@@ -348,7 +348,7 @@ fn page(partner: &v1::Partner) -> Page {
         ),
         (
             "last seen",
-            time::show_or(partner.last_seen_at.as_ref(), "not since start"),
+            time::show_or(partner.last_seen_at.as_ref(), "unknown"),
         ),
         ("lag", wording::lag(partner.lag.as_ref())),
         (
@@ -491,7 +491,7 @@ mod tests {
             "{drawn}"
         );
         assert!(drawn.contains("foedus request show REQ-0001"), "{drawn}");
-        assert!(drawn.contains("never"), "{drawn}");
+        assert!(drawn.contains("last seen  unknown"), "{drawn}");
     }
 
     #[test]
