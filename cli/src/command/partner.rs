@@ -21,7 +21,7 @@ pub enum PartnerCommand {
     },
     /// As the inviter: say that it was them, by the six words; or hand in a reply carried by hand
     #[command(
-        after_help = "Examples:\n  foedus --as alice partner confirm globex.example --words \"oak river cat lamp moon stone\"\n  foedus --as alice partner confirm foedus-reply-v1.AbCd"
+        after_help = "Examples:\n  foedus partner confirm globex.example --words \"oak river cat lamp moon stone\" --as alice\n  foedus partner confirm foedus-reply-v1.AbCd --as alice"
     )]
     Confirm {
         /// The partner, or the reply that begins with `foedus-reply-v1.`

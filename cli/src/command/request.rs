@@ -32,7 +32,7 @@ pub enum RequestCommand {
     },
     /// Say yes
     #[command(
-        after_help = "Example:\n  foedus --as alice request approve REQ-0042 --words \"oak river cat lamp moon stone\" --channel acme-launch"
+        after_help = "Example:\n  foedus request approve REQ-0042 --words \"oak river cat lamp moon stone\" --channel acme-launch --as alice"
     )]
     Approve {
         /// Its number
@@ -47,7 +47,7 @@ pub enum RequestCommand {
     },
     /// Say no
     #[command(
-        after_help = "Example:\n  foedus --as alice request decline REQ-0042 --reason \"ask again in January\""
+        after_help = "Example:\n  foedus request decline REQ-0042 --reason \"ask again in January\" --as alice"
     )]
     Decline {
         /// Its number

@@ -125,6 +125,7 @@ fn names_that_are_no_names_are_refused() {
             "launch",
             "--project",
             "P",
+            "--no-end",
             "--with",
             handle,
         ];
