@@ -1,5 +1,6 @@
-//! What the tests share: real daemons, and the simulator. Nothing here is shipped.
+//! What the tests share: real daemons, the simulator, and the bench. Nothing here is shipped.
 
+pub mod bench;
 pub mod harness;
 pub mod powercut;
 pub mod simulator;

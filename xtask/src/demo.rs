@@ -78,7 +78,7 @@ pub fn run(workspace: &Workspace, options: Options) -> anyhow::Result<bool> {
 }
 
 /// Builds both programs in release; the folder in which they are.
-fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+pub fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     eprintln!("Building foedusd and foedus in release; the first time this takes some minutes.");
     let built = workspace
         .cargo(&[

@@ -1,10 +1,11 @@
 //! The commands of the README: `cargo xtask demo`, `cargo xtask test`, `cargo xtask sim`,
-//! `cargo xtask power`.
+//! `cargo xtask power`, `cargo xtask bench`.
 //!
 //! It drives cargo and a few tools of others. It must not know any crate of the project: it has
 //! to build, and to say what is wrong, while they do not build.
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
 
+mod bench;
 mod bounds;
 mod crates;
 mod demo;
@@ -33,6 +34,9 @@ Usage: cargo xtask <command>
   test [--no-skip] [--only STEP]...   check everything; --no-skip: a step that can't run has failed
   sim --seeds N --from S              run N seeds of the simulator, from seed S on
   power [--engine E] [--cuts N]       cut the power of a daemon under load N times
+  bench [--engine sled|fjall|both] [--only CASE]... [--quick] [--json FILE]
+                                      measure speed, beside what this machine can do at all; --quick: little of
+                                      it, to see that all works
 
 Exit codes: 0 all is well, 1 something failed, 64 the command was not understood.";
 
@@ -58,6 +62,10 @@ fn main() -> ExitCode {
             Err(misused) => return usage(&misused),
         },
         ["power", rest @ ..] => load().and_then(|workspace| power::run(&workspace, rest)),
+        ["bench", rest @ ..] => match bench::Options::parse(rest) {
+            Ok(options) => load().and_then(|workspace| bench::run(&workspace, &options)),
+            Err(misused) => return usage(&misused),
+        },
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -164,6 +164,24 @@ impl Daemon {
     ///
     /// Says how it ended, or that it does not answer, with the end of its log.
     pub fn try_start(&mut self) -> Result<(), String> {
+        self.launch();
+        let foedus = self.place.foedus();
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                return Err(self.told(&format!("it ended with {status}")));
+            }
+            match foedus.try_json(&["status"]) {
+                Ok(_) => return Ok(()),
+                Err(answer) if began.elapsed() > SOON => return Err(self.told(&answer.err)),
+                Err(_) => std::thread::sleep(super::LOOK_PAUSE),
+            }
+        }
+    }
+
+    /// Starts it, and waits for nothing.
+    #[track_caller]
+    pub fn launch(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let log = File::options()
             .create(true)
@@ -178,18 +196,12 @@ impl Daemon {
             .spawn()
             .expect("foedusd can be started");
         self.process = Some(child);
-        let foedus = self.place.foedus();
-        let began = Instant::now();
-        loop {
-            if let Some(status) = self.ended() {
-                return Err(self.told(&format!("it ended with {status}")));
-            }
-            match foedus.try_json(&["status"]) {
-                Ok(_) => return Ok(()),
-                Err(answer) if began.elapsed() > SOON => return Err(self.told(&answer.err)),
-                Err(_) => std::thread::sleep(super::LOOK_PAUSE),
-            }
-        }
+    }
+
+    /// Its process, if it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
     }
 
     /// Kills it at once, as a power cut of its process would.

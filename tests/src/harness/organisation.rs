@@ -33,13 +33,29 @@ pub struct People<'a> {
     pub member: (&'a str, &'a str),
 }
 
+/// What an organisation runs on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Equipment {
+    /// The engine of its store; `None` for the default.
+    pub engine: Option<&'static str>,
+    /// Whether partners dial the daemon itself. Then nothing can be done to the network, and it costs nothing.
+    pub direct: bool,
+}
+
 impl Organisation {
     /// A daemon that runs and has no identity, under `folder`.
     #[must_use]
     pub fn without_identity(folder: &Path, handle: &str, people: People<'_>) -> Self {
+        Self::equipped(folder, handle, people, Equipment::default())
+    }
+
+    fn equipped(folder: &Path, handle: &str, people: People<'_>, equipment: Equipment) -> Self {
         let mut place = Place::new(folder.join(handle));
         let network = Proxy::start(place.link);
-        place.advertise = network.address().to_string();
+        if !equipment.direct {
+            place.advertise = network.address().to_string();
+        }
+        place.engine = equipment.engine;
         let mut daemon = Daemon::new(place);
         daemon.start();
         Self {
@@ -54,8 +70,19 @@ impl Organisation {
     /// An organisation that exists.
     #[must_use]
     pub fn begin(folder: &Path, handle: &str, people: People<'_>) -> Self {
-        let organisation = Self::without_identity(folder, handle, people);
-        let endpoint = organisation.network.address().to_string();
+        Self::begin_with(folder, handle, people, Equipment::default())
+    }
+
+    /// An organisation that exists, on equipment of one's choice.
+    #[must_use]
+    pub fn begin_with(
+        folder: &Path,
+        handle: &str,
+        people: People<'_>,
+        equipment: Equipment,
+    ) -> Self {
+        let organisation = Self::equipped(folder, handle, people, equipment);
+        let endpoint = organisation.daemon.place.advertise.clone();
         let foedus = organisation.foedus();
         let administrator = people.administrator;
         foedus.must(&[

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::organisation::{Organisation, People, text, told};
+use super::organisation::{Equipment, Organisation, People, text, told};
 use super::{SOON, eventually};
 
 /// The host's handle.
@@ -58,22 +58,30 @@ impl Two {
     /// Step 1: both exist.
     #[must_use]
     pub fn begin() -> Self {
+        Self::begin_with(Equipment::default())
+    }
+
+    /// The same, on equipment of one's choice.
+    #[must_use]
+    pub fn begin_with(equipment: Equipment) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let acme = Organisation::begin(
+        let acme = Organisation::begin_with(
             folder.path(),
             ACME,
             People {
                 administrator: "alice",
                 member: ("anna", "Anna Ahrens"),
             },
+            equipment,
         );
-        let globex = Organisation::begin(
+        let globex = Organisation::begin_with(
             folder.path(),
             GLOBEX,
             People {
                 administrator: "gina",
                 member: ("gwen", "Gwen Gray"),
             },
+            equipment,
         );
         Self {
             acme,
@@ -178,7 +186,8 @@ impl Two {
 
     /// Steps 2 to 4.
     #[track_caller]
-    fn share(self, ends: &str) -> Self {
+    #[must_use]
+    pub fn share(self, ends: &str) -> Self {
         let invited = self.invite(ends);
         let accepted = self.accept(&invited.invitation);
         self.confirm(&self.words_at_acme());

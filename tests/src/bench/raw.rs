@@ -1,0 +1,166 @@
+//! The raw limits of this machine, measured in the same run: what a disk, an engine, a core, a pair of threads and a
+//! bare stream can do when nothing is made of them.
+
+mod arithmetic;
+mod disk;
+mod engine;
+mod stream;
+mod threads;
+
+use std::time::{Duration, Instant};
+
+use foedus_daemon::store::EngineKind;
+
+use super::failed::Failed;
+use super::figure::{Figure, percentile};
+
+/// The case's name.
+pub const CASE: &str = "raw";
+
+/// What figures stand beside.
+#[derive(Debug, Clone, Default)]
+pub struct Raw {
+    /// Half of the disk's syncs take at most so long, of a file that does not grow.
+    pub sync_millis: f64,
+    /// Ninety-nine of a hundred do.
+    pub sync_millis_p99: f64,
+    /// From one thread to another.
+    pub hand_over_micros: f64,
+    /// Unary calls over TLS, as many under way as in `post-64`.
+    pub calls: f64,
+    /// The same, one at a time.
+    pub calls_in_turn: f64,
+    /// Messages over one stream over TLS.
+    pub streamed: f64,
+    /// By engine.
+    pub engines: Vec<(EngineKind, EngineLimits)>,
+    /// All of it as figures.
+    pub figures: Vec<Figure>,
+}
+
+/// What an engine does, synced, through our own commit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EngineLimits {
+    /// Commits of one message, one after the other.
+    pub in_turn: f64,
+    /// Commits of one message, as many under way as in `post-64`.
+    pub together: f64,
+    /// Messages, in commits of one list each.
+    pub in_lists: f64,
+}
+
+impl Raw {
+    /// Measures all of them, each for `time`.
+    pub fn measure(engines: &[EngineKind], time: Duration) -> Result<Self, Failed> {
+        let mut raw = Self::default();
+        raw.disk(time)?;
+        raw.threads(time)?;
+        raw.arithmetic(time);
+        raw.stream(time)?;
+        for engine in engines {
+            raw.engine(*engine, time)?;
+        }
+        Ok(raw)
+    }
+
+    /// The limits of an engine; zero if it was not measured.
+    #[must_use]
+    pub fn engine_limits(&self, engine: EngineKind) -> EngineLimits {
+        let found = self.engines.iter().find(|(kind, _)| *kind == engine);
+        found.map(|(_, limits)| *limits).unwrap_or_default()
+    }
+
+    fn note(&mut self, what: &str, value: f64, unit: &'static str) -> f64 {
+        self.figures.push(Figure::new(CASE, what, value, unit));
+        value
+    }
+
+    fn disk(&mut self, time: Duration) -> Result<(), Failed> {
+        let mut appended = disk::appended(time)?;
+        let mut in_place = disk::in_place(time)?;
+        let rate = |samples: &[f64]| samples.len() as f64 / samples.iter().sum::<f64>() * 1e3;
+        self.note(
+            "disk: 4 KiB appended and synced",
+            rate(&appended),
+            "syncs/s",
+        );
+        let half = percentile(&mut appended, 0.50).unwrap_or_default();
+        self.note("disk: the same, p50", half, "ms");
+        self.note(
+            "disk: 4 KiB in place and synced",
+            rate(&in_place),
+            "syncs/s",
+        );
+        let half = percentile(&mut in_place, 0.50).unwrap_or_default();
+        let most = percentile(&mut in_place, 0.99).unwrap_or_default();
+        self.sync_millis = self.note("disk: the same, p50", half, "ms");
+        self.sync_millis_p99 = self.note("disk: the same, p99", most, "ms");
+        Ok(())
+    }
+
+    fn threads(&mut self, time: Duration) -> Result<(), Failed> {
+        let micros = threads::hand_over_micros(time)?;
+        self.hand_over_micros = self.note("hand-over between two threads", micros, "µs");
+        Ok(())
+    }
+
+    fn arithmetic(&mut self, time: Duration) {
+        let megabytes = arithmetic::hashed_megabytes_a_second(time);
+        self.note("SHA-256", megabytes, "MB/s");
+        let (signed, verified) = arithmetic::signatures_a_second(time);
+        self.note("Ed25519, signed", signed, "1/s");
+        self.note("Ed25519, verified", verified, "1/s");
+    }
+
+    fn stream(&mut self, time: Duration) -> Result<(), Failed> {
+        let limits = stream::measure(time)?;
+        self.calls_in_turn = self.note("gRPC over TLS: calls in turn", limits.in_turn, "calls/s");
+        self.calls = self.note(
+            "gRPC over TLS: calls, 64 in flight",
+            limits.together,
+            "calls/s",
+        );
+        self.streamed = self.note(
+            "gRPC over TLS: streamed in lists of 64",
+            limits.streamed,
+            "messages/s",
+        );
+        Ok(())
+    }
+
+    fn engine(&mut self, engine: EngineKind, time: Duration) -> Result<(), Failed> {
+        let limits = engine::measure(engine, time)?;
+        let mut note = |what: &str, value, unit| {
+            let figure = Figure::new(CASE, what, value, unit);
+            self.figures.push(figure.on(engine));
+        };
+        note(
+            "engine: commits in turn, synced",
+            limits.in_turn,
+            "commits/s",
+        );
+        note(
+            "engine: commits, 64 in flight, synced",
+            limits.together,
+            "commits/s",
+        );
+        note(
+            "engine: in lists of 256, synced",
+            limits.in_lists,
+            "messages/s",
+        );
+        self.engines.push((engine, limits));
+        Ok(())
+    }
+}
+
+/// Repeats something for `time`; how often a second.
+fn a_second(time: Duration, mut work: impl FnMut()) -> f64 {
+    let began = Instant::now();
+    let mut count: u64 = 0;
+    while began.elapsed() < time {
+        work();
+        count += 1;
+    }
+    count as f64 / began.elapsed().as_secs_f64()
+}
