@@ -32,7 +32,8 @@ Usage: cargo xtask <command>
   demo [--keep]                       two organisations on two daemons, from the invitation to the end;
                                       --keep: leave both running, and say what to type
   test [--no-skip] [--only STEP]...   check everything; --no-skip: a step that can't run has failed
-  sim --seeds N --from S              run N seeds of the simulator, from seed S on
+  sim [--seeds N] [--from S]          run N seeds of the simulator, from seed S on
+  sim --faults [--from S]             see that each planted fault is found
   power [--engine E] [--cuts N]       cut the power of a daemon under load N times
   bench [--engine sled|fjall|both] [--only CASE]... [--quick] [--json FILE]
                                       measure speed, beside what this machine can do at all; --quick: little of
@@ -47,8 +48,17 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ran = match arguments.as_slice() {
+        ["test", rest @ ..] if asks_for_help(rest) => return help_of_test(),
+        ["demo" | "sim", rest @ ..] if asks_for_help(rest) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
         ["test", rest @ ..] => match test::Options::parse(rest) {
-            Ok(options) => load().and_then(|workspace| test::run(&workspace, &options)),
+            Ok(options) => match load().and_then(|workspace| test::run(&workspace, &options)) {
+                Ok(test::Ran::Steps { well }) => Ok(well),
+                Ok(test::Ran::Unknown(misused)) => return usage(&misused),
+                Err(error) => Err(error),
+            },
             Err(misused) => return usage(&misused),
         },
         ["demo", rest @ ..] => match demo::Options::parse(rest) {
@@ -81,6 +91,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn asks_for_help(words: &[&str]) -> bool {
+    words.iter().any(|word| matches!(*word, "--help" | "-h"))
+}
+
+/// The steps are those of the workspace; where it can't be read, nothing can be said of them.
+fn help_of_test() -> ExitCode {
+    println!("{USAGE}");
+    if let Ok(names) = load().and_then(|workspace| test::names(&workspace)) {
+        println!("\nSteps of test: {names}");
+    }
+    ExitCode::SUCCESS
 }
 
 fn load() -> anyhow::Result<Workspace> {

@@ -32,15 +32,33 @@ impl Options {
     }
 }
 
-/// Runs the steps; `false` if one failed.
-pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
+/// What came of it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ran {
+    /// The steps were run; whether none has failed.
+    Steps {
+        /// None has.
+        well: bool,
+    },
+    /// A step was asked for that there is not: what to say of it.
+    Unknown(String),
+}
+
+/// The names of the steps.
+pub fn names(workspace: &Workspace) -> anyhow::Result<String> {
+    let names: Vec<&str> = steps(workspace)?.iter().map(|step| step.name).collect();
+    Ok(names.join(", "))
+}
+
+/// Runs the steps.
+pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ran> {
     let mut steps = steps(workspace)?;
-    for name in &options.only {
-        let names: Vec<&str> = steps.iter().map(|step| step.name).collect();
-        anyhow::ensure!(
-            names.contains(&name.as_str()),
-            "no step {name:?}; there are {names:?}"
-        );
+    let known = |name: &String| steps.iter().any(|step| step.name == name);
+    if let Some(name) = options.only.iter().find(|name| !known(name)) {
+        let names = names(workspace)?;
+        return Ok(Ran::Unknown(format!(
+            "no step is called {name}; there are {names}"
+        )));
     }
     if !options.only.is_empty() {
         steps.retain(|step| options.only.iter().any(|name| name == step.name));
@@ -50,7 +68,9 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
         "{} passed, {} failed, {} skipped",
         tally.passed, tally.failed, tally.skipped
     );
-    Ok(tally.failed == 0)
+    Ok(Ran::Steps {
+        well: tally.failed == 0,
+    })
 }
 
 /// In the order in which a mistake is cheapest to find.
@@ -148,7 +168,18 @@ fn docs(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
 
 #[cfg(test)]
 mod tests {
-    use super::Options;
+    use super::{Options, Ran, run};
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn a_step_that_there_is_not_is_named_with_those_that_there_are() {
+        let workspace = Workspace::load().expect("cargo runs these tests in it");
+        let options = Options::parse(&["--only", "bogus"]).expect("well formed");
+        let Ok(Ran::Unknown(misused)) = run(&workspace, &options) else {
+            panic!("a step that there is not was run");
+        };
+        assert!(misused.starts_with("no step is called bogus; there are fmt, sources, "));
+    }
 
     #[test]
     fn options() {

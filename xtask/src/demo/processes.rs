@@ -87,11 +87,11 @@ impl Processes {
         then();
     }
 
-    /// The ids of all, for a shell.
-    pub fn ids(&self) -> Vec<String> {
+    /// The id of one, for a shell. Empty if it does not run.
+    pub fn id(&self, name: &str) -> String {
         let children = self.lock();
-        let running = children.running.values();
-        running.map(|child| child.id().to_string()).collect()
+        let child = children.running.get(name);
+        child.map_or_else(String::new, |child| child.id().to_string())
     }
 }
 
@@ -115,12 +115,12 @@ mod tests {
             let command = command.arg("600").stdin(Stdio::null());
             processes.start(name, command).expect("sleep is there");
         }
-        assert_eq!(processes.ids().len(), 2);
+        assert!(!processes.id("one").is_empty());
         assert!(!processes.has_ended("one").expect("it is ours"));
         assert_eq!(processes.kill("one"), None, "a signal is no exit code");
         assert!(processes.has_ended("one").expect("none is as good"));
         processes.end_all(|| {});
-        assert_eq!(processes.ids(), Vec::<String>::new());
+        assert_eq!(processes.id("two"), "");
         let started = processes.start("three", Command::new("sleep").arg("600"));
         assert!(started.is_err());
     }

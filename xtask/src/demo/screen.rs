@@ -44,9 +44,10 @@ impl Screen {
 
     /// Begins a step.
     pub fn step(&self, number: usize, title: &str) {
-        let head = format!("── {number}. {title} ");
-        let rule = "─".repeat(self.columns.saturating_sub(width(&head)));
-        println!("\n{}", self.paint(BOLD, &format!("{head}{rule}")));
+        println!();
+        for line in title_lines(number, title, self.columns) {
+            println!("{}", self.paint(BOLD, &line));
+        }
     }
 
     /// What is going to happen and why, for the reader.
@@ -104,7 +105,13 @@ impl Screen {
 
     /// What was found to be so.
     pub fn holds(&self, text: &str) {
-        println!("\n{} {text}", self.paint(GREEN, "✓"));
+        println!();
+        for (number, line) in wrap(&format!("✓ {text}"), self.columns).iter().enumerate() {
+            match line.strip_prefix('✓') {
+                Some(rest) if number == 0 => println!("{}{rest}", self.paint(GREEN, "✓")),
+                _ => println!("{line}"),
+            }
+        }
     }
 
     /// How long the story took.
@@ -140,6 +147,19 @@ impl Screen {
             text.to_owned()
         }
     }
+}
+
+/// The title of a step, with a rule after it as far as there is room.
+fn title_lines(number: usize, title: &str, columns: usize) -> Vec<String> {
+    let mut lines = wrap(&format!("── {number}. {title}"), columns);
+    if let Some(last) = lines.last_mut() {
+        let room = columns.saturating_sub(width(last) + 1);
+        if room > 0 {
+            last.push(' ');
+            last.push_str(&"─".repeat(room));
+        }
+    }
+    lines
 }
 
 /// Whether a line of a table is wider than a column. Rows of tables begin with one space.
@@ -226,7 +246,7 @@ fn character_width(character: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{shorten, width, wrap};
+    use super::{shorten, title_lines, width, wrap};
 
     #[test]
     fn only_words_that_nobody_reads_are_shortened() {
@@ -246,6 +266,14 @@ mod tests {
         );
         assert_eq!(wrap("abcdefghijkl", 8), ["abcdefgh", "  ijkl"]);
         assert_eq!(wrap("", 8), [""]);
+    }
+
+    #[test]
+    fn a_title_keeps_within_the_screen() {
+        assert_eq!(title_lines(1, "Short", 14), ["── 1. Short ──"]);
+        let long = title_lines(2, "Anna of Acme asks to share", 20);
+        assert_eq!(long, ["── 2. Anna of Acme", "  asks to share ────"]);
+        assert_eq!(title_lines(3, "Just fits.", 16), ["── 3. Just fits."]);
     }
 
     #[test]

@@ -204,18 +204,20 @@ impl Stage {
             println!("  export PATH=\"{}:$PATH\"", side.programs.display());
             println!("  export FOEDUS_SERVER=\"{}\"", side.server());
             println!("  foedus status");
-            println!("  foedus --as {member} tail {channel} --from start &");
+            println!("  foedus --as {member} tail {channel} --from start &    # `kill %1` ends it");
             println!(
                 "  foedus --as {member} post {channel} \"Hello from {}.\"",
                 side.name
             );
         }
-        println!("\n  # To end both, and to remove what they stored");
-        println!(
-            "  kill -9 {} && rm -r {}",
-            self.processes.ids().join(" "),
-            self.folder.display()
-        );
+        let ids = |names: [&str; 2]| names.map(|name| self.processes.id(name)).join(" ");
+        let cables = [&self.acme, &self.globex].map(Side::cable);
+        println!("\n  # To end both daemons");
+        println!("  kill {}", ids([self.acme.name, self.globex.name]));
+        println!("  # and the two relays that are the network between them");
+        println!("  kill {}", ids([&cables[0], &cables[1]]));
+        println!("  # and, when they have ended, to remove what they stored");
+        println!("  rm -r {}", self.folder.display());
         self.left.store(true, Ordering::Relaxed);
     }
 }

@@ -33,7 +33,7 @@ impl Teller<'_> {
         self.one(
             acme,
             &[&confirm[..], &["--words", words]].concat(),
-            says(&["REQ-"]),
+            says(&["REQ-", "nothing to do"]).without(&["agrees to the charter"]),
         )?;
         self.both_until(
             &["--as", "alice", "partner", "list"],

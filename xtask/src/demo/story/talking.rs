@@ -36,7 +36,8 @@ impl Teller<'_> {
             says(&seen).without(&[third, wrong]),
         )?;
         self.screen.holds(
-            "Both show the same timeline, and every line says whose organisation its author is of.",
+            "Both show the same messages in the same order, and every line says whose organisation its author is of. \
+             (That Anna joined before the channel was shared is in Acme's history only.)",
         );
         self.screen
             .prose("The tail, started again, tells only what is new since:");
