@@ -165,7 +165,9 @@ fn read(top: &mut Reader<'_>, overrides: &Overrides, paths: &Paths) -> Option<Co
         _ => data.join("admin.sock"),
     };
     let api = top.section("api", |section| read_api(section, default_socket));
-    let metrics = top.section("metrics", |section| section.address("listen").flatten());
+    let metrics = top.section("metrics", |section| {
+        section.address("listen", "127.0.0.1:9433").flatten()
+    });
     let log = top.section("log", |section| LogConfig {
         format: section
             .choice(
@@ -212,9 +214,13 @@ fn read_store(section: &mut Reader<'_>) -> StoreOptions {
     }
 }
 
+const LINK_LISTEN_DEFAULT: &str = "0.0.0.0:7433";
+
 fn read_link(section: &mut Reader<'_>) -> Option<LinkConfig> {
-    let default = "0.0.0.0:7433".parse().expect("a constant address");
-    let listen = section.address("listen").unwrap_or(Some(default));
+    let default = LINK_LISTEN_DEFAULT.parse().expect("a constant address");
+    let listen = section
+        .address("listen", LINK_LISTEN_DEFAULT)
+        .unwrap_or(Some(default));
     let advertise = section.strings("advertise", ENDPOINT_ADDRESSES_MAX, |text| {
         text.parse::<EndpointAddress>().is_ok()
     });
@@ -231,18 +237,26 @@ fn read_link(section: &mut Reader<'_>) -> Option<LinkConfig> {
 
 fn read_api(section: &mut Reader<'_>, default_socket: PathBuf) -> ApiConfig {
     let socket = section.path("socket").unwrap_or(default_socket);
-    let listen = section.address("listen").flatten();
+    let listen = section.address("listen", "127.0.0.1:7434").flatten();
     let mut file = |name| {
         let path = section.path(name)?;
         if let Err(error) = std::fs::File::open(&path) {
-            section.fault(name, FaultKind::Unreadable(error.kind()));
+            let kind = error.kind();
+            let path = path.clone();
+            section.fault(name, FaultKind::Unreadable { path, kind });
         }
         Some(path)
     };
     let (certificate, key) = (file("tls_certificate"), file("tls_key"));
+    let in_the_clear = listen.is_some_and(|listen| !listen.ip().is_loopback());
     let tls = match (certificate, key) {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
-        (None, None) => None,
+        (None, None) => {
+            if in_the_clear {
+                section.fault("tls_certificate", FaultKind::TlsNeeded);
+            }
+            None
+        }
         (Some(_), None) => {
             section.fault("tls_key", FaultKind::NeededWith("tls_certificate"));
             None
@@ -252,9 +266,6 @@ fn read_api(section: &mut Reader<'_>, default_socket: PathBuf) -> ApiConfig {
             None
         }
     };
-    if listen.is_some_and(|listen| !listen.ip().is_loopback()) && tls.is_none() {
-        section.fault("tls_certificate", FaultKind::TlsNeeded);
-    }
     let tcp = listen.map(|listen| TcpConfig { listen, tls });
     ApiConfig { socket, tcp }
 }

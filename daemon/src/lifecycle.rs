@@ -24,7 +24,7 @@ use crate::store::{DataFolder, Engine, StoreError};
 
 pub use exit::ExitStatus;
 pub use listeners::{BindError, Listeners};
-pub use remedy::remedy;
+pub use remedy::{of_config as remedy_of_config, remedy};
 pub use signals::Signals;
 
 /// A daemon that holds everything that it needs and runs nothing.

@@ -66,7 +66,8 @@ fn main() -> ExitCode {
     match Config::load(&overrides, &Paths::of_environment()) {
         Err(error) => {
             complain(&error);
-            ExitStatus::Config.into()
+            advise(lifecycle::remedy_of_config(&error));
+            ExitStatus::from(&error).into()
         }
         Ok(config) if arguments.check_config => check(&config).into(),
         Ok(config) => live(config).into(),
@@ -114,19 +115,37 @@ async fn serve(config: Config) -> ExitStatus {
             return ExitStatus::System;
         }
     };
+    let data = config.data.display().to_string();
+    let socket = config.api.socket.display().to_string();
     let daemon = match lifecycle::build(config).await {
         Ok(daemon) => daemon,
         Err(error) => {
             complain(&error);
-            if let Some(remedy) = lifecycle::remedy(&error) {
-                let _unread = writeln!(std::io::stderr(), "  to do:  {remedy}").is_err();
-            }
+            advise(lifecycle::remedy(&error));
             return (&error).into();
         }
     };
+    // As bound: the configuration may leave ports to the system.
+    let listeners = daemon.listeners();
+    let links = listeners.link_address().map(|address| address.to_string());
+    let api = listeners
+        .api
+        .tcp_address()
+        .map(|address| address.to_string());
+    let metrics = listeners
+        .metrics_address()
+        .map(|address| address.to_string());
     let running = daemon.spawn();
     tell_manager(&[sd_notify::NotifyState::Ready]);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "foedusd is ready");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        data,
+        links,
+        socket,
+        api,
+        metrics,
+        "foedusd is ready"
+    );
     let asked = async {
         signals.next().await;
         tell_manager(&[sd_notify::NotifyState::Stopping]);
@@ -162,6 +181,13 @@ fn complain(error: &dyn std::error::Error) {
         source = cause.source();
     }
     let _unread = writeln!(std::io::stderr(), "{text}").is_err();
+}
+
+/// Says what to do about it, if that is known.
+fn advise(remedy: Option<&'static str>) {
+    if let Some(remedy) = remedy {
+        let _unread = writeln!(std::io::stderr(), "  to do:  {remedy}").is_err();
+    }
 }
 
 /// A panic is a fault of the program, or damage that the engine found in its files: whatever follows from it is

@@ -40,11 +40,18 @@ pub enum FaultKind {
         found: String,
     },
     /// A file that can't be read.
-    #[error("the file can't be read: {0}")]
-    Unreadable(std::io::ErrorKind),
+    #[error("{} can't be read: {kind}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        kind: io::ErrorKind,
+    },
     /// No address to listen on.
-    #[error("expected an IP address and a port, such as 127.0.0.1:7434, found {found:?}")]
+    #[error("expected an IP address and a port, such as {example}, found {found:?}")]
     Address {
+        /// One that would do for this key.
+        example: &'static str,
         /// What is there.
         found: String,
     },

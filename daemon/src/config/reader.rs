@@ -132,7 +132,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Where to listen; `Some(None)` where it is said that nowhere, by an empty text.
-    pub(super) fn address(&mut self, key: &'static str) -> Option<Option<SocketAddr>> {
+    pub(super) fn address(
+        &mut self,
+        key: &'static str,
+        example: &'static str,
+    ) -> Option<Option<SocketAddr>> {
         let found = self.text(key)?;
         if found.is_empty() {
             return Some(None);
@@ -140,7 +144,7 @@ impl<'a> Reader<'a> {
         match found.parse() {
             Ok(address) => Some(Some(address)),
             Err(_) => {
-                self.fault(key, FaultKind::Address { found });
+                self.fault(key, FaultKind::Address { example, found });
                 None
             }
         }

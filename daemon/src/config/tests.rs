@@ -77,12 +77,13 @@ fn all_faults_are_reported_together_with_their_keys() {
             "link.advertise",
             "api.tls_key",
             "api.tls_certificate",
-            "api.tls_certificate",
             "drain.grace_seconds",
             "colour",
         ]
     );
     assert!(found[1].contains("sled, fjall"), "{}", found[1]);
+    assert!(found[3].contains("such as 0.0.0.0:7433"), "{}", found[3]);
+    assert!(found[6].contains("/key can't be read"), "{}", found[6]);
 }
 
 #[test]

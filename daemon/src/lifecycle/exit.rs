@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::{BindError, BuildError, Ended};
 use crate::api::ApiConfigError;
+use crate::config::ConfigError;
 use crate::identity_files::KeyFileError;
 use crate::runtime::StartError;
 use crate::store::StoreError;
@@ -55,6 +56,18 @@ impl From<&BuildError> for ExitStatus {
                     KeyFileError::Io { source, .. } => of_io(source.kind()),
                 },
             },
+        }
+    }
+}
+
+impl From<&ConfigError> for ExitStatus {
+    fn from(error: &ConfigError) -> Self {
+        match error {
+            ConfigError::Unreadable { source, .. } => match source.kind() {
+                ErrorKind::PermissionDenied => Self::Permission,
+                _ => Self::Config,
+            },
+            ConfigError::Syntax { .. } | ConfigError::Faults { .. } => Self::Config,
         }
     }
 }

@@ -65,6 +65,12 @@ impl Listeners {
         })
     }
 
+    /// Where metrics are served, as bound.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
+    }
+
     /// Where partners connect, as bound.
     #[must_use]
     pub fn link_address(&self) -> Option<SocketAddr> {

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 
 use super::{BindError, BuildError};
 use crate::api::ApiConfigError;
+use crate::config::ConfigError;
 use crate::identity_files::KeyFileError;
 use crate::runtime::StartError;
 use crate::store::StoreError;
@@ -20,6 +21,23 @@ pub fn remedy(error: &BuildError) -> Option<&'static str> {
         BuildError::Start(StartError::Key(error)) => of_key(error),
         BuildError::Start(_) => None,
     }
+}
+
+/// What would make the configuration readable. `None`: the error lists what is wrong in it.
+#[must_use]
+pub fn of_config(error: &ConfigError) -> Option<&'static str> {
+    let ConfigError::Unreadable { source, .. } = error else {
+        return None;
+    };
+    Some(match source.kind() {
+        ErrorKind::NotFound => {
+            "make it, with `foedusd --print-default-config` for example, or name another with --config"
+        }
+        ErrorKind::PermissionDenied => {
+            "let the user that runs the daemon read it, with `chmod` or `chown`"
+        }
+        _ => "see that it is a text file on a disk that works, or name another with --config",
+    })
 }
 
 fn of_store(error: &StoreError) -> Option<&'static str> {
@@ -90,6 +108,20 @@ mod tests {
     fn check(error: impl Into<BuildError>, expected: &str) {
         let told = remedy(&error.into()).unwrap_or_default();
         assert!(told.contains(expected), "{expected:?} is not in {told:?}");
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_says_what_to_do() {
+        let told = |kind| {
+            let path = PathBuf::from("/somewhere");
+            let source = io::Error::from(kind);
+            of_config(&ConfigError::Unreadable { path, source }).unwrap_or_default()
+        };
+        assert!(told(ErrorKind::NotFound).contains("--print-default-config"));
+        assert!(told(ErrorKind::PermissionDenied).contains("chmod"));
+        assert!(told(ErrorKind::IsADirectory).contains("--config"));
+        let faults = Vec::new();
+        assert_eq!(of_config(&ConfigError::Faults { path: None, faults }), None);
     }
 
     #[test]

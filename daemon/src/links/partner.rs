@@ -142,7 +142,12 @@ impl PartnerLink {
 
     fn note_end(&self, ending: &Ending) {
         let now = self.runtime.now().wall;
-        let problem = ending.to_string();
+        let problem = match ending {
+            Ending::Stopped if !self.runtime.stopping().is_cancelled() => {
+                "the partner is active no more".to_owned()
+            }
+            ending => ending.to_string(),
+        };
         tracing::info!(reason = problem, "a link has ended");
         tracing::debug!(?ending, "how the link ended");
         self.runtime.metrics().link(self.partner, false, 0, None);

@@ -39,7 +39,7 @@ const TOO_SLOW: &str = "frames or channels came faster than the link could take 
 /// Why a session ended.
 #[derive(Debug)]
 pub(super) enum Ending {
-    /// The daemon stops, or the partner is active no more.
+    /// The daemon stops; or the partner is active no more, which whoever told it knows.
     Stopped,
     /// Another connection is kept.
     Replaced,
@@ -56,7 +56,7 @@ pub(super) enum Ending {
 impl fmt::Display for Ending {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stopped => formatter.write_str("this side stops, or the partner is not active"),
+            Self::Stopped => formatter.write_str("the daemon stops"),
             Self::Replaced => formatter.write_str("another connection is kept"),
             // What lies under it speaks of sockets and TLS in words of its own, which help nobody.
             Self::Failed(failure @ LinkFailure::Lost(_)) => write!(formatter, "{failure}"),
