@@ -97,6 +97,9 @@ pub const CHANNEL_QUEUE_INPUTS_MAX: usize = 256;
 /// anew, from what is stored: its partner, or this machine, is too slow for it.
 pub const LINK_QUEUE_MESSAGES_MAX: usize = 1024;
 
+/// How long the answer to `init` waits until it is stored where the organisation can be reached.
+pub const ENDPOINTS_STORED_MAX: Duration = Duration::from_secs(2);
+
 /// Between two ticks of the organisation.
 pub const ORG_TICK: Duration = Duration::from_secs(1);
 

@@ -110,7 +110,7 @@ pub enum InvalidPaste {
         expected: &'static str,
     },
     /// Part of it is missing or changed.
-    #[error("the text is damaged: part of it is missing or changed; copy it again, as a whole")]
+    #[error("part of the text is missing or changed")]
     Damaged,
 }
 

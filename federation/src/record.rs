@@ -26,7 +26,7 @@ mod tests;
 /// Why a text is no endpoint address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected host and port, such as `foedus.acme.example:7447`, `192.0.2.1:7447` or `[2001:db8::1]:7447`"
+    "expected host and port, such as `foedus.acme.example:7433`, `192.0.2.1:7433` or `[2001:db8::1]:7433`"
 )]
 pub struct InvalidEndpointAddress;
 

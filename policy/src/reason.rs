@@ -63,7 +63,7 @@ reasons! {
     NotOperator "NOT_OPERATOR" Forbidden
         "Only somebody at the administration socket, in nobody's name, can do this: leave `--as` out there."
     NotAdministrator "NOT_ADMINISTRATOR" Forbidden
-        "An administrator can do this: ask one."
+        "Only an administrator can do this: ask one."
     NotForPartners "NOT_FOR_PARTNERS" Forbidden
         "No partner can ask this of us: our own people can."
     PeopleOnly "PEOPLE_ONLY" Forbidden
@@ -197,7 +197,7 @@ reasons! {
     PartnerDenied "PARTNER_DENIED" Forbidden
         "The partner is on the deny list: an administrator can take it off."
     PartnerNotListed "PARTNER_NOT_LISTED" Forbidden
-        "The partner is not on the allow list: an administrator can add it."
+        "The partner is not on the allow list: an administrator can add it with `foedus partner allow HANDLE`."
     PartnersNotAllowed "PARTNERS_NOT_ALLOWED" Forbidden
         "This organisation takes no new partners: an administrator can change the mode."
     LinkKeyTaken "LINK_KEY_TAKEN" Exists

@@ -126,7 +126,7 @@ impl Credential {
                 let as_member = match as_member {
                     None => None,
                     Some(name) => {
-                        let member = state.member_named(name).ok_or(Reason::MemberUnknown)?;
+                        let member = member_called(state, name).ok_or(Reason::MemberUnknown)?;
                         if !state
                             .members()
                             .get(&member)
@@ -144,6 +144,16 @@ impl Credential {
             }
             Self::Token(text) => Ok(authenticate(state, text, now)?),
         }
+    }
+}
+
+/// The member of this name, or of this address as lists print it.
+fn member_called(state: &State, text: &str) -> Option<MemberId> {
+    let ours = state.identity().map(|identity| identity.handle.as_str());
+    match text.split_once('@') {
+        Some((name, handle)) if Some(handle) == ours => state.member_named(name),
+        Some(_) => None,
+        None => state.member_named(text),
     }
 }
 

@@ -1,8 +1,10 @@
 //! `ChannelService`.
 
+use foedus_federation::org;
 use foedus_policy::action::{Action, Actor, Ends, Outcome};
 use foedus_policy::id::ChannelId;
-use foedus_policy::state::Sharing;
+use foedus_policy::reason::Reason;
+use foedus_policy::state::{RequestKind, Sharing};
 use foedus_proto::api::v1;
 
 use super::caller::{Caller, channel_reader, reader};
@@ -69,7 +71,10 @@ impl Api {
             request,
             |api, caller, request| async move {
                 let action = share_action(&api.seen(), &caller.actor, &request)?;
-                let outcome = api.runtime().act(caller.actor, action).await?;
+                let channel = api.seen().channel(&caller.actor, &request.channel)?;
+                let acted = api.runtime().act(caller.actor, action).await;
+                let outcome =
+                    acted.map_err(|refused| api.seen().asked_already(channel, refused))?;
                 let Outcome::Requested { number } = outcome else {
                     return Err(unexpected());
                 };
@@ -275,6 +280,25 @@ impl Api {
     }
 }
 
+impl Seen {
+    /// The same refusal; where the request that stands in the way is known, with its number.
+    fn asked_already(&self, channel: ChannelId, refused: org::Refused) -> Refusal {
+        let mut requests = self.state().requests().iter();
+        let waiting = requests.find(|(_, request)| {
+            let share = matches!(request.kind, RequestKind::Share { .. });
+            share && request.is_waiting() && request.kind.channel() == Some(channel)
+        });
+        match (refused, waiting) {
+            (org::Refused::Denied(Reason::RequestExists), Some((number, _))) => Refusal {
+                text: format!("{number} asks to share this channel already, and waits"),
+                fix: format!("wait for an administrator to decide {number}"),
+                ..Refusal::from(Reason::RequestExists)
+            },
+            (refused, _) => refused.into(),
+        }
+    }
+}
+
 fn share_action(
     seen: &Seen,
     actor: &Actor,
@@ -291,7 +315,7 @@ fn share_action(
     }
     if request.newcomers() == v1::Newcomers::All {
         return Err(Refusal::not_yet(
-            "that newcomers read what was written before they joined",
+            "channels in which newcomers read what was written before they joined",
             "leave it out: they read what is written from then on",
         ));
     }

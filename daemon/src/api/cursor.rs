@@ -38,8 +38,8 @@ pub fn read(text: &str) -> Result<BTreeMap<ChannelId, Stand>, Refusal> {
     let invalid = || {
         Refusal::malformed(
             "CURSOR_INVALID",
-            "the cursor is not one that a stream gave",
-            "begin without a cursor",
+            "this is no cursor that a stream gave",
+            "begin without one: from the start, or from now",
         )
     };
     let bytes = page::open(KIND, text).ok_or_else(invalid)?;

@@ -56,6 +56,7 @@ impl Api {
             idempotency_key: _,
         } = request;
         check_endpoints(&endpoints)?;
+        check_domain(&handle)?;
         let administrator = match administrator.is_empty() {
             true => ADMINISTRATOR_DEFAULT.to_owned(),
             false => administrator,
@@ -64,7 +65,7 @@ impl Api {
             actor: caller.actor,
             display_name: handle.clone(),
             handle,
-            administrator,
+            administrator: administrator.clone(),
             addresses: endpoints,
         };
         self.runtime()
@@ -77,8 +78,11 @@ impl Api {
                     Refusal::internal("KEYS_FAILED", error.to_string())
                 }
             })?;
+        let seen = self.seen();
+        let named = seen.state().member_named(&administrator);
         Ok(v1::InitResponse {
-            identity: Some(self.identity(&self.seen())?),
+            identity: Some(self.identity(&seen)?),
+            administrator: named.map_or_else(String::new, |member| seen.address(member)),
         })
     }
 
@@ -283,6 +287,19 @@ fn waiting_requests(seen: &Seen) -> impl Iterator<Item = v1::Problem> {
             fix: format!("foedus request show {number}"),
             subject: number.to_string(),
         })
+}
+
+/// The format of a handle leaves it open how many labels it has; ours is to be a name in DNS, and a name without a
+/// domain is nobody's.
+fn check_domain(handle: &str) -> Result<(), Refusal> {
+    match handle.contains('.') {
+        true => Ok(()),
+        false => Err(Refusal::malformed(
+            "HANDLE_INVALID",
+            format!("`{handle}` is no domain name: it has no dot"),
+            "claim a domain name of yours, like `acme.example`",
+        )),
+    }
 }
 
 fn check_endpoints(endpoints: &[String]) -> Result<(), Refusal> {

@@ -173,28 +173,37 @@ pub fn time(time: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>, R
     Ok(Some(Timestamp(seconds * 1000 + nanos / 1_000_000)))
 }
 
-/// The capabilities of these names; the usual ones if there are none.
+/// The capabilities that this release does something with.
+const CAPABILITIES: [Capability; 5] = [
+    Capability::Post,
+    Capability::Thread,
+    Capability::React,
+    Capability::Edit,
+    Capability::Retract,
+];
+
+/// The capabilities of these names; all that there are in this release if there are none.
 pub fn capabilities(names: &[String]) -> Result<Capabilities, Refusal> {
     if names.is_empty() {
-        return Ok([
-            Capability::Post,
-            Capability::Thread,
-            Capability::React,
-            Capability::Edit,
-            Capability::Retract,
-        ]
-        .into_iter()
-        .collect());
+        return Ok(CAPABILITIES.into_iter().collect());
     }
     let capability = |name: &String| {
-        name.parse()
-            .map_err(|unknown: foedus_policy::vocabulary::UnknownWord| {
-                Refusal::malformed(
-                    "CAPABILITY_UNKNOWN",
-                    format!("`{name}` is no capability"),
-                    unknown.to_string(),
-                )
-            })
+        let capability =
+            name.parse()
+                .map_err(|unknown: foedus_policy::vocabulary::UnknownWord| {
+                    Refusal::malformed(
+                        "CAPABILITY_UNKNOWN",
+                        format!("`{name}` is no capability"),
+                        unknown.to_string(),
+                    )
+                })?;
+        match CAPABILITIES.contains(&capability) {
+            true => Ok(capability),
+            false => Err(Refusal::not_yet(
+                &format!("capability `{name}`"),
+                "name others: post, thread, react, edit, retract",
+            )),
+        }
     };
     names.iter().map(capability).collect()
 }
@@ -251,6 +260,24 @@ mod tests {
         ] {
             assert_eq!(entry(&bad).expect_err(&bad).reason, "ENTRY_REF_INVALID");
         }
+    }
+
+    #[test]
+    fn capabilities_that_nothing_implements_are_refused() {
+        let names = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| (*name).to_owned()).collect()
+        };
+        let reason = |text: &str| {
+            let refused = capabilities(&names(&["post", text])).expect_err(text);
+            refused.reason
+        };
+        for later in ["custom", "direct", "file", "mention", "moderate", "pin"] {
+            assert_eq!(reason(later), "NOT_IN_THIS_RELEASE", "{later}");
+        }
+        assert_eq!(reason("teapot"), "CAPABILITY_UNKNOWN");
+        assert_eq!(capabilities(&[]).expect("usual").len(), CAPABILITIES.len());
+        let usual = CAPABILITIES.map(|capability| capability.to_string());
+        assert_eq!(capabilities(&usual), capabilities(&[]));
     }
 
     #[test]

@@ -323,10 +323,15 @@ impl From<AcceptInvitationError> for Refusal {
         use AcceptInvitationError as E;
         let text = crate::runtime::chain(&error);
         match error {
-            E::Invitation(_) => Self::malformed(
+            E::Invitation(invalid) => Self::malformed(
                 "INVITATION_INVALID",
-                text,
+                format!("this is no invitation: {}", innermost(&invalid)),
                 "copy it whole: it begins with `foedus-invitation-v1.`",
+            ),
+            E::Own => Self::malformed(
+                "INVITATION_OWN",
+                text,
+                "send it to the administrator of the organisation that you invite",
             ),
             E::Refused(refused) => refused.into(),
             E::OtherInviter => Self::new(
@@ -348,16 +353,24 @@ impl From<AcceptInvitationError> for Refusal {
 
 impl From<PasteReplyError> for Refusal {
     fn from(error: PasteReplyError) -> Self {
-        let text = crate::runtime::chain(&error);
         match error {
-            PasteReplyError::Reply(_) => Self::malformed(
+            PasteReplyError::Reply(invalid) => Self::malformed(
                 "REPLY_INVALID",
-                text,
+                format!("this is no reply to an invitation: {}", innermost(&invalid)),
                 "copy it whole: it begins with `foedus-reply-v1.`",
             ),
             PasteReplyError::Refused(refused) => refused.into(),
         }
     }
+}
+
+/// What is wrong with a pasted text in the end; what lies above says only of what kind it should have been.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
 }
 
 /// A handle that a request names: of the partner that an identifier stands for, or as it is.

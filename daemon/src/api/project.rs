@@ -141,7 +141,6 @@ impl Seen {
                 false => v1::ProjectState::Active.into(),
             },
             ends_at: maybe_time(project.ended.or(project.ends)),
-            created_at: None,
             channels: channels
                 .iter()
                 .map(|(_, channel)| channel.name.to_string())

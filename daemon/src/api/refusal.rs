@@ -144,6 +144,10 @@ impl From<Reason> for Refusal {
             .split_once(": ")
             .or_else(|| remedy.split_once("; "))
             .unwrap_or((remedy, ""));
+        // As all errors, and after `error:`, it does not begin as a sentence does.
+        let mut letters = text.chars();
+        let first = letters.next().map(|first| first.to_ascii_lowercase());
+        let text: String = first.into_iter().chain(letters).collect();
         Self::new(code, reason.id(), text, fix)
     }
 }
@@ -293,8 +297,10 @@ mod tests {
             assert_eq!(info.metadata["fix"], refusal.fix);
         }
         let refusal = Refusal::from(Reason::MemberNeeded);
-        assert_eq!(refusal.text, "This is done in a member's name");
+        assert_eq!(refusal.text, "this is done in a member's name");
         assert!(refusal.fix.starts_with("name one with"));
+        let refusal = Refusal::from(Reason::NotAdministrator);
+        assert_eq!(refusal.text, "only an administrator can do this");
     }
 
     #[test]

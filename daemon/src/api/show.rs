@@ -142,8 +142,6 @@ impl Seen {
             kind: v1::MemberKind::Member.into(),
             roles,
             active: member.active,
-            created_at: None,
-            deactivated_at: None,
         }
     }
 
@@ -153,9 +151,8 @@ impl Seen {
             member: self.address(token.member),
             label: token.name.to_string(),
             scopes: scopes(token.scopes),
-            created_at: None,
             expires_at: maybe_time(token.expires),
-            revoked_at: None,
+            revoked: token.revoked,
         }
     }
 

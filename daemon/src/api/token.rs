@@ -64,7 +64,7 @@ impl Api {
     fn token(&self, id: TokenId) -> Result<v1::Token, Refusal> {
         let seen = self.seen();
         let token = seen.state().tokens().get(&id).ok_or(Reason::TokenUnknown)?;
-        Ok(token_message(&seen, id, token))
+        Ok(seen.token_message(id, token))
     }
 
     async fn list_tokens(
@@ -100,7 +100,7 @@ impl Api {
             request.page_size,
             &request.page_token,
             all,
-            |(id, token)| token_message(&seen, id, token),
+            |(id, token)| seen.token_message(id, token),
         )?;
         Ok(v1::ListTokensResponse {
             tokens,
@@ -131,19 +131,6 @@ impl Api {
             token: Some(self.token(token)?),
         })
     }
-}
-
-fn token_message(
-    seen: &super::Seen,
-    id: TokenId,
-    token: &foedus_policy::state::Token,
-) -> v1::Token {
-    let mut message = seen.token_message(id, token);
-    if token.revoked {
-        // When is not kept; that it is, has to be told by a time. The latest that is certain is now.
-        message.revoked_at = super::show::time(seen.now);
-    }
-    message
 }
 
 /// When a token was made is not kept; most are made to last equally long.

@@ -29,7 +29,7 @@ use super::links::{LinkStatus, Links};
 use super::org::OrgMessage;
 use super::scope::Ground;
 use super::{Clock, Ours};
-use crate::bounds::ORG_QUEUE_INPUTS_MAX;
+use crate::bounds::{ENDPOINTS_STORED_MAX, ORG_QUEUE_INPUTS_MAX};
 use crate::identity_files::{IdentityFiles, KeyFileError};
 use crate::metrics::Metrics;
 use crate::random;
@@ -320,6 +320,12 @@ impl Runtime {
             configured.clone()
         };
         self.tell_org(org::Input::Reachable { addresses }).await;
+        // Whoever asks next where we can be reached is told. If it can't be stored now, the next start sees to it.
+        let mut snapshots = self.org();
+        let stored = snapshots.wait_for(|snapshot| snapshot.endpoints.contains_key(&org));
+        tokio::time::timeout(ENDPOINTS_STORED_MAX, stored)
+            .await
+            .ok();
         Ok(outcome)
     }
 

@@ -69,6 +69,9 @@ pub enum AcceptInvitationError {
     /// The text is no invitation.
     #[error("the text is no invitation")]
     Invitation(#[source] InvalidInvitation),
+    /// We gave it out ourselves.
+    #[error("this is your own invitation")]
+    Own,
     /// The rules say no, or it could not be stored.
     #[error(transparent)]
     Refused(#[from] org::Refused),
@@ -119,6 +122,9 @@ impl Runtime {
     ) -> Result<Accepted, AcceptInvitationError> {
         let invitation = Invitation::parse(text).map_err(AcceptInvitationError::Invitation)?;
         let ours = self.ours()?;
+        if invitation.inviter.org() == ours.keys.org {
+            return Err(AcceptInvitationError::Own);
+        }
         let (connection, identity) = match meet(&ours, self.reach(), &invitation).await? {
             Ok(met) => (Ok(met.connection), met.identity),
             Err(undelivered) => (Err(undelivered), invitation.inviter.clone()),

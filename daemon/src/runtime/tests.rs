@@ -226,6 +226,25 @@ async fn keys_that_are_gone_or_anothers_stop_the_start() {
 }
 
 #[tokio::test]
+async fn what_is_said_at_init_holds_when_the_answer_comes() {
+    let data = tempfile::tempdir().expect("a folder");
+    let parts = Parts {
+        store: Engine::Memory(MemoryEngine::new(VirtualDisk::new())),
+        keys: key_files(data.path()),
+        addresses: Vec::new(),
+        metrics: Arc::default(),
+        reach: Reach::Everywhere,
+    };
+    let runtime = build(parts).await.expect("it can be read").spawn();
+    let said = Initialise {
+        addresses: vec!["foedus.acme.example:7433".to_owned()],
+        ..initialise("acme.example")
+    };
+    runtime.initialise(said).await.expect("made");
+    assert_eq!(runtime.addresses(), ["foedus.acme.example:7433"]);
+}
+
+#[tokio::test]
 async fn the_address_is_signed_and_an_invitation_names_it() {
     let (acme, anna, _) = acme().await;
     let mut org = acme.runtime.org();

@@ -107,7 +107,7 @@ fn what_is_no_invitation_is_refused_here() {
         .acme
         .administrator()
         .refused(&["partner", "accept", &invited.invitation]);
-    assert!(!own.reason.is_empty(), "{own:?}");
+    assert_eq!(own.reason, "INVITATION_OWN", "{own:?}");
     // Nothing of all this used it up.
     let accepted = two.accept(&invited.invitation);
     assert_eq!(words_of_request(&two, &accepted.request), accepted.words);

@@ -32,6 +32,7 @@ fn a_daemon_without_identity_serves_init_and_status_only() {
 
     let identity = foedus.json(&["init", ACME, "--administrator", "alice"]);
     assert_eq!(identity["handle"], ACME);
+    assert_eq!(identity["administrator"], format!("alice@{ACME}"));
     assert!(text(&identity, "organisation_id").starts_with("org_"));
     let status = foedus.json(&["status"]);
     assert_eq!(status["initialised"], true);

@@ -1,6 +1,6 @@
 //! What has to happen next with a request, and who has to do it: one sentence that is shown verbatim.
 
-use foedus_policy::id::RequestNumber;
+use foedus_policy::id::{OrgId, RequestNumber};
 use foedus_policy::state::{
     InvitationState, PartnerState, Request, RequestKind, RequestState, Sharing,
 };
@@ -46,10 +46,10 @@ impl Seen {
                 let sharing = self.state().channels().get(&offer.channel);
                 match sharing.map(|channel| &channel.sharing) {
                     Some(Sharing::Offering {
-                        partner: Some(_), ..
-                    }) => format!(
-                        "an administrator of {partner} agrees to the charter; until then nothing is shared"
-                    ),
+                        partner: Some(org),
+                        invitation,
+                        ..
+                    }) => self.after_confirmation(*org, partner.as_str(), invitation.is_some()),
                     Some(Sharing::Offering { .. }) => {
                         self.after_invitation(number, partner.as_str())
                     }
@@ -85,6 +85,23 @@ impl Seen {
                     _ => String::new(),
                 }
             }
+        }
+    }
+
+    /// The partner is confirmed, and the channel offered to it. Whoever was invited says yes to peering and channel
+    /// at once; whether it has, we learn over the link.
+    fn after_confirmation(&self, org: OrgId, handle: &str, invited: bool) -> String {
+        match (invited, self.org.their_peerings.contains_key(&org)) {
+            (true, true) => format!(
+                "nothing to do: {handle} has approved it too, and the channel opens by itself"
+            ),
+            (true, false) => format!(
+                "nothing to do here: when {handle} has approved it too, the link opens by itself, and the channel \
+                 with it; until then nothing is shared"
+            ),
+            (false, _) => format!(
+                "an administrator of {handle} agrees to the charter; until then nothing is shared"
+            ),
         }
     }
 

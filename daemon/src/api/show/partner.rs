@@ -89,7 +89,6 @@ impl Seen {
             },
             identity_serial: identity.as_ref().map_or(0, |chain| chain.current().serial),
             root_key: identity.map_or_else(String::new, |chain| chain.current().root.to_string()),
-            state_reason: String::new(),
         }
     }
 
@@ -99,8 +98,6 @@ impl Seen {
             |(pattern, listing): (&foedus_policy::name::Pattern, &Listing)| v1::PartnerRule {
                 pattern: pattern.to_string(),
                 deny: *listing == Listing::Deny,
-                created_by: String::new(),
-                created_at: None,
             };
         self.state().patterns().iter().map(rule).collect()
     }

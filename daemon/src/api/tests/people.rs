@@ -53,6 +53,14 @@ async fn an_organisation_is_made_once() {
         refused(refusal),
         (Code::InvalidArgument, "HANDLE_INVALID".to_owned())
     );
+    let no_domain = v1::InitRequest {
+        handle: "acme".to_owned(),
+        ..init("")
+    };
+    assert_eq!(
+        reason(operator.organisation().init(no_domain).await),
+        "HANDLE_INVALID"
+    );
     let bad_endpoint = v1::InitRequest {
         endpoints: vec!["acme.example".to_owned()],
         ..init("")
@@ -74,6 +82,16 @@ async fn an_organisation_is_made_once() {
         .expect("repeated")
         .into_inner();
     assert_eq!(made, again);
+    assert_eq!(made.administrator, "anna@acme.example");
+    // Who is named by the address that lists show is the same.
+    let anna = daemon.client(Some("anna@acme.example")).await;
+    let asked = v1::GetIdentityRequest {};
+    assert!(anna.organisation().get_identity(asked).await.is_ok());
+    let other = daemon.client(Some("anna@globex.example")).await;
+    assert_eq!(
+        reason(other.organisation().get_identity(asked).await),
+        "MEMBER_UNKNOWN"
+    );
     let other = v1::InitRequest {
         handle: "other.example".to_owned(),
         ..init("k")
@@ -297,14 +315,7 @@ async fn tokens_are_made_shown_once_and_revoked() {
         .revoke_token(revoke(&token.token_id))
         .await
         .expect("his own");
-    assert!(
-        revoked
-            .into_inner()
-            .token
-            .expect("which")
-            .revoked_at
-            .is_some()
-    );
+    assert!(revoked.into_inner().token.expect("which").revoked);
     let left = operator
         .tokens()
         .list_tokens(list(""))

@@ -125,7 +125,7 @@ async fn an_approved_request_gives_an_invitation() {
         ..v1::AcceptInvitationRequest::default()
     };
     let refusal = operator.partners().accept_invitation(accept).await;
-    assert_eq!(reason(refusal), "HANDLE_TAKEN");
+    assert_eq!(reason(refusal), "INVITATION_OWN");
     let revoke = v1::RevokeInvitationRequest {
         invitation_id: request.invitation_id,
     };
@@ -207,6 +207,13 @@ async fn terms_that_this_release_can_not_keep_are_refused() {
                 ..share("globex.example")
             },
             "END_TWICE",
+        ),
+        (
+            v1::ShareChannelRequest {
+                capabilities: vec!["post".to_owned(), "file".to_owned()],
+                ..share("globex.example")
+            },
+            "NOT_IN_THIS_RELEASE",
         ),
         (share(""), "FIELD_NEEDED"),
         (share("org_x"), "ID_INVALID"),
@@ -338,6 +345,17 @@ async fn a_channel_is_shown_with_what_waits_for_it() {
         .share_channel(share("globex.example"))
         .await
         .expect("asked");
+    let again = v1::ShareChannelRequest {
+        idempotency_key: String::new(),
+        ..share("initech.example")
+    };
+    let again = bob.channels().share_channel(again).await;
+    let again = again.expect_err("it waits");
+    assert_eq!(
+        again.message(),
+        "REQ-0001 asks to share this channel already, and waits"
+    );
+    assert_eq!(refused::<()>(Err(again)).1, "REQUEST_EXISTS");
     let get = v1::GetChannelRequest {
         channel: "launch".to_owned(),
     };
