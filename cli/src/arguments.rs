@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::bounds;
 use crate::command::Command;
@@ -32,6 +32,27 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Reads a command line. How a command is used is always told as its help tells it: without what the environment
+    /// sets, and with the options that may follow.
+    pub fn from_command_line(
+        words: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        command.build();
+        with_whole_usage(&mut command);
+        let mut matches = command.try_get_matches_from_mut(words)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+fn with_whole_usage(command: &mut clap::Command) {
+    let usage = command.render_usage().to_string();
+    let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage).to_owned();
+    *command = std::mem::take(command).override_usage(usage);
+    command.get_subcommands_mut().for_each(with_whole_usage);
 }
 
 fn after_long_help() -> String {
@@ -194,8 +215,6 @@ impl Globals {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
     use crate::failure::Exit;
 
@@ -243,6 +262,31 @@ mod tests {
         if let Err(error) = Arguments::try_parse_from(&words) {
             assert!(!error.use_stderr(), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn the_usage_that_is_told_with_an_error_is_that_of_the_help() {
+        let told = |line: &str| {
+            let words = line.split_whitespace().map(OsString::from);
+            let told = Arguments::from_command_line(words);
+            told.expect_err("it is no command line").to_string()
+        };
+        let post = "Usage: foedus post [OPTIONS] <CHANNEL> [TEXT]";
+        assert!(
+            told("foedus post").contains(post),
+            "{}",
+            told("foedus post")
+        );
+        let given = told("foedus --server unix:/s post");
+        assert!(given.contains(post), "{given}");
+        assert!(!given.contains("--server"), "{given}");
+        let help = told("foedus help post");
+        assert!(help.contains(post) && help.contains("Example"), "{help}");
+        let partner = told("foedus partner show");
+        let show = "Usage: foedus partner show [OPTIONS] <PARTNER>";
+        assert!(partner.contains(show), "{partner}");
+        let words = ["foedus", "status"].map(OsString::from);
+        assert!(Arguments::from_command_line(words).is_ok());
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-/// Longest message read from standard input, in bytes. The daemon's own limits are lower.
+/// Longest text of a message, in bytes, as the daemon has it. What is typed is for the daemon to refuse; what is
+/// read from standard input is refused before it is sent.
+pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes read from standard input for one message: whoever writes more than a text is let come to its end, up to here.
 pub const INPUT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Entries of a list that are fetched when no limit is given.
@@ -46,3 +50,12 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// And given up when no answer comes within this time.
 pub const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Milliseconds from which on it is told that clocks differ.
+pub const CLOCK_SKEW_SHOWN_MIN: u64 = 2_000;
+
+/// Columns of a terminal that does not say how wide it is.
+pub const TERMINAL_COLUMNS_DEFAULT: u16 = 80;
+
+/// Columns below which nothing is fitted any more.
+pub const TERMINAL_COLUMNS_MIN: u16 = 20;

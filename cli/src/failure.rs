@@ -126,7 +126,11 @@ impl Failure {
         let denied = cause
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        let fix = if denied {
+        let plain =
+            server.starts_with("https://") && cause.to_string().contains("InvalidContentType");
+        let fix = if plain {
+            "nobody speaks TLS there: use http:// if it is on this machine, or the right port"
+        } else if denied {
             "run this as the user of the daemon, or use a token: --server https://HOST:PORT --token TOKEN"
         } else {
             "start the daemon with `foedusd`, or name another one with --server or `foedus context use`"
@@ -168,6 +172,11 @@ impl From<Status> for Failure {
                 (info.reason, rule, fix)
             }
             None => Default::default(),
+        };
+        // The daemon speaks of what is sent; whoever types has another place for it.
+        let fix = match reason.as_str() {
+            "TOKEN_NEEDED" => TOKEN_FIX.to_owned(),
+            _ => fix,
         };
         let what = match (status.message(), status.source()) {
             ("", None) => own_words(status.code()).to_owned(),
@@ -260,9 +269,11 @@ fn own_words(code: Code) -> &'static str {
     }
 }
 
+const TOKEN_FIX: &str = "put a token into FOEDUS_TOKEN, or keep it with `foedus context set`; an administrator can make one";
+
 fn own_fix(code: Code) -> &'static str {
     match code {
-        Code::Unauthenticated => "give a token with --token or FOEDUS_TOKEN",
+        Code::Unauthenticated => TOKEN_FIX,
         Code::Unavailable => "see whether the daemon runs, then try again",
         Code::Unimplemented => "use versions of foedus and foedusd that belong together",
         Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted => "try again later",

@@ -17,14 +17,12 @@ mod time;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::arguments::Arguments;
 use crate::failure::{Exit, Failure};
 use crate::printer::{Output, Printer};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::from_command_line(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return misunderstood(&error),
     };

@@ -3,24 +3,28 @@
 //! Text only enters a page through its methods, and each of them makes it harmless; a command
 //! cannot print around it.
 
-use comfy_table::{ContentArrangement, Table as Grid, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table as Grid, Width, presets};
 
 use crate::sanitize;
 
 /// How a page is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
-    /// Draw lines in tables, and headings in bold.
-    pub terminal: bool,
+    /// Headings in bold.
+    pub bold: bool,
+    /// Columns of the terminal, to which tables are fitted. `None`: as wide as they are.
+    pub columns: Option<u16>,
 }
 
 impl Style {
     /// Only text: for files, pipes and whoever asks for it.
-    #[cfg(test)]
-    pub const PLAIN: Self = Self { terminal: false };
+    pub const PLAIN: Self = Self {
+        bold: false,
+        columns: None,
+    };
 
     fn bold(self, text: &str) -> String {
-        if self.terminal {
+        if self.bold {
             format!("\u{1b}[1m{text}\u{1b}[0m")
         } else {
             text.to_owned()
@@ -34,7 +38,7 @@ enum Block {
     Sentence(String),
     Details(Vec<(&'static str, String)>),
     Table {
-        headers: &'static [&'static str],
+        headers: Vec<String>,
         rows: Vec<Vec<String>>,
     },
     Text(String),
@@ -88,18 +92,17 @@ impl Page {
     }
 
     /// A table, or the sentence `none` when it has no rows.
-    pub fn table(
-        mut self,
-        headers: &'static [&'static str],
-        rows: Vec<Vec<String>>,
-        none: &str,
-    ) -> Self {
+    pub fn table(mut self, headers: &[&str], rows: Vec<Vec<String>>, none: &str) -> Self {
         if rows.is_empty() {
             return self.sentence(none);
         }
         let rows = rows
             .into_iter()
             .map(|row| row.iter().map(|cell| sanitize::line(cell)).collect())
+            .collect();
+        let headers = headers
+            .iter()
+            .map(|header| sanitize::line(header))
             .collect();
         self.blocks.push(Block::Table { headers, rows });
         self
@@ -154,21 +157,90 @@ fn draw_details(rows: &[(&'static str, String)], drawn: &mut String) {
     }
 }
 
-fn draw_table(headers: &[&'static str], rows: &[Vec<String>], style: Style, drawn: &mut String) {
+/// From which width on words of the last column may be broken.
+const LAST_COLUMN_MIN: u16 = 32;
+
+/// A space on each side of a cell.
+const CELL_PADDING: u16 = 2;
+
+fn draw_table(headers: &[String], rows: &[Vec<String>], style: Style, drawn: &mut String) {
+    let mut grid = grid(headers, rows);
+    let natural = grid.column_max_content_widths();
+    if let Some(columns) = style.columns {
+        let Some(fitted) = fit(&natural, &longest_words(headers, rows), columns) else {
+            return draw_records(headers, rows, style, drawn);
+        };
+        let constraint =
+            |width: u16| ColumnConstraint::Absolute(Width::Fixed(width + CELL_PADDING));
+        grid.set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(columns)
+            .set_constraints(fitted.into_iter().map(constraint));
+    }
+    for (number, line) in grid.lines().enumerate() {
+        let line = line.trim_end();
+        if number == 0 {
+            drawn.push_str(&style.bold(line));
+        } else {
+            drawn.push_str(line);
+        }
+        drawn.push('\n');
+    }
+}
+
+fn grid(headers: &[String], rows: &[Vec<String>]) -> Grid {
     let mut grid = Grid::new();
-    grid.load_style(if style.terminal {
-        presets::UTF8_HORIZONTAL_ONLY
-    } else {
-        presets::NOTHING
-    })
-    .set_content_arrangement(ContentArrangement::Disabled)
-    .set_header(headers.to_vec());
+    grid.load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(headers);
     for row in rows {
         grid.add_row(row.clone());
     }
-    for line in grid.lines() {
-        drawn.push_str(line.trim_end());
-        drawn.push('\n');
+    grid
+}
+
+/// How wide each column has to be, so that no word is broken: an identifier in two parts cannot be copied. In the last
+/// column, where details are, long ones may be.
+fn longest_words(headers: &[String], rows: &[Vec<String>]) -> Vec<u16> {
+    let broken = rows.iter().map(|row| {
+        let cells = row.iter().map(|cell| cell.replace(' ', "\n"));
+        cells.collect()
+    });
+    // Headers stay in one line: they say what is below.
+    let mut least = grid(headers, &broken.collect::<Vec<_>>()).column_max_content_widths();
+    if let Some(last) = least.last_mut() {
+        *last = (*last).min(LAST_COLUMN_MIN);
+    }
+    least
+}
+
+/// The widths of columns that fit: the widest give way first. `None` if not even the longest words fit.
+fn fit(natural: &[u16], least: &[u16], columns: u16) -> Option<Vec<u16>> {
+    let padding = u32::from(CELL_PADDING) * natural.len() as u32;
+    let room = u32::from(columns).checked_sub(padding)?;
+    let mut fitted = natural.to_vec();
+    while fitted.iter().copied().map(u32::from).sum::<u32>() > room {
+        let widest = fitted
+            .iter_mut()
+            .zip(least)
+            .filter(|(width, least)| **width > **least)
+            .max_by_key(|(width, _)| **width)?;
+        *widest.0 -= 1;
+    }
+    Some(fitted)
+}
+
+/// What does not fit side by side, below each other.
+fn draw_records(headers: &[String], rows: &[Vec<String>], style: Style, drawn: &mut String) {
+    let width = headers.iter().map(|name| name.len()).max().unwrap_or(0);
+    for (number, row) in rows.iter().enumerate() {
+        if number > 0 {
+            drawn.push('\n');
+        }
+        let filled = headers.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+        for (header, cell) in filled {
+            let name = style.bold(&format!("{header:width$}"));
+            drawn.push_str(&format!(" {name}  {cell}\n"));
+        }
     }
 }
 
@@ -212,6 +284,53 @@ mod tests {
             .table(&["NAME"], Vec::new(), "There are no channels.")
             .draw(Style::PLAIN);
         assert_eq!(empty, "There are no channels.\n");
+    }
+
+    /// A table as a terminal of so many columns shows it.
+    fn fitted(columns: u16, headers: &[&str], rows: &[&[&str]]) -> String {
+        let rows = rows
+            .iter()
+            .map(|row| row.iter().map(|cell| (*cell).to_owned()).collect())
+            .collect();
+        Page::new().table(headers, rows, "none").draw(Style {
+            bold: false,
+            columns: Some(columns),
+        })
+    }
+
+    #[test]
+    fn on_a_terminal_a_table_has_one_line_a_row_and_no_rules() {
+        let rows: &[&[&str]] = &[&["launch", "open"], &["b", "ended"]];
+        assert_eq!(
+            fitted(80, &["NAME", "STATE"], rows),
+            " NAME    STATE\n launch  open\n b       ended\n"
+        );
+    }
+
+    #[test]
+    fn on_a_terminal_lines_are_broken_in_cells_and_only_at_spaces() {
+        let drawn = fitted(
+            30,
+            &["NAME", "WHAT"],
+            &[&["launch-in-the-spring", "all of it"]],
+        );
+        assert_eq!(
+            drawn,
+            " NAME                  WHAT\n launch-in-the-spring  all of\n                       it\n"
+        );
+        assert!(drawn.lines().all(|line| line.len() <= 30), "{drawn}");
+    }
+
+    #[test]
+    fn what_does_not_fit_side_by_side_stands_below_each_other() {
+        let rows: &[&[&str]] = &[
+            &["inv_mfrggzdfmztwq2lk", "open", ""],
+            &["inv_b", "used", "b"],
+        ];
+        assert_eq!(
+            fitted(24, &["INVITATION", "STATE", "BY"], rows),
+            " INVITATION  inv_mfrggzdfmztwq2lk\n STATE       open\n\n INVITATION  inv_b\n STATE       used\n BY          b\n"
+        );
     }
 
     #[test]

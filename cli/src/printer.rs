@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::bounds;
 use crate::failure::{Exit, Failure};
 use crate::page::{Page, Style};
 use crate::sanitize;
@@ -26,13 +27,15 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// A printer for `output`; plain when standard output is no terminal or `NO_COLOR` is set.
+    /// A printer for `output`: fitted to the terminal if standard output is one, bold unless `NO_COLOR` is set.
     pub fn new(output: Output) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let terminal = io::stdout().is_terminal();
         Self {
             output,
             style: Style {
-                terminal: io::stdout().is_terminal() && !no_color,
+                bold: terminal && !no_color,
+                columns: terminal.then(terminal_columns),
             },
             out: Box::new(io::stdout()),
         }
@@ -88,7 +91,7 @@ impl Printer {
     /// Says why the command failed.
     pub fn failure(&mut self, failure: &Failure) {
         match self.output {
-            Output::Human => to_stderr(&failure_page(failure).draw(Style { terminal: false })),
+            Output::Human => to_stderr(&failure_page(failure).draw(Style::PLAIN)),
             Output::Json => to_stderr(&format!(
                 "{}\n",
                 sanitize::json(&failure_json(failure).to_string())
@@ -107,6 +110,17 @@ impl Printer {
             .and_then(|()| self.out.flush())
             .map_err(|source| Failure::io("cannot write to standard output", &source))
     }
+}
+
+/// As wide as the terminal says that it is, or else `COLUMNS`.
+fn terminal_columns() -> u16 {
+    let said = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col);
+    let variable = || std::env::var("COLUMNS").ok()?.parse().ok();
+    Some(said)
+        .filter(|columns| *columns > 0)
+        .or_else(variable)
+        .unwrap_or(bounds::TERMINAL_COLUMNS_DEFAULT)
+        .max(bounds::TERMINAL_COLUMNS_MIN)
 }
 
 fn to_stderr(text: &str) {

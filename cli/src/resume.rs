@@ -60,6 +60,22 @@ pub fn load(path: &Path, channel: &str) -> Result<Option<Position>, Failure> {
     Ok(Some(position))
 }
 
+/// The folder of the file has to be there: one that was made for a mistyped name would not be found again.
+pub fn check_folder(path: &Path) -> Result<(), Failure> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::NotFound,
+        format!("there is no folder {}", folder.display()),
+        "make it, or give another file with --state",
+    ))
+}
+
 /// Stores a position, as a whole or not at all.
 pub fn store(path: &Path, position: &Position) -> Result<(), Failure> {
     let text = serde_json::to_string(position).expect("a position is made of texts");
@@ -83,6 +99,19 @@ mod tests {
         };
         store(&path, &position).expect("stored");
         assert_eq!(load(&path, "launch"), Ok(Some(position)));
+    }
+
+    #[test]
+    fn the_folder_has_to_be_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(check_folder(&folder.path().join("state")), Ok(()));
+        assert_eq!(check_folder(Path::new("state")), Ok(()));
+        let deep = folder.path().join("nodir/deep/state");
+        assert_eq!(
+            check_folder(&deep).expect_err("refused").exit,
+            Exit::NotFound
+        );
+        assert!(!folder.path().join("nodir").exists());
     }
 
     #[test]

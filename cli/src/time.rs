@@ -22,6 +22,10 @@ const EXPECTED_MOMENT: InvalidTime = InvalidTime {
     expected: "a time with its zone such as 2026-12-31T18:00:00Z, or a time from now such as +2h, 30d or 1d12h",
 };
 
+const EXPECTED_ANY_MOMENT: InvalidTime = InvalidTime {
+    expected: "a time with its zone such as 2026-11-01T00:00:00Z, or a time before now such as -2h, -30d or -1d12h",
+};
+
 const EXPECTED_LENGTH: InvalidTime = InvalidTime {
     expected: "a length of time such as 30s, 5m, 2h, 30d, 4w or 1h30m",
 };
@@ -40,6 +44,8 @@ pub enum Moment {
     At(jiff::Timestamp),
     /// So long from now.
     FromNow(Duration),
+    /// So long before now.
+    Ago(Duration),
 }
 
 impl Moment {
@@ -48,6 +54,11 @@ impl Moment {
         let at = match self {
             Self::At(at) => at,
             Self::FromNow(length) => now.checked_add(length).unwrap_or(jiff::Timestamp::MAX),
+            // The API knows no time before 1970.
+            Self::Ago(length) => now
+                .checked_sub(length)
+                .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+                .max(jiff::Timestamp::UNIX_EPOCH),
         };
         prost_types::Timestamp {
             seconds: at.as_second(),
@@ -69,6 +80,15 @@ pub fn parse_moment(text: &str) -> Result<Moment, InvalidTime> {
         Err(_) => {}
     }
     text.parse().map(Moment::At).map_err(|_| EXPECTED_MOMENT)
+}
+
+/// As [`parse_moment`], also in the past: `-2h`.
+pub fn parse_any_moment(text: &str) -> Result<Moment, InvalidTime> {
+    match text.strip_prefix('-').map(parse_length) {
+        Some(Ok(length)) => Ok(Moment::Ago(length)),
+        Some(Err(LENGTH_TOO_LONG)) => Err(LENGTH_TOO_LONG),
+        _ => parse_moment(text).map_err(|_| EXPECTED_ANY_MOMENT),
+    }
 }
 
 /// Reads a length of time: numbers with the units s, m, h, d, w.
@@ -108,10 +128,10 @@ pub fn parse_length(text: &str) -> Result<Duration, InvalidTime> {
     }
 }
 
-/// `at` for people: in the local zone, with the year when it is not this one. Empty for no time.
+/// `at` for people: in the local zone, which is named, and with the year when it is not this one. Empty for no time.
 pub fn show(at: Option<&prost_types::Timestamp>) -> String {
     match at.and_then(from_wire) {
-        Some(at) => show_in(at, jiff::Timestamp::now(), &TimeZone::system()),
+        Some(at) => show_in(at, jiff::Timestamp::now(), &local_zone(), Zone::Named),
         None => String::new(),
     }
 }
@@ -125,15 +145,79 @@ pub fn show_or(at: Option<&prost_types::Timestamp>, never: &str) -> String {
     }
 }
 
-fn show_in(at: jiff::Timestamp, now: jiff::Timestamp, zone: &TimeZone) -> String {
-    let local = at.to_zoned(zone.clone());
-    let this_year = now.to_zoned(zone.clone()).year();
-    let format = if local.year() == this_year {
+/// `at` where many times are listed: the zone is named once, by [`zone`] or [`head`].
+pub fn listed(at: Option<&prost_types::Timestamp>) -> String {
+    match at.and_then(from_wire) {
+        Some(at) => show_in(at, jiff::Timestamp::now(), &local_zone(), Zone::AsNow),
+        None => String::new(),
+    }
+}
+
+/// As [`listed`], with `never` for no time.
+pub fn listed_or(at: Option<&prost_types::Timestamp>, never: &str) -> String {
+    if at.is_some() {
+        listed(at)
+    } else {
+        never.to_owned()
+    }
+}
+
+/// What the local zone is called at present: `UTC`, `CET`.
+pub fn zone() -> String {
+    zone_name(&jiff::Timestamp::now().to_zoned(local_zone()))
+}
+
+/// The head of a column of times: `ENDS (UTC)`.
+pub fn head(name: &str) -> String {
+    format!("{name} ({})", zone())
+}
+
+/// Where the system does not say, times are in UTC.
+fn local_zone() -> TimeZone {
+    let zone = TimeZone::system();
+    if zone.is_unknown() {
+        TimeZone::UTC
+    } else {
+        zone
+    }
+}
+
+fn zone_name(at: &jiff::Zoned) -> String {
+    at.strftime("%Z").to_string()
+}
+
+/// Whether a time names its zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Zone {
+    /// It does.
+    Named,
+    /// Only where it is another than at present, as in summer for who reads it in winter.
+    AsNow,
+}
+
+fn show_in(at: jiff::Timestamp, now: jiff::Timestamp, zone: &TimeZone, named: Zone) -> String {
+    let (local, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
+    let format = if local.year() == now.year() {
         "%e %b %H:%M:%S"
     } else {
         "%e %b %Y %H:%M:%S"
     };
-    local.strftime(format).to_string().trim_start().to_owned()
+    let mut shown = local.strftime(format).to_string().trim_start().to_owned();
+    let its_zone = zone_name(&local);
+    if named == Zone::Named || its_zone != zone_name(&now) {
+        shown.push(' ');
+        shown.push_str(&its_zone);
+    }
+    shown
+}
+
+/// As [`show`], for milliseconds since 1970 as a text.
+pub fn show_millis(text: &str) -> Option<String> {
+    let milliseconds: i64 = text.parse().ok()?;
+    let nanos = i32::try_from(milliseconds % 1000 * 1_000_000).ok()?;
+    let at = jiff::Timestamp::new(milliseconds / 1000, nanos).ok()?;
+    let now = jiff::Timestamp::now();
+    Some(show_in(at, now, &local_zone(), Zone::Named))
 }
 
 /// `at` for programs: RFC 3339 in UTC. `None` when it is no time that can be written so.
@@ -188,7 +272,19 @@ mod tests {
         check("2026-12-31T18:00:00+02:00", "2026-12-31T16:00:00Z");
         check("+2h", "2026-11-22T14:00:00Z");
         check("30d", "2026-12-22T12:00:00Z");
-        for text in ["", "tomorrow", "2026-12-31", "2026-12-31T18:00:00", "+"] {
+        let before = parse_any_moment("-30d").expect("a moment").resolve(now);
+        assert_eq!(rfc3339(&before), Some("2026-10-23T12:00:00Z".to_owned()));
+        let long_ago = parse_any_moment("-36525d").expect("a moment");
+        assert_eq!(long_ago.resolve(now).seconds, 0);
+        assert_eq!(parse_any_moment("-"), Err(EXPECTED_ANY_MOMENT));
+        for text in [
+            "",
+            "tomorrow",
+            "2026-12-31",
+            "2026-12-31T18:00:00",
+            "+",
+            "-5m",
+        ] {
             assert_eq!(parse_moment(text), Err(EXPECTED_MOMENT), "{text:?}");
         }
         for text in ["36526d", "18446744073709551615s"] {
@@ -200,18 +296,34 @@ mod tests {
     fn the_year_is_shown_when_it_is_another() {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let now = at("2026-11-22T12:00:00Z");
-        assert_eq!(
-            show_in(at("2026-11-02T09:05:06Z"), now, &zone),
-            "2 Nov 11:05:06"
-        );
-        assert_eq!(
-            show_in(at("2025-12-31T21:59:59Z"), now, &zone),
-            "31 Dec 2025 23:59:59"
-        );
-        assert_eq!(
-            show_in(at("2025-12-31T22:00:00Z"), now, &zone),
-            "1 Jan 00:00:00"
-        );
+        let check = |time, expected| {
+            assert_eq!(show_in(at(time), now, &zone, Zone::AsNow), expected);
+        };
+        check("2026-11-02T09:05:06Z", "2 Nov 11:05:06");
+        check("2025-12-31T21:59:59Z", "31 Dec 2025 23:59:59");
+        check("2025-12-31T22:00:00Z", "1 Jan 00:00:00");
+    }
+
+    #[test]
+    fn the_zone_is_named_where_it_is_asked_for_and_where_it_is_another_than_now() {
+        let posix = "CET-1CEST,M3.5.0,M10.5.0/3";
+        let zone = TimeZone::posix(posix).expect("the test gives a zone");
+        let now = at("2026-11-22T12:00:00Z");
+        let check = |time, named, expected| {
+            assert_eq!(show_in(at(time), now, &zone, named), expected);
+        };
+        check("2026-11-02T09:05:06Z", Zone::Named, "2 Nov 10:05:06 CET");
+        check("2026-11-02T09:05:06Z", Zone::AsNow, "2 Nov 10:05:06");
+        check("2026-07-02T09:05:06Z", Zone::AsNow, "2 Jul 11:05:06 CEST");
+        assert!(head("ENDS").starts_with("ENDS ("));
+    }
+
+    #[test]
+    fn milliseconds_are_a_date() {
+        let shown = show_millis("253402207200999").expect("a time");
+        assert!(shown.contains(" 9999 "), "{shown}");
+        assert_eq!(show_millis("none"), None);
+        assert_eq!(show_millis("99999999999999999999"), None);
     }
 
     #[test]

@@ -107,7 +107,6 @@ fn partner() -> v1::Partner {
         link_problem: hostile(),
         endpoints: vec![hostile()],
         channels: vec![hostile()],
-        state_reason: hostile(),
         protocol_version: hostile(),
         words: vec![hostile()],
         ..v1::Partner::default()

@@ -24,11 +24,11 @@ pub enum AuditCommand {
     after_help = "Examples:\n  foedus audit list --denied --limit 20\n  foedus audit list --partner globex.example --since 2026-11-01T00:00:00Z"
 )]
 pub struct ListArguments {
-    /// Only those at or after this time
-    #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
+    /// Only those at or after this time: 2026-11-01T00:00:00Z, -2h, -30d
+    #[arg(long, value_name = "TIME", value_parser = time::parse_any_moment, allow_hyphen_values = true)]
     since: Option<Moment>,
     /// Only those before this time
-    #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_any_moment, allow_hyphen_values = true)]
     until: Option<Moment>,
     /// Only those by this actor
     #[arg(long, value_name = "ACTOR")]
@@ -89,7 +89,13 @@ pub async fn run(
     let rows = response.records.iter().map(row).collect();
     let page = Page::new().table(
         &[
-            "NUMBER", "TIME", "ACTOR", "ACTION", "SUBJECT", "OUTCOME", "DETAILS",
+            "NUMBER",
+            &time::head("TIME"),
+            "ACTOR",
+            "ACTION",
+            "SUBJECT",
+            "OUTCOME",
+            "DETAILS",
         ],
         rows,
         "There are no such records.",
@@ -108,17 +114,28 @@ fn row(record: &v1::AuditRecord) -> Vec<String> {
     let details: Vec<String> = record
         .details
         .iter()
-        .map(|(name, value)| format!("{name}={value}"))
+        .map(|(name, value)| detail(name, value))
         .collect();
     vec![
         record.sequence.to_string(),
-        time::show(record.at.as_ref()),
+        time::listed(record.at.as_ref()),
         record.actor.clone(),
         record.action.clone(),
         record.subject.clone(),
         outcome,
         details.join(" "),
     ]
+}
+
+/// One detail; a time is shown as one, where programs are given milliseconds.
+fn detail(name: &str, value: &str) -> String {
+    let time = name
+        .strip_suffix("_ms")
+        .and_then(|name| Some((name, time::show_millis(value)?)));
+    match time {
+        Some((name, at)) => format!("{name}={at}"),
+        None => format!("{name}={value}"),
+    }
 }
 
 #[cfg(test)]
@@ -131,11 +148,16 @@ mod tests {
             outcome: v1::AuditOutcome::Denied.into(),
             rule: "peer.words".to_owned(),
             count: 12,
-            details: [("request".to_owned(), "REQ-0001".to_owned())].into(),
+            details: [
+                ("ends_ms".to_owned(), "253402207200999".to_owned()),
+                ("request".to_owned(), "REQ-0001".to_owned()),
+            ]
+            .into(),
             ..v1::AuditRecord::default()
         };
         let row = row(&record);
         assert_eq!(row[5], "denied by peer.words (12 times)");
-        assert_eq!(row[6], "request=REQ-0001");
+        assert!(row[6].starts_with("ends=") && row[6].contains(" Dec 9999 "));
+        assert!(row[6].ends_with(" request=REQ-0001"), "{}", row[6]);
     }
 }

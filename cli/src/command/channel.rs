@@ -26,7 +26,7 @@ pub enum ChannelCommand {
         /// What it is about
         #[arg(long, value_name = "TEXT")]
         topic: Option<String>,
-        /// Only whom a member of it adds may find and join it
+        /// Only who is in it, and administrators, may find it and add others
         #[arg(long)]
         private: bool,
     },
@@ -198,7 +198,7 @@ async fn list(
             "STATE",
             "SHARED WITH",
             "PROJECT",
-            "ENDS",
+            &time::head("ENDS"),
             "MEMBERS",
             "JOINED",
         ],
@@ -220,7 +220,7 @@ fn row(channel: &v1::Channel) -> Vec<String> {
         state(channel),
         others.join(", "),
         channel.project.clone(),
-        time::show(channel.ended_at.as_ref().or(channel.ends_at.as_ref())),
+        time::listed(channel.ended_at.as_ref().or(channel.ends_at.as_ref())),
         channel.member_count.to_string(),
         wording::yes(channel.joined),
     ]
@@ -268,7 +268,6 @@ fn page(channel: &v1::Channel) -> Page {
         ("members here", channel.member_count.to_string()),
         ("joined", wording::yes(channel.joined)),
         ("requests waiting", channel.requests_waiting.join(", ")),
-        ("created", time::show(channel.created_at.as_ref())),
     ]);
     let page = if channel.participants.is_empty() {
         page
@@ -303,7 +302,7 @@ fn participants_page(participants: &[v1::Participant]) -> Page {
                 if participant.ours {
                     String::new()
                 } else {
-                    time::show_or(participant.last_seen_at.as_ref(), "unknown")
+                    time::listed_or(participant.last_seen_at.as_ref(), "unknown")
                 },
                 if participant.ours {
                     String::new()
@@ -320,7 +319,7 @@ fn participants_page(participants: &[v1::Participant]) -> Page {
             "ACCESS",
             "AGREED",
             "LINK",
-            "LAST SEEN",
+            &time::head("LAST SEEN"),
             "LAG",
         ],
         rows,
@@ -372,11 +371,15 @@ async fn members(
         .map(|member| {
             vec![
                 wording::author(member.author.as_ref()),
-                time::show(member.joined_at.as_ref()),
+                time::listed(member.joined_at.as_ref()),
             ]
         })
         .collect();
-    let page = Page::new().table(&["MEMBER", "SINCE"], rows, "Nobody is in this channel.");
+    let page = Page::new().table(
+        &["MEMBER", &time::head("SINCE")],
+        rows,
+        "Nobody is in this channel.",
+    );
     printer.answer(&json::of(&response), &page)
 }
 

@@ -54,6 +54,7 @@ pub async fn run(
     } else {
         v1::HistoryOrder::NewestFirst
     };
+    let repeated = repeated(&channel, oldest, limit, thread.as_deref(), refs);
     let thread = thread.unwrap_or_default();
     let mut client = session.messages();
     let (mut held_entries, mut held_until) = (0, None);
@@ -83,26 +84,45 @@ pub async fn run(
     };
     printer.answer(
         &json::of(&response),
-        &page(&response, &channel, oldest, refs),
+        &page(&response, &repeated, oldest, refs),
     )
 }
 
-fn page(response: &v1::ListHistoryResponse, channel: &str, oldest: bool, refs: bool) -> Page {
+/// The command as it was asked, for its next page.
+fn repeated(channel: &str, oldest: bool, limit: u32, thread: Option<&str>, refs: bool) -> String {
+    let mut command = format!("foedus history {channel}");
+    if oldest {
+        command.push_str(" --oldest");
+    }
+    if limit != bounds::HISTORY_ITEMS_DEFAULT {
+        command.push_str(&format!(" --limit {limit}"));
+    }
+    if let Some(thread) = thread {
+        command.push_str(&format!(" --thread {thread}"));
+    }
+    if refs {
+        command.push_str(" --refs");
+    }
+    command
+}
+
+fn page(response: &v1::ListHistoryResponse, repeated: &str, oldest: bool, refs: bool) -> Page {
     let more = if response.next_page_token.is_empty() {
         Page::new()
     } else {
-        let flag = if oldest { " --oldest" } else { "" };
         Page::new().sentence(format!(
-            "-- there is more:  foedus history {channel}{flag} --page-token {}",
+            "-- there is more:  {repeated} --page-token {}",
             response.next_page_token
         ))
     };
     let messages = if response.messages.is_empty() {
         Page::new().sentence("Nothing is written here.")
     } else {
-        response.messages.iter().fold(Page::new(), |page, message| {
-            page.then(message_page(message, refs))
-        })
+        let page = Page::new().sentence(zone());
+        response
+            .messages
+            .iter()
+            .fold(page, |page, message| page.then(message_page(message, refs)))
     };
     // What is older stands above.
     let page = if oldest {
@@ -115,6 +135,11 @@ fn page(response: &v1::ListHistoryResponse, channel: &str, oldest: bool, refs: b
         &[],
         response.held_until.as_ref(),
     ))
+}
+
+/// Says once in which zone the times are that are listed.
+pub fn zone() -> String {
+    format!("-- times in {}", time::zone())
 }
 
 /// Says what waits for its time. Empty when nothing does.
@@ -152,7 +177,7 @@ fn message_page(message: &v1::Message, refs: bool) -> Page {
     if message.edited {
         head.push_str(&format!(
             " (edited {})",
-            time::show(message.edited_at.as_ref())
+            time::listed(message.edited_at.as_ref())
         ));
     }
     if !message.reply_to.is_empty() {
@@ -310,12 +335,13 @@ mod tests {
             held_entries: 2,
             held_until: None,
         };
-        let drawn = page(&response, "launch", false, true).draw(Style::PLAIN);
-        assert!(
-            drawn.starts_with("-- there is more:  foedus history launch --page-token abc\n"),
-            "{drawn}"
-        );
+        let asked = repeated("launch", false, 3, Some("org_a/inc_b/3"), true);
+        let drawn = page(&response, &asked, false, true).draw(Style::PLAIN);
+        let more = "-- there is more:  foedus history launch --limit 3 --thread org_a/inc_b/3 --refs --page-token abc\n-- times in ";
+        assert!(drawn.starts_with(more), "{drawn}");
         assert!(drawn.contains("org_abcdefghij/inc_klmnopqrst/3"), "{drawn}");
+        let plain = repeated("launch", true, bounds::HISTORY_ITEMS_DEFAULT, None, false);
+        assert_eq!(plain, "foedus history launch --oldest");
         assert!(
             drawn.ends_with(
                 "held, because their time has not come: 2, the first until an unknown time\n"

@@ -78,7 +78,7 @@ async fn list(
             "FOR",
             "CHANNEL",
             "REQUEST",
-            "EXPIRES",
+            &time::head("EXPIRES"),
             "ACCEPTED BY",
         ],
         rows,
@@ -98,7 +98,7 @@ fn row(invitation: &v1::Invitation) -> Vec<String> {
         },
         invitation.channel_name.clone(),
         invitation.request.clone(),
-        time::show(invitation.expires_at.as_ref()),
+        time::listed(invitation.expires_at.as_ref()),
         invitation.accepted_by_handle.clone(),
     ]
 }

@@ -6,9 +6,9 @@ use foedus_proto::api::v1;
 use super::{Limit, collect, present, wording};
 use crate::connection::Session;
 use crate::failure::Failure;
+use crate::json;
 use crate::page::Page;
 use crate::printer::Printer;
-use crate::{json, time};
 
 /// `member`
 #[derive(Debug, Subcommand)]
@@ -52,7 +52,8 @@ pub enum MemberCommand {
 pub enum KindArgument {
     /// A person of the organisation
     Member,
-    /// A program
+    /// A program; not in this release
+    #[value(hide = true)]
     Bot,
 }
 
@@ -63,7 +64,8 @@ pub enum RoleArgument {
     Member,
     /// Decides requests, and manages partners, members and projects
     Administrator,
-    /// Reads the audit log, and changes nothing
+    /// Reads the audit log, and changes nothing; not in this release
+    #[value(hide = true)]
     Auditor,
 }
 
@@ -145,7 +147,7 @@ async fn list(
     };
     let rows = response.members.iter().map(row).collect();
     let page = Page::new().table(
-        &["ADDRESS", "NAME", "KIND", "ROLES", "STATE", "SINCE"],
+        &["ADDRESS", "NAME", "KIND", "ROLES", "STATE"],
         rows,
         "There are no members.",
     );
@@ -168,6 +170,5 @@ fn row(member: &v1::Member) -> Vec<String> {
             "deactivated"
         }
         .to_owned(),
-        time::show(member.created_at.as_ref()),
     ]
 }

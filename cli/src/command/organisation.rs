@@ -13,10 +13,10 @@ use crate::{json, time};
 /// `init`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  foedus init acme.example --endpoint acme.example:7443 --administrator boss"
+    after_help = "Example:\n  foedus init acme.example --endpoint foedus.acme.example:7433 --administrator alice"
 )]
 pub struct InitArguments {
-    /// The handle to claim: a domain name of yours
+    /// The handle to claim: a domain name of yours, such as acme.example
     handle: String,
     /// Where partners may reach the daemon; leave it out when it can only dial out
     #[arg(long = "endpoint", value_name = "HOST:PORT")]
@@ -51,11 +51,10 @@ pub async fn init(
         idempotency_key: session.idempotency_key(),
     };
     let response = session.call(session.organisation().init(request)).await?;
-    let identity = present(response.identity)?;
-    let page = Page::new()
-        .sentence(format!("{} has its identity.", identity.handle))
-        .then(identity_page(&identity));
-    printer.answer(&json::of(&identity), &page)
+    let identity = present(response.identity.clone())?;
+    let mut object = json::of(&identity);
+    object["administrator"] = response.administrator.clone().into();
+    printer.answer(&object, &made_page(&identity, &response.administrator))
 }
 
 pub async fn identity(
@@ -77,6 +76,16 @@ pub async fn identity(
         .sentence("Signed note:")
         .text(&identity.note);
     printer.answer(&json::of(&identity), &page)
+}
+
+/// What `init` made, and who goes on.
+fn made_page(identity: &v1::Identity, administrator: &str) -> Page {
+    let name = administrator.split('@').next().unwrap_or_default();
+    Page::new()
+        .sentence(format!("{} has its identity.", identity.handle))
+        .then(identity_page(identity))
+        .sentence(format!("{administrator} is its first administrator."))
+        .sentence(format!("Next: foedus --as {name} member add NAME"))
 }
 
 fn identity_page(identity: &v1::Identity) -> Page {
@@ -145,13 +154,9 @@ fn status_page(status: &v1::GetStatusResponse) -> Page {
         ),
         (
             "clock",
-            match skew {
-                0 => String::new(),
-                1.. => format!("partners' clocks are {skew} ms ahead of ours"),
-                _ => format!(
-                    "partners' clocks are {} ms behind ours",
-                    skew.unsigned_abs()
-                ),
+            match wording::skew(skew) {
+                skew if skew.is_empty() => skew,
+                skew => format!("partners' clocks are {skew}"),
             },
         ),
     ]);
@@ -222,18 +227,35 @@ mod tests {
     }
 
     #[test]
+    fn what_was_made_names_its_administrator_and_the_next_step() {
+        let identity = v1::Identity {
+            handle: "acme.example".to_owned(),
+            ..Default::default()
+        };
+        let drawn = made_page(&identity, "alice@acme.example").draw(Style::PLAIN);
+        assert!(
+            drawn.contains("alice@acme.example is its first administrator.\n"),
+            "{drawn}"
+        );
+        assert!(
+            drawn.ends_with("Next: foedus --as alice member add NAME\n"),
+            "{drawn}"
+        );
+    }
+
+    #[test]
     fn problems_are_told_with_what_to_do() {
         let status = v1::GetStatusResponse {
             initialised: true,
             problems: vec![v1::Problem {
                 reason: "LINK_DOWN".to_owned(),
                 text: "the link is down since 10:00".to_owned(),
-                fix: "ask them to open port 7443".to_owned(),
+                fix: "ask them to open port 7433".to_owned(),
                 subject: "globex.example".to_owned(),
             }],
             ..Default::default()
         };
         let drawn = status_page(&status).draw(Style::PLAIN);
-        assert!(drawn.contains("- globex.example: the link is down since 10:00 (LINK_DOWN)\n  to do: ask them to open port 7443\n"), "{drawn}");
+        assert!(drawn.contains("- globex.example: the link is down since 10:00 (LINK_DOWN)\n  to do: ask them to open port 7433\n"), "{drawn}");
     }
 }

@@ -64,17 +64,15 @@ pub enum PartnerCommand {
         remove: bool,
     },
     /// Stop all traffic with a partner, at once; `resume` undoes it
-    #[command(
-        after_help = "Example:\n  foedus partner suspend globex.example --reason \"key stolen\""
-    )]
+    #[command(after_help = "Example:\n  foedus partner suspend globex.example --preview")]
     Suspend {
         /// Its handle or identifier
         partner: String,
-        /// Why, for the audit log
-        #[arg(long, value_name = "TEXT")]
+        /// Why, for the audit log; not in this release
+        #[arg(long, value_name = "TEXT", hide = true)]
         reason: Option<String>,
-        /// Go on writing in channels that others are in too
-        #[arg(long)]
+        /// Go on writing in channels that others are in too; not in this release
+        #[arg(long, hide = true)]
         go_on: bool,
         /// Only show what it would touch
         #[arg(long)]
@@ -91,8 +89,8 @@ pub enum PartnerCommand {
     Disconnect {
         /// Its handle or identifier
         partner: String,
-        /// Why, for the audit log
-        #[arg(long, value_name = "TEXT")]
+        /// Why, for the audit log; not in this release
+        #[arg(long, value_name = "TEXT", hide = true)]
         reason: Option<String>,
         /// Do it; without this, only what it would touch is shown
         #[arg(long)]
@@ -263,7 +261,7 @@ async fn list(
             "STATE",
             "TRUST",
             "LINK",
-            "LAST SEEN",
+            &time::head("LAST SEEN"),
             "LAG",
             "CHANNELS",
         ],
@@ -284,7 +282,7 @@ fn row(partner: &v1::Partner) -> Vec<String> {
         state(partner),
         trust(partner),
         wording::link(partner.link_state()),
-        time::show_or(partner.last_seen_at.as_ref(), "unknown"),
+        time::listed_or(partner.last_seen_at.as_ref(), "unknown"),
         wording::lag(partner.lag.as_ref()),
         partner.channels.join(", "),
     ]
@@ -305,16 +303,10 @@ fn rules_page(rules: &[v1::PartnerRule]) -> Page {
             vec![
                 if rule.deny { "deny" } else { "allow" }.to_owned(),
                 rule.pattern.clone(),
-                rule.created_by.clone(),
-                time::show(rule.created_at.as_ref()),
             ]
         })
         .collect();
-    Page::new().table(
-        &["RULE", "PATTERN", "BY", "SINCE"],
-        rows,
-        "Both lists are empty.",
-    )
+    Page::new().table(&["RULE", "PATTERN"], rows, "Both lists are empty.")
 }
 
 async fn show(partner: String, session: &Session, printer: &mut Printer) -> Result<(), Failure> {
@@ -330,11 +322,9 @@ async fn show(partner: String, session: &Session, printer: &mut Printer) -> Resu
 }
 
 fn page(partner: &v1::Partner) -> Page {
-    let skew = partner.clock_skew_ms;
     let page = Page::new().heading(&partner.handle).details([
         ("organisation", partner.organisation_id.clone()),
         ("state", state(partner)),
-        ("because", partner.state_reason.clone()),
         ("trust", trust(partner)),
         ("link", wording::link(partner.link_state())),
         ("link problem", partner.link_problem.clone()),
@@ -351,14 +341,7 @@ fn page(partner: &v1::Partner) -> Page {
             time::show_or(partner.last_seen_at.as_ref(), "unknown"),
         ),
         ("lag", wording::lag(partner.lag.as_ref())),
-        (
-            "clock",
-            match skew {
-                0 => String::new(),
-                1.. => format!("{skew} ms ahead of ours"),
-                _ => format!("{} ms behind ours", skew.unsigned_abs()),
-            },
-        ),
+        ("clock", wording::skew(partner.clock_skew_ms)),
         ("protocol", partner.protocol_version.clone()),
         ("channels", partner.channels.join(", ")),
         ("peered", time::show(partner.peered_at.as_ref())),
@@ -388,7 +371,7 @@ async fn suspend(
         ..request.clone()
     };
     let touched = session.call(client.suspend_partner(preview)).await?;
-    let page = affected_page(&touched.affected_channels);
+    let page = suspended_page(&request.partner, &touched.affected_channels);
     if request.preview {
         return printer.answer(&json::of(&touched), &page);
     }
@@ -426,7 +409,7 @@ async fn disconnect(
     if printer.is_human() {
         printer.answer(
             &serde_json::Value::Null,
-            &affected_page(&touched.affected_channels),
+            &disconnected_page(&request.partner, &touched.affected_channels),
         )?;
     }
     if !yes {
@@ -448,25 +431,49 @@ async fn disconnect(
     printer.answer(&json::of(&response), &page)
 }
 
-fn affected_page(channels: &[v1::AffectedChannel]) -> Page {
+/// What a suspension touches.
+fn suspended_page(partner: &str, channels: &[v1::AffectedChannel]) -> Page {
+    let page = if channels.is_empty() {
+        Page::new()
+    } else {
+        Page::new().sentence(format!(
+            "While {partner} is suspended, nothing of it is taken in these channels, also where others carry it:"
+        ))
+    };
+    let rows = channels.iter().map(|channel| {
+        let ours = if channel.held_back {
+            "held back"
+        } else {
+            "go on"
+        };
+        vec![
+            channel.channel_name.clone(),
+            channel.carriers.join(", "),
+            ours.to_owned(),
+        ]
+    });
+    page.table(
+        &["CHANNEL", "OTHER CARRIERS", "OUR NEW ENTRIES"],
+        rows.collect(),
+        "No channel is shared with it.",
+    )
+}
+
+/// What a disconnection ends.
+fn disconnected_page(partner: &str, channels: &[v1::AffectedChannel]) -> Page {
+    let page = if channels.is_empty() {
+        Page::new()
+    } else {
+        Page::new().sentence(format!(
+            "With the peering {partner}'s share in these channels ends, for good:"
+        ))
+    };
     let rows = channels
         .iter()
-        .map(|channel| {
-            vec![
-                channel.channel_name.clone(),
-                channel.carriers.join(", "),
-                if channel.held_back {
-                    "held back"
-                } else {
-                    "go on"
-                }
-                .to_owned(),
-            ]
-        })
-        .collect();
-    Page::new().table(
-        &["CHANNEL", "OTHER CARRIERS", "OUR NEW ENTRIES"],
-        rows,
+        .map(|channel| vec![channel.channel_name.clone(), channel.carriers.join(", ")]);
+    page.table(
+        &["CHANNEL", "OTHER CARRIERS"],
+        rows.collect(),
         "No channel is shared with it.",
     )
 }
@@ -492,6 +499,29 @@ mod tests {
         );
         assert!(drawn.contains("foedus request show REQ-0001"), "{drawn}");
         assert!(drawn.contains("last seen  unknown"), "{drawn}");
+    }
+
+    #[test]
+    fn what_a_suspension_touches_is_explained() {
+        let launch = v1::AffectedChannel {
+            channel_name: "launch".to_owned(),
+            held_back: true,
+            ..v1::AffectedChannel::default()
+        };
+        let drawn = suspended_page("globex.example", std::slice::from_ref(&launch));
+        let drawn = drawn.draw(Style::PLAIN);
+        assert!(
+            drawn.starts_with("While globex.example is suspended, "),
+            "{drawn}"
+        );
+        assert!(drawn.contains("held back"), "{drawn}");
+        let ended = disconnected_page("globex.example", &[launch]).draw(Style::PLAIN);
+        assert!(
+            ended.contains("for good:") && !ended.contains("OUR NEW"),
+            "{ended}"
+        );
+        let none = suspended_page("globex.example", &[]).draw(Style::PLAIN);
+        assert_eq!(none, "No channel is shared with it.\n");
     }
 
     #[test]

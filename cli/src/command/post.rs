@@ -27,7 +27,7 @@ pub struct PostArguments {
     /// The message that this one answers
     #[arg(long, value_name = "REF", conflicts_with = "lines")]
     reply_to: Option<String>,
-    /// Each line of standard input is a message
+    /// Each line of standard input is a message; empty lines are left out
     #[arg(long, conflicts_with = "text")]
     lines: bool,
 }
@@ -174,16 +174,13 @@ async fn text_or_input(text: String) -> Result<String, Failure> {
 async fn read_text(input: impl AsyncRead + Unpin) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     input
-        .take(bounds::INPUT_BYTES_MAX as u64 + 1)
+        .take(bounds::INPUT_BYTES_MAX as u64)
         .read_to_end(&mut bytes)
         .await
         .map_err(|source| Failure::io("cannot read standard input", &source))?;
-    if bytes.len() > bounds::INPUT_BYTES_MAX {
-        return Err(Failure::new(
-            Exit::Data,
-            format!("the text is longer than {} bytes", bounds::INPUT_BYTES_MAX),
-            "shorten it",
-        ));
+    // What is cut off here is too long in any case, and may end within a character.
+    if bytes.len() == bounds::INPUT_BYTES_MAX {
+        return Err(too_long("the text"));
     }
     let mut text = String::from_utf8(bytes).map_err(|_| {
         Failure::new(
@@ -198,7 +195,23 @@ async fn read_text(input: impl AsyncRead + Unpin) -> Result<String, Failure> {
             text.pop();
         }
     }
+    if text.len() > bounds::TEXT_BYTES_MAX {
+        return Err(too_long("the text"));
+    }
     Ok(text)
+}
+
+/// What the daemon would say of a text of this length.
+fn too_long(what: &str) -> Failure {
+    Failure {
+        reason: "TEXT_TOO_LONG".to_owned(),
+        rule: "TEXT_TOO_LONG".to_owned(),
+        ..Failure::new(
+            Exit::Data,
+            format!("{what} is longer than {} bytes", bounds::TEXT_BYTES_MAX),
+            "shorten it, or send it in parts",
+        )
+    }
 }
 
 #[cfg(test)]
@@ -223,12 +236,17 @@ mod tests {
     #[test]
     fn what_is_no_text_or_too_long_is_refused() {
         assert_eq!(read(b"\xff").expect_err("refused").exit, Exit::Data);
-        assert_eq!(
-            read(&vec![b'a'; bounds::INPUT_BYTES_MAX + 1])
-                .expect_err("refused")
-                .exit,
-            Exit::Data
-        );
-        assert!(read(&vec![b'a'; bounds::INPUT_BYTES_MAX]).is_ok());
+        for bytes in [
+            bounds::TEXT_BYTES_MAX + 1,
+            bounds::INPUT_BYTES_MAX,
+            2 * bounds::INPUT_BYTES_MAX,
+        ] {
+            let failure = read(&vec![b'a'; bytes]).expect_err("refused");
+            assert_eq!(failure.exit, Exit::Data);
+            assert_eq!(failure.reason, "TEXT_TOO_LONG");
+            assert!(failure.what.contains("16384 bytes"), "{}", failure.what);
+        }
+        let longest = [vec![b'a'; bounds::TEXT_BYTES_MAX], b"\r\n".to_vec()].concat();
+        assert!(read(&longest).is_ok());
     }
 }

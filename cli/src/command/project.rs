@@ -34,8 +34,8 @@ pub enum ProjectCommand {
     End {
         /// Its name or identifier
         project: String,
-        /// Why, for the audit log
-        #[arg(long, value_name = "TEXT")]
+        /// Why, for the audit log; not in this release
+        #[arg(long, value_name = "TEXT", hide = true)]
         reason: Option<String>,
         /// Do it; without this, only what would end is shown
         #[arg(long)]
@@ -98,14 +98,20 @@ async fn list(
             vec![
                 project.name.clone(),
                 state(project),
-                time::show_or(project.ends_at.as_ref(), "never"),
+                time::listed_or(project.ends_at.as_ref(), "never"),
                 project.channels.join(", "),
                 project.partners.join(", "),
             ]
         })
         .collect();
     let page = Page::new().table(
-        &["PROJECT", "STATE", "ENDS", "CHANNELS", "PARTNERS"],
+        &[
+            "PROJECT",
+            "STATE",
+            &time::head("ENDS"),
+            "CHANNELS",
+            "PARTNERS",
+        ],
         rows,
         "There are no projects.",
     );
@@ -128,7 +134,6 @@ fn page(project: &v1::Project, ends: &[v1::ChannelEnd]) -> Page {
             },
             time::show(project.ends_at.as_ref()),
         ),
-        ("began", time::show(project.created_at.as_ref())),
         ("channels", project.channels.join(", ")),
         ("partners", project.partners.join(", ")),
     ]);

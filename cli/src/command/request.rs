@@ -135,7 +135,14 @@ async fn list(
     let rows = response.requests.iter().map(row).collect();
     let page = Page::new().table(
         &[
-            "REQUEST", "KIND", "STATE", "PARTNER", "CHANNEL", "PROJECT", "ENDS", "ASKED BY",
+            "REQUEST",
+            "KIND",
+            "STATE",
+            "PARTNER",
+            "CHANNEL",
+            "PROJECT",
+            &time::head("ENDS"),
+            "ASKED BY",
         ],
         rows,
         if all {
@@ -155,7 +162,7 @@ fn row(request: &v1::Request) -> Vec<String> {
         request.partner_handle.clone(),
         request.channel_name.clone(),
         request.project.clone(),
-        time::show_or(request.ends_at.as_ref(), ends_never(request)),
+        time::listed_or(request.ends_at.as_ref(), ends_never(request)),
         request.requester.clone(),
     ]
 }
@@ -285,20 +292,25 @@ async fn approve(
     let request = present(response.request.clone())?;
     let page = Page::new()
         .sentence(format!("{} is {}.", request.name, state(&request)))
-        .then(invitation_page(&request, &response))
-        .sentence_if(next_step(&request));
+        .then(invitation_page(&request, &response));
     printer.answer(&crate::json::of(&response), &page)
 }
 
+/// What there is to do now: to send an invitation, or what the daemon says.
 fn invitation_page(request: &v1::Request, response: &v1::ApproveRequestResponse) -> Page {
     if response.invitation_text.is_empty() {
-        return Page::new();
+        return Page::new().sentence_if(next_step(request));
     }
+    // The next step is to send it, which this says.
     invitation::text_page(
         &request.partner_handle,
         response.invitation_expires_at.as_ref(),
         &response.invitation_text,
     )
+    .sentence(format!(
+        "To see it again:  foedus invitation show {}",
+        request.invitation_id
+    ))
 }
 
 async fn decline(
@@ -398,6 +410,25 @@ mod tests {
             ),
             "{drawn}"
         );
+    }
+
+    #[test]
+    fn an_invitation_is_asked_to_be_sent_once() {
+        let request = v1::Request {
+            next_step: "send the invitation".to_owned(),
+            invitation_id: "inv_x".to_owned(),
+            ..peer_request()
+        };
+        let mut response = v1::ApproveRequestResponse {
+            invitation_text: "foedus-invitation-v1.AbCd".to_owned(),
+            ..v1::ApproveRequestResponse::default()
+        };
+        let drawn = invitation_page(&request, &response).draw(Style::PLAIN);
+        assert_eq!(drawn.to_lowercase().matches("send ").count(), 1, "{drawn}");
+        assert!(drawn.ends_with("foedus invitation show inv_x\n"), "{drawn}");
+        response.invitation_text = String::new();
+        let drawn = invitation_page(&request, &response).draw(Style::PLAIN);
+        assert_eq!(drawn, "Next: send the invitation\n");
     }
 
     #[test]

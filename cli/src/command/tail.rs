@@ -70,10 +70,18 @@ pub async fn run(
     let mut tail = Tail::new(arguments)?;
     let mut wait = bounds::RECONNECT_WAIT_MIN;
     let mut connected_before = false;
+    let mut lost = false;
     loop {
         let cursor = tail.position.cursor.clone();
         let result = match tail.subscribe(session).await {
             Ok(mut stream) => {
+                if !connected_before {
+                    if printer.is_human() {
+                        printer.answer(&Value::Null, &Page::new().sentence(history::zone()))?;
+                    }
+                } else if std::mem::take(&mut lost) {
+                    printer.note("-- the daemon is back");
+                }
                 connected_before = true;
                 tail.follow(&mut stream, printer).await
             }
@@ -86,7 +94,13 @@ pub async fn run(
                 if tail.position.cursor != cursor {
                     wait = bounds::RECONNECT_WAIT_MIN;
                 }
-                printer.note(&format!("{}; trying again", failure.what));
+                // Said once, however long it takes.
+                if !std::mem::replace(&mut lost, true) {
+                    printer.note(&format!(
+                        "-- {}; trying again until it is back",
+                        failure.what
+                    ));
+                }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(bounds::RECONNECT_WAIT_MAX);
             }
@@ -107,6 +121,9 @@ impl Tail {
             Some(path) => resume::load(path, &channel)?,
             None => None,
         };
+        if let Some(path) = &arguments.state {
+            resume::check_folder(path)?;
+        }
         let (position, from_start) = match (kept, arguments.from.as_str()) {
             (Some(position), from) => {
                 let from_start = position.cursor.is_empty() && from == "start";
@@ -152,7 +169,20 @@ impl Tail {
             cursor: self.position.cursor.clone(),
             from_start: self.from_start,
         };
-        session.call(session.messages().subscribe(request)).await
+        let subscribed = session.call(session.messages().subscribe(request)).await;
+        subscribed.map_err(|failure| self.explain(failure))
+    }
+
+    /// A cursor that is none was given here, or kept in the file.
+    fn explain(&self, failure: Failure) -> Failure {
+        let fix = match &self.arguments.state {
+            _ if failure.reason != "CURSOR_INVALID" => return failure,
+            Some(file) if self.arguments.from != self.position.cursor => {
+                format!("remove {}, or give another file", file.display())
+            }
+            _ => "give --from start, now, or a cursor that `tail --output json` printed".to_owned(),
+        };
+        Failure { fix, ..failure }
     }
 
     async fn follow(

@@ -14,7 +14,7 @@ use crate::time::{self, Moment};
 /// `token`
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Make a token; its secret is shown this once
+    /// Make a token, as an administrator; its secret is shown this once
     #[command(
         after_help = "Example:\n  foedus token create --for anna --label laptop --scope read --scope write --expires 30d"
     )]
@@ -28,8 +28,8 @@ pub enum TokenCommand {
         /// What it may be used for; repeat it for more [default: read, write]
         #[arg(long = "scope", value_enum, value_name = "SCOPE")]
         scopes: Vec<ScopeArgument>,
-        /// When it expires: 2026-12-31T18:00:00Z, +2h, 30d
-        #[arg(long, value_name = "TIME", value_parser = time::parse_moment)]
+        /// When it expires: 2026-12-31T18:00:00Z, +2h, 30d [default: 90d]
+        #[arg(long, value_name = "TIME", value_parser = time::parse_moment, allow_hyphen_values = true)]
         expires: Option<Moment>,
     },
     /// Show the tokens, without their secrets
@@ -168,7 +168,14 @@ async fn list(
     };
     let rows = response.tokens.iter().map(row).collect();
     let page = Page::new().table(
-        &["TOKEN", "FOR", "LABEL", "MAY", "LAPSES", "REVOKED"],
+        &[
+            "TOKEN",
+            "FOR",
+            "LABEL",
+            "MAY",
+            &time::head("EXPIRES"),
+            "REVOKED",
+        ],
         rows,
         "There are no tokens.",
     );
@@ -181,7 +188,7 @@ fn row(token: &v1::Token) -> Vec<String> {
         token.member.clone(),
         token.label.clone(),
         scopes(token),
-        time::show_or(token.expires_at.as_ref(), "never"),
-        time::show(token.revoked_at.as_ref()),
+        time::listed_or(token.expires_at.as_ref(), "never"),
+        wording::yes(token.revoked),
     ]
 }

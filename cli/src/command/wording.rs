@@ -2,7 +2,7 @@
 
 use foedus_proto::api::v1;
 
-use crate::time;
+use crate::{bounds, time};
 
 /// The words of an enumeration's value: its name without `prefix`. Empty for the unspecified one.
 pub fn value(name: &str, prefix: &str) -> String {
@@ -31,6 +31,21 @@ pub fn lag(lag: Option<&v1::Lag>) -> String {
         0 => "none".to_owned(),
         behind => format!("{behind} not acknowledged"),
     }
+}
+
+/// How far clocks are from ours. Nothing for what says more about the network than about them.
+pub fn skew(milliseconds: i64) -> String {
+    let apart = milliseconds.unsigned_abs();
+    if apart < bounds::CLOCK_SKEW_SHOWN_MIN {
+        return String::new();
+    }
+    let seconds = apart / 1000;
+    let side = if milliseconds > 0 {
+        "ahead of"
+    } else {
+        "behind"
+    };
+    format!("{seconds} s {side} ours")
 }
 
 /// `yes`, or nothing.
@@ -113,9 +128,9 @@ pub fn written(
     arrived_at: Option<&prost_types::Timestamp>,
     in_doubt: bool,
 ) -> String {
-    let signed = time::show(signed_at);
+    let signed = time::listed(signed_at);
     if in_doubt {
-        format!("{signed} (arrived {})", time::show(arrived_at))
+        format!("{signed} (arrived {})", time::listed(arrived_at))
     } else {
         signed
     }
@@ -188,6 +203,15 @@ mod tests {
             ..ben()
         };
         assert_eq!(author(Some(&organisation)), "[globex.example, external]");
+    }
+
+    #[test]
+    fn clocks_are_told_from_two_seconds_on() {
+        assert_eq!(skew(38), "");
+        assert_eq!(skew(-1999), "");
+        assert_eq!(skew(2000), "2 s ahead of ours");
+        assert_eq!(skew(-125_900), "125 s behind ours");
+        assert_eq!(skew(i64::MIN), "9223372036854775 s behind ours");
     }
 
     #[test]

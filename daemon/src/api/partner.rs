@@ -205,6 +205,7 @@ impl Api {
         caller: &Caller,
         request: v1::SuspendPartnerRequest,
     ) -> Result<v1::SuspendPartnerResponse, Refusal> {
+        no_reason(&request.reason)?;
         if request.go_on {
             return Err(Refusal::not_yet(
                 "writing on in channels with a suspended partner",
@@ -247,6 +248,7 @@ impl Api {
             key,
             request,
             |api, caller, request| async move {
+                no_reason(&request.reason)?;
                 let seen = api.seen();
                 let partner = seen.partner(&request.partner)?;
                 let affected_channels = seen.affected(partner, false);
@@ -304,6 +306,17 @@ impl Seen {
             message.pairing_side = v1::PairingSide::Inviter.into();
         }
         message
+    }
+}
+
+/// Why something was done is recorded of declined requests only.
+pub(super) fn no_reason(reason: &str) -> Result<(), Refusal> {
+    match reason.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::not_yet(
+            "place for this reason in its audit log",
+            "leave it out",
+        )),
     }
 }
 

@@ -95,6 +95,7 @@ impl Api {
             key,
             request,
             |api, caller, request| async move {
+                super::partner::no_reason(&request.reason)?;
                 let project = api.seen().project(&request.project)?;
                 api.runtime()
                     .act(caller.actor, Action::EndProject { project })

@@ -103,6 +103,7 @@ mod tests {
 
     use super::*;
     use crate::identity_files::KeyRole;
+    use crate::lifecycle::ExitStatus;
 
     #[track_caller]
     fn check(error: impl Into<BuildError>, expected: &str) {
@@ -115,7 +116,13 @@ mod tests {
         let told = |kind| {
             let path = PathBuf::from("/somewhere");
             let source = io::Error::from(kind);
-            of_config(&ConfigError::Unreadable { path, source }).unwrap_or_default()
+            let error = ConfigError::Unreadable { path, source };
+            let expected = match kind {
+                ErrorKind::PermissionDenied => ExitStatus::Permission,
+                _ => ExitStatus::Config,
+            };
+            assert_eq!(ExitStatus::from(&error), expected);
+            of_config(&error).unwrap_or_default()
         };
         assert!(told(ErrorKind::NotFound).contains("--print-default-config"));
         assert!(told(ErrorKind::PermissionDenied).contains("chmod"));

@@ -166,6 +166,14 @@ fn nothing_is_shared_before_both_have_approved_by_the_same_six_words() {
     two.globex.daemon.start();
 
     two.confirm(&at_acme);
+    // Globex has agreed before: nothing is left to do for anybody.
+    let confirmed = two.acme.administrator();
+    let confirmed = confirmed.json(&["request", "show", "REQ-0001"]);
+    let next = text(&confirmed, "next_step");
+    assert!(
+        next.is_empty() || next.starts_with("nothing to do"),
+        "{confirmed}"
+    );
     two.settle();
     two.acme.member().must(&["post", LAUNCH, "Welcome."]);
     eventually("the first message to arrive", SOON, || {

@@ -195,7 +195,7 @@ impl Stage {
     pub fn leave(&self, screen: &Screen) {
         println!();
         screen
-            .prose("Both daemons go on running. In one terminal you are Acme, in another Globex:");
+            .prose("Both daemons go on running. In one terminal you are Acme, in another Globex; `kill %1` ends the tail:");
         for (side, member, channel) in [
             (&self.acme, "anna", "support"),
             (&self.globex, "gwen", "acme-support"),
@@ -204,7 +204,7 @@ impl Stage {
             println!("  export PATH=\"{}:$PATH\"", side.programs.display());
             println!("  export FOEDUS_SERVER=\"{}\"", side.server());
             println!("  foedus status");
-            println!("  foedus --as {member} tail {channel} --from start &    # `kill %1` ends it");
+            println!("  foedus --as {member} tail {channel} --from start &");
             println!(
                 "  foedus --as {member} post {channel} \"Hello from {}.\"",
                 side.name
@@ -212,11 +212,14 @@ impl Stage {
         }
         let ids = |names: [&str; 2]| names.map(|name| self.processes.id(name)).join(" ");
         let cables = [&self.acme, &self.globex].map(Side::cable);
-        println!("\n  # To end both daemons");
-        println!("  kill {}", ids([self.acme.name, self.globex.name]));
-        println!("  # and the two relays that are the network between them");
+        screen.prose(
+            "Four processes run: the two relays that are the network between them, and the two daemons, which finish \
+             what they are at.",
+        );
+        println!("\n  # To end both, and to remove what they stored");
         println!("  kill {}", ids([&cables[0], &cables[1]]));
-        println!("  # and, when they have ended, to remove what they stored");
+        println!("  kill {}", ids([self.acme.name, self.globex.name]));
+        println!("  sleep 3");
         println!("  rm -r {}", self.folder.display());
         self.left.store(true, Ordering::Relaxed);
     }

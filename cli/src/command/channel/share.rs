@@ -1,5 +1,6 @@
 //! `channel share`.
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, ValueEnum};
 use foedus_proto::api::v1;
 
@@ -25,22 +26,22 @@ pub struct ShareArguments {
     project: Option<String>,
     #[command(flatten)]
     end: EndArguments,
-    /// A right to grant; repeat it for more [default: post, thread, react, edit, retract]
-    #[arg(long = "capability", value_name = "NAME")]
+    /// A right to grant; repeat it for more [default: all of these]
+    #[arg(long = "capability", value_name = "NAME", value_parser = capability_parser())]
     capabilities: Vec<String>,
-    /// What the partner may do
+    /// What the partner may do; only `full` in this release
     #[arg(long, value_enum, value_name = "ACCESS", default_value = "full")]
     access: AccessArgument,
     /// What it is for, in one line
     #[arg(long, value_name = "TEXT")]
     purpose: Option<String>,
-    /// What becomes of the history at the end
+    /// What becomes of the history at the end; only `keep` in this release
     #[arg(long, value_enum, value_name = "WHAT", default_value = "keep")]
     at_end: AtEndArgument,
-    /// What organisations that join later may read
+    /// What organisations that join later may read; only `from-join` in this release
     #[arg(long, value_enum, value_name = "WHAT", default_value = "from-join")]
     newcomers: NewcomersArgument,
-    /// Share what was written before, too
+    /// Share what was written before, too; not in this release
     #[arg(long)]
     with_history: bool,
 }
@@ -60,13 +61,26 @@ struct EndArguments {
     no_end: bool,
 }
 
+/// The rights that there are, and those that a later release will do something with: these the daemon refuses.
+fn capability_parser() -> PossibleValuesParser {
+    let now = ["post", "thread", "react", "edit", "retract"];
+    let later = ["custom", "direct", "file", "mention", "moderate", "pin"];
+    let now = now.into_iter().map(PossibleValue::new);
+    let later = later
+        .into_iter()
+        .map(|word| PossibleValue::new(word).hide(true));
+    now.chain(later).collect::<Vec<_>>().into()
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum AccessArgument {
     /// Read and write
     Full,
     /// Write
+    #[value(hide = true)]
     PostOnly,
     /// Read
+    #[value(hide = true)]
     ReadOnly,
 }
 
@@ -75,12 +89,14 @@ enum AtEndArgument {
     /// It stays readable
     Keep,
     /// It is erased
+    #[value(hide = true)]
     Erase,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum NewcomersArgument {
     /// All
+    #[value(hide = true)]
     All,
     /// What is written after they join
     FromJoin,

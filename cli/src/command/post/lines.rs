@@ -152,14 +152,7 @@ async fn read_line<R: AsyncRead + Unpin>(
         .await
         .map_err(|source| Failure::io("cannot read standard input", &source))?;
     if read == bounds::POST_LIST_BYTES_MAX && !line.ends_with(b"\n") {
-        return Err(Failure::new(
-            Exit::Data,
-            format!(
-                "a line is longer than {} bytes",
-                bounds::POST_LIST_BYTES_MAX
-            ),
-            "shorten it",
-        ));
+        return Err(super::too_long("a line"));
     }
     Ok(read)
 }

@@ -103,6 +103,37 @@ fn the_end_of_the_channel_ends_its_tail_and_not_that_of_all() {
 }
 
 #[test]
+fn what_is_no_place_to_begin_names_those_that_are() {
+    let refused = || Failure {
+        reason: "CURSOR_INVALID".to_owned(),
+        ..Failure::new(Exit::Data, "no cursor", "begin without one")
+    };
+    let banana = TailArguments {
+        from: "banana".to_owned(),
+        ..arguments(None, None)
+    };
+    let explained = Tail::new(banana).expect("new").explain(refused());
+    assert!(
+        explained.fix.contains("--from start, now, or a cursor"),
+        "{explained:?}"
+    );
+    let other = Failure::new(Exit::Data, "another", "fix");
+    let tail = Tail::new(arguments(None, None)).expect("new");
+    assert_eq!(tail.explain(other.clone()), other);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_not_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("nodir/deep/state");
+    let Err(failure) = Tail::new(arguments(None, Some(state))) else {
+        panic!("a tail without a place for its state");
+    };
+    assert_eq!(failure.exit, Exit::NotFound);
+    assert!(!folder.path().join("nodir").exists());
+}
+
+#[test]
 fn without_following_it_stops_when_caught_up() {
     let mut printer = Printer::silent(Output::Human);
     let caught_up = || list(vec![Item::CaughtUp(CaughtUp {})], "c");

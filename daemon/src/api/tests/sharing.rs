@@ -335,6 +335,15 @@ async fn rules_about_partners_are_kept_and_shown() {
         reason(operator.partners().suspend_partner(suspend).await),
         "NOT_IN_THIS_RELEASE"
     );
+    let reasoned = v1::SuspendPartnerRequest {
+        partner: "globex.example".to_owned(),
+        reason: "key stolen".to_owned(),
+        ..v1::SuspendPartnerRequest::default()
+    };
+    assert_eq!(
+        reason(operator.partners().suspend_partner(reasoned).await),
+        "NOT_IN_THIS_RELEASE"
+    );
 }
 
 #[tokio::test]
