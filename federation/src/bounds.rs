@@ -467,6 +467,10 @@ pub const AUTHORS_PER_ORIGIN_MAX: usize = 20_000;
 /// Rows of one heads entry that are compared with what is stored.
 pub const HEADS_EXAMINED_MAX: usize = 16;
 
+/// Stated heads of logs that were compared and are remembered, so that the next is compared from there; beyond that
+/// all are forgotten, and what is stated next is compared with all of the log.
+pub const EXAMINED_MAX: usize = 1024;
+
 /// Differences of one channel that wait to be looked into; of more, nothing is remembered, since
 /// what caused them comes again.
 pub const EXAMINES_PENDING_MAX: usize = 8;

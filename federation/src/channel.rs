@@ -27,6 +27,7 @@ use crate::message::OrgInput;
 use crate::snapshot::{OrgSnapshot, OurKeys};
 use crate::steploop::{Damaged, Failure, Machine, Rows, Step};
 use crate::stored;
+use crate::tree::Frontier;
 
 mod accept;
 mod annotations;
@@ -282,6 +283,8 @@ pub struct Channel {
     author_counts: BTreeMap<OrgId, usize>,
     /// Differences that wait to be looked into.
     examining: usize,
+    /// Our tree of the size that an organisation stated last of a log, where it said the same.
+    examined: BTreeMap<(OrgId, LogId), Frontier>,
     sessions: BTreeMap<OrgId, sessions::Session>,
     /// Partners that were found to hold words of ours which we lost, in their present sessions.
     recovering: BTreeSet<OrgId>,

@@ -305,8 +305,8 @@ impl PageReader {
                 reads.push(self.keys().tiles(piece.log, tiles.start, tiles.end));
             }
             for leaves in missing.leaves {
-                let count = usize::try_from(leaves.end - leaves.start).unwrap_or(usize::MAX);
-                reads.push(self.keys().runs_from(piece.log, leaves.start, count));
+                let read = self.keys();
+                reads.push(read.runs_between(piece.log, leaves.start, leaves.end));
                 named.push((piece.log, ProofRead::Leaves(leaves)));
             }
         }

@@ -31,6 +31,7 @@
 use foedus_policy::id::{AuthorId, ChannelId, EntryRef, IncarnationId, NoteHash, OrgId};
 
 use crate::batch::{Key, Read};
+use crate::bounds::RUN_ENTRIES_MAX;
 use crate::entry::LogId;
 
 /// Version of the organisation's scope.
@@ -176,6 +177,18 @@ impl ChannelKeys {
             start: self.run(log, from),
             end,
             limit,
+            reverse: false,
+        }
+    }
+
+    /// The runs of one log that hold the entries from `from` to before `to`.
+    pub fn runs_between(&self, log: LogId, from: u64, to: u64) -> Read {
+        // A run is keyed by its last entry, and may begin before `to` and end after it.
+        let last = to.saturating_add(RUN_ENTRIES_MAX as u64 - 1);
+        Read::Scan {
+            start: self.run(log, from),
+            end: self.run(log, last),
+            limit: usize::MAX,
             reverse: false,
         }
     }

@@ -14,6 +14,28 @@ use crate::steploop::{DamageCause, Damaged};
 /// The only version of every format so far.
 const VERSION: u8 = 1;
 
+/// Bytes in records, with their length in four bytes before them: taken whole, where a list of
+/// numbers would be read and written one by one.
+mod bytes {
+    use tls_codec::{DeserializeBytes, Error, Serialize, Size, TlsByteSliceU32, TlsByteVecU32};
+
+    pub(super) fn tls_serialized_len(bytes: &[u8]) -> usize {
+        TlsByteSliceU32(bytes).tls_serialized_len()
+    }
+
+    pub(super) fn tls_serialize<W: std::io::Write>(
+        bytes: &[u8],
+        writer: &mut W,
+    ) -> Result<usize, Error> {
+        TlsByteSliceU32(bytes).tls_serialize(writer)
+    }
+
+    pub(super) fn tls_deserialize_bytes(bytes: &[u8]) -> Result<(Vec<u8>, &[u8]), Error> {
+        let (taken, rest) = TlsByteVecU32::tls_deserialize_bytes(bytes)?;
+        Ok((taken.into(), rest))
+    }
+}
+
 /// A record that is kept under a key.
 pub trait Record: Sized + Serialize + DeserializeBytes + Size {
     /// What it is called where it can't be read.
@@ -97,14 +119,17 @@ record!(
     /// The head of one log.
     LogHead, "the head of a log" {
         /// The right edge of its tree.
+        #[tls_codec(with = "bytes")]
         frontier: Vec<u8>,
         /// The newest checkpoint that proves what is held, a signed note.
+        #[tls_codec(with = "bytes")]
         checkpoint: Vec<u8>,
         /// The size that it states.
         checkpoint_size: u64,
         /// How many of the entries that are held it proves.
         signed: u64,
         /// The hashes that prove it.
+        #[tls_codec(with = "bytes")]
         ahead: Vec<u8>,
         /// The key under which this incarnation is signed.
         key: [u8; 32],
@@ -117,6 +142,7 @@ record!(
         /// Size at which a later incarnation of the same origin closed it.
         closed_at: Option<u64>,
         /// Evidence of a fork, if one was found.
+        #[tls_codec(with = "bytes")]
         fork: Vec<u8>,
     }
 );
@@ -127,6 +153,7 @@ record!(
         /// Its place in the order in which notes were learnt.
         order: u32,
         /// The signed note.
+        #[tls_codec(with = "bytes")]
         bytes: Vec<u8>,
     }
 );
@@ -157,8 +184,10 @@ record!(
         /// Whether the member is in the channel.
         joined: u8,
         /// The address that was told.
+        #[tls_codec(with = "bytes")]
         address: Vec<u8>,
         /// The display name that was told.
+        #[tls_codec(with = "bytes")]
         display_name: Vec<u8>,
         /// Whether participants can read it: 1 in a log that was written under a charter.
         shared: u8,
@@ -171,8 +200,10 @@ record!(
         /// Place of the kind in the list of kinds.
         kind: u8,
         /// The address.
+        #[tls_codec(with = "bytes")]
         address: Vec<u8>,
         /// The display name.
+        #[tls_codec(with = "bytes")]
         display_name: Vec<u8>,
         /// Whether the author is in the channel.
         joined: u8,
@@ -227,6 +258,7 @@ record!(
         /// The salt of the commitment.
         salt: [u8; 32],
         /// The body, as its origin encoded it.
+        #[tls_codec(with = "bytes")]
         bytes: Vec<u8>,
     }
 );
@@ -235,6 +267,7 @@ record!(
     /// One entry.
     StoredEntry, "an entry" {
         /// The header, as its origin encoded it.
+        #[tls_codec(with = "bytes")]
         header: Vec<u8>,
         /// See [`crate::channel::Verdict`].
         verdict: u8,
@@ -327,6 +360,7 @@ record!(
         /// Number of the revision under which it was said; 0 in a local channel.
         revision: u32,
         /// The reaction; empty for others.
+        #[tls_codec(with = "bytes")]
         emoji: Vec<u8>,
         /// Whether the reaction is given, not taken back.
         on: u8,
@@ -398,8 +432,10 @@ record!(
         /// Commits of that run whose outcome was unknown when it was opened.
         tainted: u32,
         /// The right edge of its tree.
+        #[tls_codec(with = "bytes")]
         frontier: Vec<u8>,
         /// Its newest checkpoint, a signed note.
+        #[tls_codec(with = "bytes")]
         checkpoint: Vec<u8>,
         /// Hybrid logical time of the last entry.
         hlc: u64,

@@ -8,7 +8,7 @@ use foedus_policy::id::OrgId;
 
 use super::{Channel, Effect, Examine, Input, Log, Reject};
 use crate::batch::Read;
-use crate::bounds::{EXAMINES_PENDING_MAX, PART_ENTRIES_MAX};
+use crate::bounds::{EXAMINED_MAX, EXAMINES_PENDING_MAX};
 use crate::checkpoint::{Checkpoint, Fork, ForkSide, KeySide};
 use crate::entry::LogId;
 use crate::evidence::SignedPart;
@@ -18,7 +18,7 @@ use crate::kind::Head;
 use crate::message::OrgInput;
 use crate::steploop::Step;
 use crate::stored::{Record, Run};
-use crate::tree::{Nodes, TILE_LEAVES, leaf_hash};
+use crate::tree::{Frontier, Nodes, TILE_LEAVES, leaf_hash};
 
 impl Channel {
     /// Whether a part's checkpoint is signed evidence against the one that we hold.
@@ -74,10 +74,8 @@ impl Channel {
 
     fn overlap(&self, part: &SignedPart) -> Read {
         let checked = part.checked();
-        // A run has at least one entry: no part makes us read more than it has itself.
-        let entries = checked.new_entries(0).len();
         self.keys
-            .runs_from(*checked.log(), checked.first(), entries)
+            .runs_between(*checked.log(), checked.first(), checked.end())
     }
 
     pub(super) fn reads_of_examine(&self, examine: &Examine) -> Vec<Read> {
@@ -93,13 +91,10 @@ impl Channel {
                     .chain([self.keys.tiles(id, 0, log.signed / TILE_LEAVES)])
                     .collect()
             }
-            Examine::Heads { rows, .. } => rows
+            Examine::Heads { stated_by, rows } => rows
                 .iter()
-                .filter_map(|head| self.held_at(head).map(|id| (id, head.size)))
-                .flat_map(|(id, size)| {
-                    let tile = size / TILE_LEAVES;
-                    [self.leaves_of(id, tile), self.keys.tiles(id, 0, tile)]
-                })
+                .filter_map(|head| Some(self.reads_of_root(*stated_by, self.held_at(head)?, head)))
+                .flatten()
                 .collect(),
         }
     }
@@ -112,8 +107,28 @@ impl Channel {
     }
 
     fn leaves_of(&self, log: LogId, tile: u64) -> Read {
-        self.keys
-            .runs_from(log, tile * TILE_LEAVES, PART_ENTRIES_MAX)
+        let first = tile * TILE_LEAVES;
+        self.keys.runs_between(log, first, first + TILE_LEAVES)
+    }
+
+    /// What it takes to know our root of the size that is stated: of a log that grows, what came after the size that
+    /// the same organisation stated before.
+    fn reads_of_root(&self, stated_by: OrgId, id: LogId, head: &Head) -> [Read; 2] {
+        let known = self
+            .examined_before(stated_by, id, head)
+            .map_or(0, Frontier::size);
+        let tile = head.size / TILE_LEAVES;
+        let leaves = known.max(tile * TILE_LEAVES);
+        [
+            self.keys.runs_between(id, leaves, head.size),
+            self.keys.tiles(id, known / TILE_LEAVES, tile),
+        ]
+    }
+
+    /// Our tree of the size that an organisation stated last, if it was the same.
+    fn examined_before(&self, stated_by: OrgId, id: LogId, head: &Head) -> Option<&Frontier> {
+        let known = self.examined.get(&(stated_by, id));
+        known.filter(|known| known.size() <= head.size)
     }
 
     pub(super) fn on_examine(&mut self, examine: &Examine, step: &mut Step<'_, Effect>) {
@@ -141,12 +156,8 @@ impl Channel {
                 }
             }
             Examine::Heads { stated_by, rows } => {
-                let doubted: Vec<LogId> = rows
-                    .iter()
-                    .filter_map(|head| self.differs(head, step))
-                    .collect();
-                for id in doubted {
-                    self.doubt(*stated_by, id, step);
+                for head in rows {
+                    self.compare(*stated_by, head, step);
                 }
             }
         }
@@ -208,19 +219,35 @@ impl Channel {
         })
     }
 
-    /// Whether our tree of the stated size has another root than was stated.
-    fn differs(&self, head: &Head, step: &Step<'_, Effect>) -> Option<LogId> {
-        let id = self.held_at(head)?;
-        let tile = head.size / TILE_LEAVES;
+    /// Whether our tree of the stated size has the root that was stated.
+    fn compare(&mut self, stated_by: OrgId, head: &Head, step: &mut Step<'_, Effect>) {
+        let Some(id) = self.held_at(head) else { return };
         let mut nodes = Nodes::new();
-        for (index, hash) in tiles(step.try_scanned(&self.keys.tiles(id, 0, tile))?) {
-            nodes.add_tile(index, hash);
+        if let Some(known) = self.examined_before(stated_by, id, head) {
+            nodes.add_frontier(known);
         }
-        for (sequence, header) in headers(step.try_scanned(&self.leaves_of(id, tile))?) {
-            nodes.add_leaf(sequence, leaf_hash(&header));
+        for read in self.reads_of_root(stated_by, id, head) {
+            // Other statements that were examined since the reads were named may ask for less now.
+            let Some(rows) = step.try_scanned(&read) else {
+                return;
+            };
+            for (index, hash) in tiles(rows) {
+                nodes.add_tile(index, hash);
+            }
+            for (sequence, header) in headers(rows) {
+                nodes.add_leaf(sequence, leaf_hash(&header));
+            }
         }
-        let root = nodes.root(head.size).ok()?;
-        (root != head.root).then_some(id)
+        let Ok(frontier) = nodes.frontier(head.size) else {
+            return;
+        };
+        if frontier.root() != head.root {
+            return self.doubt(stated_by, id, step);
+        }
+        if self.examined.len() >= EXAMINED_MAX {
+            self.examined.clear();
+        }
+        self.examined.insert((stated_by, id), frontier);
     }
 
     /// Somebody holds another history of a log, or says so: it is asked for all of it, so that

@@ -135,6 +135,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         waiting_counts: BTreeMap::new(),
         author_counts: BTreeMap::new(),
         examining: 0,
+        examined: BTreeMap::new(),
         sessions: BTreeMap::new(),
         recovering: std::collections::BTreeSet::new(),
         lost: std::collections::BTreeSet::new(),

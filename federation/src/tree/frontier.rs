@@ -45,6 +45,16 @@ impl Frontier {
         edge: Vec::new(),
     };
 
+    /// A tree of the perfect subtrees that its size consists of, largest first.
+    pub(super) fn of_subtrees(size: u64, edge: Vec<Hash>) -> Self {
+        assert_eq!(
+            edge.len(),
+            size.count_ones() as usize,
+            "one for each bit of the size"
+        );
+        Self { size, edge }
+    }
+
     /// How many leaves the tree has.
     pub const fn size(&self) -> u64 {
         self.size

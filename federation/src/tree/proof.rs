@@ -126,9 +126,13 @@ impl Nodes {
         self.missing(&consistency_ranges(smaller, larger))
     }
 
-    /// The root of the tree of the first `size` leaves.
-    pub fn root(&self, size: u64) -> Result<Hash, MissingHash> {
-        self.range_hash(&(0..size))
+    /// The right edge of the tree of the first `size` leaves.
+    pub fn frontier(&self, size: u64) -> Result<Frontier, MissingHash> {
+        let subtrees = perfect_subtrees(&(0..size)).into_iter();
+        let edge: Result<_, _> = subtrees
+            .map(|(level, index)| self.node(level, index))
+            .collect();
+        Ok(Frontier::of_subtrees(size, edge?))
     }
 
     /// What is missing for [`Self::inclusion_proof`].
