@@ -1,6 +1,7 @@
 //! All tests of the whole system, in one program.
 
 mod bad_input;
+mod deploy;
 mod foreign;
 mod power_cuts;
 mod simulator;
