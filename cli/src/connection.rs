@@ -168,6 +168,12 @@ impl Credentials {
                 "use the member's own token instead",
             ));
         }
+        if authorization.is_some() && matches!(settings.server, Server::Socket(_)) {
+            return Err(Failure::usage(
+                format!("a token works over TCP only, not over {}", settings.server),
+                "leave the token out and name a member with --as, or name the API with --server",
+            ));
+        }
         Ok(Self {
             authorization,
             act_as,

@@ -127,7 +127,7 @@ impl Metrics {
         r.register("link_up", "Whether there is a link", self.link_up.clone());
         r.register(
             "link_lag_entries",
-            "Arrivals that the partner has not been sent yet",
+            "Arrivals that the partner has not acknowledged",
             self.link_lag.clone(),
         );
         r.register(

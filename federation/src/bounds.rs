@@ -467,6 +467,15 @@ pub const AUTHORS_PER_ORIGIN_MAX: usize = 20_000;
 /// Rows of one heads entry that are compared with what is stored.
 pub const HEADS_EXAMINED_MAX: usize = 16;
 
+/// Stated heads of logs beyond what we hold that are remembered; of more, nothing is.
+pub const LACKING_MAX: usize = 1024;
+
+/// How long what others state to hold may be under way before it is asked for from them.
+pub const LACKING_MILLIS: u64 = 60_000;
+
+/// How long until it is asked for again.
+pub const LACKING_AGAIN_MILLIS: u64 = 600_000;
+
 /// Stated heads of logs that were compared and are remembered, so that the next is compared from there; beyond that
 /// all are forgotten, and what is stated next is compared with all of the log.
 pub const EXAMINED_MAX: usize = 1024;

@@ -36,6 +36,7 @@ mod ending;
 mod forks;
 mod governance;
 mod judge;
+mod lacking;
 mod load;
 mod log;
 mod members;
@@ -283,6 +284,8 @@ pub struct Channel {
     author_counts: BTreeMap<OrgId, usize>,
     /// Differences that wait to be looked into.
     examining: usize,
+    /// What others stated to hold of a log beyond what we hold.
+    lacking: BTreeMap<(OrgId, LogId), lacking::Lacking>,
     /// Our tree of the size that an organisation stated last of a log, where it said the same.
     examined: BTreeMap<(OrgId, LogId), Frontier>,
     sessions: BTreeMap<OrgId, sessions::Session>,

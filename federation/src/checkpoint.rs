@@ -169,11 +169,12 @@ impl VerifiedCheckpoint {
     /// Whose key it is has to be known otherwise: by the origin's identity note.
     pub fn verify(bytes: &[u8], key: &VerifyingKey) -> Result<Self, InvalidCheckpoint> {
         let (checkpoint, note) = Checkpoint::claimed(bytes)?;
-        note.verify(Checkpoint::key_name(&checkpoint.log), key)
+        let name = Checkpoint::key_name(&checkpoint.log);
+        note.verify(name, key)
             .map_err(InvalidCheckpoint::Signature)?;
         Ok(Self {
             checkpoint,
-            bytes: note.into_bytes(),
+            bytes: note.under(name, key).into_bytes(),
         })
     }
 
@@ -197,7 +198,7 @@ impl VerifiedCheckpoint {
         &self.checkpoint
     }
 
-    /// The signed note, exactly as it came.
+    /// The signed note: the text exactly as it came, under the one signature that was checked.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -98,6 +98,27 @@ impl GovernanceNote {
         }
     }
 
+    /// Reads back a note that was checked before it was stored, under the hash that is its key.
+    ///
+    /// Who signed it is not asked again: its signer may have changed keys so often since that
+    /// nobody holds the note by which the old one was named, and nobody makes a store unreadable
+    /// by that.
+    pub fn read_back(hash: NoteHash, bytes: &[u8]) -> Result<Self, RefusedGovernanceNote> {
+        let note = match NoteKind::of(bytes) {
+            Some(NoteKind::Charter) => stored(bytes).map(Self::Charter),
+            Some(NoteKind::Consent) => stored(bytes).map(Self::Consent),
+            Some(NoteKind::Seal) => stored(bytes).map(Self::Seal),
+            Some(NoteKind::Withdrawal) => stored(bytes).map(Self::Withdrawal),
+            Some(NoteKind::Termination) => stored(bytes).map(Self::Termination),
+            Some(NoteKind::DisconnectRecord) => stored(bytes).map(Self::DisconnectRecord),
+            _ => Err(RefusedGovernanceNote::Type),
+        }?;
+        match note.hash() == hash {
+            true => Ok(note),
+            false => Err(RefusedGovernanceNote::Form),
+        }
+    }
+
     /// The note's identity.
     pub fn hash(&self) -> NoteHash {
         match self {
@@ -147,6 +168,11 @@ fn checked<T: NoteType>(
     claimed
         .verify_any(&keys)
         .map_err(|_| RefusedGovernanceNote::Signature)
+}
+
+fn stored<T: NoteType>(bytes: &[u8]) -> Result<Verified<T>, RefusedGovernanceNote> {
+    let read = Claimed::<T>::parse(bytes).map_err(|_| RefusedGovernanceNote::Form)?;
+    Ok(read.into_verified())
 }
 
 /// The notes of one frame that were checked.

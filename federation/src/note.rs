@@ -235,6 +235,20 @@ impl SignedNote {
         hash_text(&self.text)
     }
 
+    /// The same text under the lines that `key` signed as `name`, and no others. Lines by keys that
+    /// nobody knows are as many bytes as whoever passed the note on liked; a note that is kept in
+    /// memory is kept without.
+    pub fn under(mut self, name: KeyName, key: &VerifyingKey) -> Self {
+        let name = name.to_string();
+        let id = key_id(&name, key);
+        self.signatures
+            .retain(|line| line.name == name && line.key_id == id);
+        self.signatures.truncate(1);
+        let lines = self.signatures.iter().map(SignatureLine::to_string);
+        self.bytes = format!("{}\n{}", self.text, lines.collect::<String>()).into_bytes();
+        self
+    }
+
     /// Whether `key` signed this text under `name`.
     ///
     /// Lines with another name or another key id are ignored, as the specification demands; a line

@@ -77,7 +77,7 @@ impl Credential {
                 Refusal::malformed(
                     "METADATA_INVALID",
                     format!("`{name}` is not printable text"),
-                    "",
+                    "send letters, digits and signs of ASCII in it",
                 )
             })
         };
@@ -92,6 +92,14 @@ impl Credential {
                 format!("user {uid} is neither the daemon's own user nor root"),
                 "run this as the daemon's user, or use a token over TCP",
             )),
+            // Whoever brings a token means to act by it, and not as whoever may open the socket.
+            Peer::Socket { .. } if headers.contains_key("authorization") => {
+                Err(Refusal::malformed(
+                    "TOKEN_ONLY_OVER_TCP",
+                    "a token does not work on the administration socket",
+                    "leave the token out and name a member with `--as`, or use the API over TCP",
+                ))
+            }
             Peer::Socket { uid, .. } => Ok(Self::Socket {
                 uid,
                 as_member: as_member.map(str::to_owned),

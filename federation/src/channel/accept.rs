@@ -263,16 +263,18 @@ impl Channel {
             return Taken::Dropped;
         }
         // Words of somebody who takes part no more count up to the heads that were named then;
-        // what lies beyond is void, and need not be kept.
-        let takes_part = self.governance.takes_part(id.origin);
-        if !takes_part && checked.first() >= self.governance.final_size(id.origin, id.incarnation) {
+        // what lies beyond is void, and need not be kept. What is held of it is compared all the
+        // same: to leave hides no second history.
+        let is_past = !self.governance.takes_part(id.origin)
+            && checked.first() >= self.governance.final_size(id.origin, id.incarnation);
+        if is_past && checked.first() >= log.size() {
             return Taken::Dropped;
         }
         if log.size() == 0 && self.logs_of(id.origin) >= LOGS_PER_ORIGIN_MAX {
             step.effect(Effect::Reject(carrier, Reject::TooManyLogs(id.origin)));
             return Taken::Dropped;
         }
-        if self.notes_missing_for(checked.new_entries(log.size())) {
+        if !is_past && self.notes_missing_for(checked.new_entries(log.size())) {
             return Taken::Missing;
         }
         if let Some(fork) = self.other_root(&log, part) {
@@ -293,6 +295,9 @@ impl Channel {
                 true => Taken::Missing,
                 false => Taken::Dropped,
             };
+        }
+        if is_past {
+            return Taken::Dropped;
         }
         if let Some(left) = self.leave_to_readers(carrier, part, &log) {
             return left;
@@ -501,6 +506,7 @@ impl Channel {
     /// we hold takes many reads: only some of it is done at a time, and who states it says it
     /// again with what follows.
     fn examine_heads(&mut self, stated_by: OrgId, rows: &[Head], step: &mut Step<'_, Effect>) {
+        self.note_lacking(stated_by, rows);
         let mut logs = BTreeSet::new();
         let differs = |head: &&Head| {
             let id = self.keys.log_id(head.origin, head.incarnation);

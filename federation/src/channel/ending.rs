@@ -1,5 +1,6 @@
 //! What the clock does to a channel: its end, entries that become due, old answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foedus_policy::id::OrgId;
@@ -42,6 +43,7 @@ impl Channel {
         self.forget_answers(now, step);
         self.retry_sessions(step);
         self.ask_for_ours(now, step);
+        self.look_for_lacking(now, step);
         self.send_owed_notes(now, step);
         if now
             .steady_millis
@@ -181,15 +183,26 @@ impl Channel {
         }
     }
 
-    /// The logs that participants know, as many as a note names: those that go on before those
-    /// that are closed, and the latest before the older. Nobody can hinder us to sign that we
-    /// leave by beginning one log after the other.
+    /// The logs that participants know, as many as a note names: of each organisation those that
+    /// go on before those that are closed, and the latest before the older; of all organisations
+    /// alike, so that nobody who begins one log after the other hinders us to sign that we leave,
+    /// or takes the place of another's.
     fn stated_logs(&self, of: impl Fn(OrgId) -> bool) -> Vec<(&LogId, &Log)> {
         let shared = |(id, log): &(&LogId, &Log)| log.is_shared() && of(id.origin);
         let mut logs: Vec<_> = self.logs.iter().filter(shared).collect();
         logs.sort_by_key(|(_, log)| std::cmp::Reverse((log.closed_at.is_none(), log.hlc)));
-        logs.truncate(NOTE_LOG_HEADS_MAX);
-        logs
+        let mut of_origin = BTreeMap::<OrgId, usize>::new();
+        let mut ranked: Vec<(usize, _)> = logs
+            .into_iter()
+            .map(|log| {
+                let before = of_origin.entry(log.0.origin).or_default();
+                *before += 1;
+                (*before, log)
+            })
+            .collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        ranked.truncate(NOTE_LOG_HEADS_MAX);
+        ranked.into_iter().map(|(_, log)| log).collect()
     }
 
     fn shared_heads(&self, of: impl Fn(OrgId) -> bool) -> LogHeads {

@@ -31,10 +31,14 @@ impl Channel {
         })
     }
 
-    /// Whether a part is under another of its origin's keys than the one that its log is under.
+    /// Whether a part is under another of its origin's keys than the one that its log is under, and
+    /// that other is the one that counts now. Who has got hold of a key that its owner dropped
+    /// freezes nothing by it.
     pub(super) fn other_key(&self, log: &Log, part: &SignedPart) -> Option<Fork> {
+        let origin = self.identity_of(part.checked().log().origin)?;
+        let counts = *origin.current().sign.as_bytes() == part.key();
         // Without a checkpoint there is nothing of ours to show yet; the part is left out all the same.
-        let differs = log.key != part.key() && log.signed > 0;
+        let differs = counts && log.key != part.key() && log.signed > 0;
         let side = |key, checkpoint: &[u8]| KeySide {
             key,
             checkpoint: checkpoint.to_vec(),
@@ -289,9 +293,14 @@ impl Channel {
         })));
     }
 
+    /// Whether no more differences are taken at present.
+    pub(super) fn is_examining_full(&self) -> bool {
+        self.examining >= EXAMINES_PENDING_MAX
+    }
+
     /// Has a difference looked into, as the next input.
     pub(super) fn examine(&mut self, examine: Examine, step: &mut Step<'_, Effect>) {
-        if self.examining >= EXAMINES_PENDING_MAX {
+        if self.is_examining_full() {
             return;
         }
         self.examining += 1;

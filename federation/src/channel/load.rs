@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use foedus_policy::id::{AuthorId, EntryRef, IncarnationId, OrgId};
+use foedus_policy::id::{AuthorId, EntryRef, IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
 
 use super::governance::Governance;
 use super::{Author, Channel, Log, Setup, Unknown, Waiting};
-use crate::evidence::{CountingKeys, GovernanceNote, RefusedGovernanceNote};
+use crate::evidence::GovernanceNote;
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
 use crate::keys::{ChannelKeys, log_of, state_kind};
@@ -19,7 +19,7 @@ use crate::stored::{Announced, ChannelHead, LogHead, Record, Reviewing, StoredNo
 
 pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Channel, Damaged> {
     let mut channel = empty(setup, tainted);
-    let mut notes: Vec<(u32, Vec<u8>, Vec<u8>)> = Vec::new();
+    let mut notes: Vec<(u32, NoteHash, Vec<u8>)> = Vec::new();
     let mut identities: BTreeMap<OrgId, Vec<Vec<u8>>> = BTreeMap::new();
     for (key, value) in rows.into_iter().flatten() {
         let damaged = || Damaged::new(key.clone(), "a record of a channel");
@@ -33,7 +33,8 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
             }
             b'n' => {
                 let note = StoredNote::from_value(&key, &value)?;
-                notes.push((note.order, key, note.bytes));
+                let hash = NoteHash(id.try_into().map_err(|_| damaged())?);
+                notes.push((note.order, hash, note.bytes));
             }
             b'c' => {
                 let partner = OrgId(id.try_into().map_err(|_| damaged())?);
@@ -98,7 +99,7 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
         })?;
         channel.introduced.insert(org, Arc::new(chain));
     }
-    channel.governance = Arc::new(governance(setup, &channel.introduced, notes)?);
+    channel.governance = Arc::new(governance(setup, notes)?);
     channel.own = own_incarnation(setup, tainted, &channel.head);
     Ok(channel)
 }
@@ -136,6 +137,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         author_counts: BTreeMap::new(),
         examining: 0,
         examined: BTreeMap::new(),
+        lacking: BTreeMap::new(),
         sessions: BTreeMap::new(),
         recovering: std::collections::BTreeSet::new(),
         lost: std::collections::BTreeSet::new(),
@@ -165,27 +167,13 @@ fn own_incarnation(setup: &Setup, tainted: u32, head: &ChannelHead) -> Option<In
     }
 }
 
-fn governance(
-    setup: &Setup,
-    introduced: &BTreeMap<OrgId, Arc<IdentityChain>>,
-    notes: Vec<(u32, Vec<u8>, Vec<u8>)>,
-) -> Result<Governance, Damaged> {
-    let known = |org: OrgId| {
-        setup
-            .org
-            .identity(org)
-            .or_else(|| introduced.get(&org).cloned())
-    };
+fn governance(setup: &Setup, notes: Vec<(u32, NoteHash, Vec<u8>)>) -> Result<Governance, Damaged> {
     let mut governance = Governance::local(setup.keys.org);
-    for (_, key, bytes) in notes {
-        let note = match GovernanceNote::check(&bytes, &known, CountingKeys::Ever) {
-            Ok(note) => note,
-            // Whoever signed it was known when it came. Partners bring both again.
-            Err(RefusedGovernanceNote::UnknownSigner) => continue,
-            Err(wrong) => {
-                return Err(Damaged::new(key, "a note that its signer signed").caused_by(wrong));
-            }
-        };
+    for (_, hash, bytes) in notes {
+        let note = GovernanceNote::read_back(hash, &bytes).map_err(|wrong| {
+            let key = ChannelKeys(setup.channel).note(hash);
+            Damaged::new(key, "a note about the channel").caused_by(wrong)
+        })?;
         // What was learnt once is learnt again; a second seal is an error both times.
         let host = match &note {
             GovernanceNote::Charter(charter) => charter.note().host,

@@ -224,7 +224,7 @@ impl Channel {
 
     /// Has the partner give back what we lost. It is written down until all of it is here: once
     /// the partner follows what arrives here now, nothing it says shows any more that it has it.
-    fn recover_from(&mut self, now: Now, partner: OrgId, step: &mut Step<'_, Effect>) {
+    pub(super) fn recover_from(&mut self, now: Now, partner: OrgId, step: &mut Step<'_, Effect>) {
         if self.lost.insert(partner) {
             let since = now.wall.0;
             step.put(self.keys.lost(partner), stored::Lost { since }.to_value());
@@ -382,7 +382,7 @@ impl Channel {
         }
     }
 
-    fn identity_of(&self, org: OrgId) -> Option<Arc<IdentityChain>> {
+    pub(super) fn identity_of(&self, org: OrgId) -> Option<Arc<IdentityChain>> {
         let introduced = || self.introduced.get(&org).cloned();
         self.org.identity(org).or_else(introduced)
     }

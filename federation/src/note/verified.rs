@@ -127,7 +127,8 @@ impl<T: NoteType> Claimed<T> {
         Err(refusal)
     }
 
-    /// For types that need more than one signature; the caller has checked each.
+    /// For types that need more than one signature, of which the caller has checked each, and for
+    /// what was checked before it was stored.
     pub(crate) fn into_verified(self) -> Verified<T> {
         Verified {
             hash: self.signed.hash(),

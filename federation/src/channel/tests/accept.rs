@@ -1,13 +1,13 @@
 //! Taking what partners bring.
 
 use super::between::renewed;
-use crate::channel::Reject;
+use crate::channel::{Log, Reject};
 use crate::checkpoint::Fork;
 use crate::examples::{GLOBEX, key};
 use crate::frame::Frame;
 use crate::hlc::Hlc;
 use crate::key::VerifyingKey;
-use crate::message::OrgInput;
+use crate::message::{Govern, OrgInput};
 use crate::testing::{Forger, World};
 
 /// A second incarnation of Globex's log, which no daemon writes.
@@ -212,6 +212,130 @@ fn histories_signed_beyond_what_is_handed_out_freeze_with_evidence() {
         world.pass(61_000);
     }
     check_frozen(&world, channel, &one);
+}
+
+/// Who leaves right after it told two histories is found out all the same.
+#[test]
+fn to_leave_hides_no_second_history() {
+    let (mut world, channel) = World::shared(3);
+    let one = {
+        let mut one = forger(&world, channel);
+        let mut other = one.clone();
+        one.post("one");
+        other.post("another");
+        world.disconnect(0, 2);
+        for (at, forger) in [(0, &one), (2, &other)] {
+            let subscription = world.subscription(at, 1, channel);
+            world.send(1, at, forger.frame(subscription, 100, vec![forger.whole()]));
+        }
+        one
+    };
+    world.govern(1, channel, Govern::Leave);
+    world.settle();
+    world.connect(0, 2);
+    for _ in 0..3 {
+        world.pass(61_000);
+    }
+    let is_frozen = |at: &usize| world.sides[*at].view(channel).logs[&one.log].is_frozen();
+    assert!([0, 2].iter().any(is_frozen), "one of them has the evidence");
+}
+
+/// What one holds of a log comes from there to whoever has not got it, also if its origin could give it and does not.
+#[test]
+fn what_another_holds_is_asked_for() {
+    let (mut world, channel) = World::shared(3);
+    let mut forger = forger(&world, channel);
+    forger.post("not for everybody");
+    let subscription = world.subscription(2, 1, channel);
+    let frame = forger.frame(subscription, 100, vec![forger.whole()]);
+    world.send(1, 2, frame);
+    for _ in 0..4 {
+        world.pass(61_000);
+    }
+    let held = |at: usize| {
+        world.sides[at]
+            .view(channel)
+            .logs
+            .get(&forger.log)
+            .map(Log::size)
+    };
+    assert_eq!((held(0), held(2)), (Some(2), Some(2)));
+}
+
+/// Of two histories one may stop before the other is as long: what was stated of it is remembered until it can be
+/// compared.
+#[test]
+fn a_history_that_stops_is_compared_all_the_same() {
+    let (mut world, channel) = World::shared(3);
+    let mut one = forger(&world, channel);
+    for _ in 0..7 {
+        one.post("to both");
+    }
+    let mut other = one.clone();
+    one.post("one");
+    one.post("and no more");
+    other.post("another");
+    for (at, forger) in [(0, &one), (2, &other)] {
+        let subscription = world.subscription(at, 1, channel);
+        let frame = forger.frame(subscription, 100, vec![forger.whole()]);
+        world.send(1, at, frame);
+    }
+    world.pass(61_000);
+    other.post("goes on");
+    other.post("and on");
+    let subscription = world.subscription(2, 1, channel);
+    let size = other.size();
+    world.send(
+        1,
+        2,
+        other.frame(subscription, 101, vec![other.part(9, size, size)]),
+    );
+    for _ in 0..4 {
+        world.pass(61_000);
+    }
+    let frozen = |at: usize| world.sides[at].view(channel).logs[&one.log].is_frozen();
+    assert!(frozen(0) || frozen(2));
+}
+
+/// Who has a key that its owner dropped freezes nothing by it.
+#[test]
+fn a_dropped_key_freezes_nothing() {
+    let (mut world, channel) = World::shared(2);
+    let said = OrgInput::PartnerSaid {
+        partner: world.id(1),
+        identity: Box::new(renewed(GLOBEX, "globex.example")),
+        endpoints: None,
+        peering: None,
+    };
+    world.push_org(0, said);
+    world.settle();
+    let stolen = forger(&world, channel);
+    let mut one = Forger::of(key(99), stolen.log, stolen.revision, stolen.hlc);
+    one.post("under the key that counts");
+    for (number, forger) in [(100, &one), (101, &stolen)] {
+        let subscription = world.subscription(0, 1, channel);
+        let frame = forger.frame(subscription, number, vec![forger.whole()]);
+        world.send(1, 0, frame);
+    }
+    let log = &world.sides[0].view(channel).logs[&one.log];
+    assert_eq!((log.is_frozen(), log.size()), (false, 2));
+}
+
+/// Lines under a checkpoint that nobody knows are nothing that we remember.
+#[test]
+fn a_padded_checkpoint_is_kept_without_its_padding() {
+    let (mut world, channel) = World::shared(2);
+    let mut forger = forger(&world, channel);
+    forger.post("a word");
+    let mut part = forger.whole();
+    let plain = part.checkpoint.len();
+    let padding = data_encoding::BASE64.encode(&[7; 3000]);
+    part.checkpoint
+        .extend(format!("\u{2014} padding {padding}\n").into_bytes());
+    let subscription = world.subscription(0, 1, channel);
+    world.send(1, 0, forger.frame(subscription, 100, vec![part]));
+    let log = &world.sides[0].view(channel).logs[&forger.log];
+    assert_eq!((log.size(), log.checkpoint.len()), (2, plain));
 }
 
 /// A log is written under one key: to write one history under each of two keys is to write two.

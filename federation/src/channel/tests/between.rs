@@ -30,6 +30,74 @@ pub(super) fn renewed(root: u8, handle: &str) -> IdentityChain {
     IdentityChain::verify(notes.iter().map(|note| note.bytes())).expect("a chain")
 }
 
+/// Initech with these operational keys, one after the other.
+fn with_keys(seeds: impl IntoIterator<Item = (u64, u8)>) -> IdentityChain {
+    let first = identity(INITECH, "initech.example");
+    let later = seeds.into_iter().map(|(serial, seed)| Identity {
+        serial,
+        sign: *key(seed).verifying_key(),
+        ..first.clone()
+    });
+    let notes = std::iter::once(first.clone()).chain(later);
+    let notes: Vec<_> = notes
+        .map(|note| note.sign(&key(INITECH)).expect("a valid note"))
+        .collect();
+    IdentityChain::verify(notes.iter().map(|note| note.bytes())).expect("a chain")
+}
+
+/// A note stays what it was when it was checked, also if its signer changes keys until nobody holds the note by which
+/// that key was named.
+#[test]
+fn nobody_makes_a_channel_unreadable_by_changing_keys() {
+    let (mut world, channel) = World::shared(3);
+    let says = |world: &mut World, identity: IdentityChain| {
+        let said = OrgInput::PartnerSaid {
+            partner: world.id(2),
+            identity: Box::new(identity),
+            endpoints: None,
+            peering: None,
+        };
+        world.push_org(0, said);
+        world.settle();
+    };
+    says(&mut world, with_keys([(2, 99)]));
+    let withdrawal = Withdrawal {
+        channel,
+        org: world.id(2),
+        revision: newest(&world, channel).expect("sealed").hash(),
+        heads: LogHeads::new(),
+        at: world.now.wall,
+    };
+    let signed = withdrawal.sign(&key(99)).expect("a note");
+    let frame = Frame::Notes(Notes {
+        channel,
+        identities: Vec::new(),
+        notes: vec![signed.bytes().to_vec()],
+    });
+    world.send(2, 0, frame);
+    let left = |world: &World| {
+        !world.sides[0]
+            .view(channel)
+            .governance
+            .takes_part(world.id(2))
+    };
+    assert!(left(&world), "it is kept");
+    says(
+        &mut world,
+        with_keys((3..=9).map(|serial| (serial, 190 + serial as u8))),
+    );
+    let known = world.sides[0]
+        .snapshot
+        .identity(world.id(2))
+        .expect("known");
+    assert!(
+        !known.sign_keys().contains(key(99).verifying_key()),
+        "its key is gone"
+    );
+    world.restart(0);
+    assert!(left(&world), "and it is read again");
+}
+
 fn holds(world: &World, at: usize, channel: ChannelId, entry: EntryRef) -> bool {
     let mut logs = world.sides[at].view(channel).logs.iter();
     logs.any(|(id, log)| {

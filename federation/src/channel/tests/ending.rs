@@ -12,6 +12,7 @@ use crate::examples::{GLOBEX, key, sign_seed};
 use crate::frame::Frame;
 use crate::hlc::Hlc;
 use crate::message::Govern;
+use crate::note::NoteType;
 use crate::record;
 use crate::testing::{DAY_MILLIS, END, Forger, World};
 
@@ -188,6 +189,39 @@ fn nobody_begins_so_many_logs_that_we_can_not_leave() {
     assert!(
         record.note().logs.keys().any(|(origin, _)| *origin == us),
         "what goes on is named first"
+    );
+}
+
+/// Logs without number, in the far future, take no other log's place among those that are named at the end.
+#[test]
+fn nobody_takes_the_place_of_anothers_log_in_the_record() {
+    let (mut world, channel) = World::shared(2);
+    world.post(0, channel, "ours");
+    world.post(1, channel, "theirs");
+    let revision = crate::testing::newest(&world, channel)
+        .expect("sealed")
+        .hash();
+    let subscription = world.subscription(0, 1, channel);
+    for n in 0..NOTE_LOG_HEADS_MAX + 10 {
+        let log = LogId {
+            channel,
+            origin: world.id(1),
+            incarnation: IncarnationId(core::array::from_fn(|at| (n >> (8 * (at % 2))) as u8)),
+        };
+        let hlc = Hlc::at(world.now.wall.plus_millis(1_000_000_000 + n as u64));
+        let whole = Forger::of(key(sign_seed(GLOBEX)), log, revision, hlc);
+        let frame = whole.frame(subscription, 100 + n as u64, vec![whole.whole()]);
+        world.send(1, 0, frame);
+    }
+    world.govern(0, channel, Govern::Leave);
+    let governance = world.sides[0].view(channel).governance.clone();
+    let record = governance.record(world.id(0)).expect("it is signed");
+    let ours = world.id(0);
+    let named = record.note().logs.keys();
+    assert!(
+        named.clone().any(|(origin, _)| *origin == ours),
+        "{}",
+        named.count()
     );
 }
 
