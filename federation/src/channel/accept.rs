@@ -390,7 +390,8 @@ impl Channel {
                 .wait_of(now, &entry)
                 .filter(|_| verdict == Verdict::Accepted);
             if let Some(found) = wait {
-                match self.waiting_of(id.origin) + waits.len() < WAITING_PER_ORIGIN_MAX {
+                let room = self.waiting_of(id.origin) + waits.len() < WAITING_PER_ORIGIN_MAX;
+                match room && self.may_wait(&entry, found, &waits, step) {
                     true => waits.push((sequence, found)),
                     // Once its author joined, history has it; only live streams go without.
                     false if found.is_for_author_only() => wait = None,
@@ -399,7 +400,7 @@ impl Channel {
                 }
             }
             match verdict {
-                Verdict::Accepted => self.accept(&entry, wait.is_some(), step),
+                Verdict::Accepted => self.accept(&entry, &waits, step),
                 Verdict::Void(_) => counts.void += 1,
                 Verdict::Withheld => counts.withheld += 1,
             }
@@ -478,7 +479,23 @@ impl Channel {
         self.waiting_counts.get(&origin).copied().unwrap_or(0)
     }
 
-    fn accept(&mut self, entry: &Entry, waits: bool, step: &mut Step<'_, Effect>) {
+    /// Whether what is kept of its target has room for an edit that waits for its time.
+    fn may_wait(
+        &self,
+        entry: &Entry,
+        wait: Wait,
+        waits: &[(u64, Wait)],
+        step: &Step<'_, Effect>,
+    ) -> bool {
+        match entry.body {
+            Some(Body::Edit { target, .. }) if wait.until.is_some() => {
+                self.has_room_for_edit(target, entry.header.log, waits, step)
+            }
+            _ => true,
+        }
+    }
+
+    fn accept(&mut self, entry: &Entry, waits: &[(u64, Wait)], step: &mut Step<'_, Effect>) {
         let header = &entry.header;
         let Some(body) = &entry.body else { return };
         self.annotate(header, body, waits, step);

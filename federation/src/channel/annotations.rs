@@ -4,29 +4,47 @@
 //! search. Which of many are kept is a function of the entries alone, whatever the order of their
 //! arrival, so that everybody keeps the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use foedus_policy::id::EntryRef;
+use foedus_policy::id::{AuthorId, EntryRef};
 
-use super::{Channel, Effect};
+use super::judge::Wait;
+use super::members::is_author_known;
+use super::{Channel, Effect, Unknown};
 use crate::bounds::{CHANGES_OF_OWN_MAX, REACTIONS_MAX};
-use crate::entry::Header;
+use crate::entry::{Header, LogId};
 use crate::kind::Body;
-use crate::steploop::Step;
+use crate::steploop::{Damaged, Step};
 use crate::stored::{Annotation, Annotations, Record};
 
+/// Edits of one entry beyond one for each author, kept until they are shown. A further one that waits
+/// for its time is withheld; of those that wait for somebody's word the earliest make room.
+const EDITS_WAITING_MAX: usize = CHANGES_OF_OWN_MAX;
+
+/// Why an edit is not shown yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Its time is ahead: each edit has a time of its own.
+    Time,
+    /// We have not agreed to its revision, or don't know its author.
+    Word,
+}
+
 impl Channel {
-    /// Notes on the target what a later entry says of it, which `waits` to be shown or does not.
-    /// Who may say so is checked where the target is read: it may not be here yet.
+    /// Notes on the target what a later entry says of it. Who may say so is checked where the target
+    /// is read: it may not be here yet. Entries of `held` wait in the same log, and are not written yet.
     pub(super) fn annotate(
         &mut self,
         header: &Header,
         body: &Body,
-        waits: bool,
+        held: &[(u64, Wait)],
         step: &mut Step<'_, Effect>,
     ) {
         if let Some((target, row)) = self.row_of(header, body) {
-            self.annotate_with(target, row, waits, step);
+            let held = held
+                .iter()
+                .map(|(sequence, wait)| (header.log.entry(*sequence), wait.until.is_some()));
+            self.annotate_with(target, row, &held.collect(), step);
         }
     }
 
@@ -34,27 +52,78 @@ impl Channel {
         &mut self,
         target: EntryRef,
         row: Annotation,
-        waits: bool,
+        held: &BTreeMap<EntryRef, bool>,
         step: &mut Step<'_, Effect>,
     ) {
+        let key = self.keys.annotations(target);
+        let mut rows = match self.rows_on(target, step) {
+            Ok(rows) => rows,
+            // Written over, it would be lost for good, and nobody told.
+            Err(damage) => return step.damaged(damage),
+        };
+        let held = self.held_edits(rows.iter().chain([&row]), held);
+        if add(&mut rows, row, |row| held.get(&row.entry()).copied()) {
+            step.put(key, Annotations { rows }.to_value());
+            self.changed.view = true;
+        }
+    }
+
+    /// Whether there is room for one more edit of the target that waits for its time.
+    pub(super) fn has_room_for_edit(
+        &self,
+        target: EntryRef,
+        log: LogId,
+        held: &[(u64, Wait)],
+        step: &Step<'_, Effect>,
+    ) -> bool {
+        let held = held
+            .iter()
+            .map(|(sequence, wait)| (log.entry(*sequence), wait.until.is_some()));
+        let rows = self.rows_on(target, step).unwrap_or_default();
+        self.held_edits(rows.iter(), &held.collect()).len() < EDITS_WAITING_MAX
+    }
+
+    fn rows_on(
+        &self,
+        target: EntryRef,
+        step: &Step<'_, Effect>,
+    ) -> Result<Vec<Annotation>, Damaged> {
         let key = self.keys.annotations(target);
         let known = step
             .get(&key)
             .map(|value| Annotations::from_value(&key, value));
-        let mut annotations = match known.transpose() {
-            Ok(known) => known.unwrap_or(Annotations { rows: Vec::new() }),
-            // Written over, it would be lost for good, and nobody told.
-            Err(damage) => return step.damaged(damage),
-        };
-        let own = row.entry();
-        let waiting = |entry: EntryRef| match entry == own {
-            true => waits,
-            false => self.waiting.values().any(|known| known.entry == entry),
-        };
-        if add(&mut annotations.rows, row, waiting) {
-            step.put(key, annotations.to_value());
-            self.changed.view = true;
+        Ok(known.transpose()?.map_or_else(Vec::new, |known| known.rows))
+    }
+
+    /// Those of the rows that are edits and not shown yet.
+    fn held_edits<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a Annotation>,
+        held: &BTreeMap<EntryRef, bool>,
+    ) -> BTreeMap<EntryRef, Held> {
+        let edits = rows.filter(|row| row.kind == Annotation::EDIT);
+        let edits: BTreeMap<EntryRef, &Annotation> = edits.map(|row| (row.entry(), row)).collect();
+        if edits.is_empty() {
+            return BTreeMap::new();
         }
+        let known = edits.iter().filter_map(|(entry, row)| {
+            let unknown = Unknown {
+                author: AuthorId(row.author),
+                written: u64::from(row.revision),
+            };
+            let (authors, governance) = (&self.authors, &self.governance);
+            let known = is_author_known(authors, governance, entry.origin, unknown);
+            (!known).then_some((*entry, Held::Word))
+        });
+        let waiting = self.waiting.values();
+        let waiting = waiting.map(|known| (known.entry, known.until.is_some()));
+        let waiting = waiting.chain(held.iter().map(|(entry, time)| (*entry, *time)));
+        let waiting = waiting.filter(|(entry, _)| edits.contains_key(entry));
+        let waiting = waiting.map(|(entry, for_time)| match for_time {
+            true => (entry, Held::Time),
+            false => (entry, Held::Word),
+        });
+        known.chain(waiting).collect()
     }
 
     /// What an entry says of another, and of which.
@@ -95,8 +164,13 @@ pub(super) fn target(body: &Body) -> Option<EntryRef> {
 }
 
 /// Adds a row, and says whether that changed anything. The later of two that say the same counts;
-/// but another text that still waits to be shown leaves the one before it in its place until then.
-fn add(rows: &mut Vec<Annotation>, row: Annotation, waiting: impl Fn(EntryRef) -> bool) -> bool {
+/// but another text that is not shown yet leaves those before it in their place, each of which may
+/// be shown sooner: what is kept depends on what there is and on the time, not on what came when.
+fn add(
+    rows: &mut Vec<Annotation>,
+    row: Annotation,
+    held: impl Fn(&Annotation) -> Option<Held>,
+) -> bool {
     let order = |row: &Annotation| (row.hlc, row.incarnation, row.sequence);
     let added = place(&row);
     let mut same: Vec<Annotation> = rows.extract_if(.., |known| place(known) == added).collect();
@@ -105,12 +179,10 @@ fn add(rows: &mut Vec<Annotation>, row: Annotation, waiting: impl Fn(EntryRef) -
         same.push(row);
     }
     same.sort_by_key(|row| std::cmp::Reverse(order(row)));
-    let waits = |row: &Annotation| row.kind == Annotation::EDIT && waiting(row.entry());
-    // The latest of all, and if that waits, the latest that does not.
-    let shown = same.iter().position(|row| !waits(row)).unwrap_or(0);
-    let is_kept = |index: usize| index == 0 || index == shown;
-    let mut index = 0;
-    same.retain(|_| (is_kept(index), index += 1).0);
+    let changes = || rows.iter().filter(|row| row.kind != Annotation::REACT);
+    let places: BTreeSet<RowPlace> = changes().map(place).collect();
+    let spare = EDITS_WAITING_MAX.saturating_sub(changes().count() - places.len());
+    keep_until_shown(&mut same, spare, held);
     let is_known = |row: &Annotation| before.contains(row);
     let mut changed = same.len() != before.len() || !same.iter().all(is_known);
     let is_new = before.is_empty();
@@ -127,6 +199,27 @@ fn add(rows: &mut Vec<Annotation>, row: Annotation, waiting: impl Fn(EntryRef) -
         }
     }
     changed
+}
+
+/// Of the rows of one place, the latest first: it, and, if it is an edit that is not shown yet, those
+/// before it that may be shown sooner, down to the latest that is shown. Of those that wait for the
+/// same word only the latest counts. At most `spare` beside the latest.
+fn keep_until_shown(
+    same: &mut Vec<Annotation>,
+    spare: usize,
+    held: impl Fn(&Annotation) -> Option<Held>,
+) {
+    let (mut shown, mut words) = (false, BTreeSet::new());
+    same.retain(|row| {
+        let why = held(row).filter(|_| row.kind == Annotation::EDIT);
+        let kept = !shown && (why != Some(Held::Word) || words.insert(row.revision));
+        shown |= why.is_none();
+        kept
+    });
+    let surplus = (same.len() - 1).saturating_sub(spare);
+    // The one that is shown now stays, if there is room for one.
+    let first = (same.len() - surplus).saturating_sub(1).max(1);
+    same.drain(first..first + surplus);
 }
 
 /// Of two rows in one place, the later counts.
@@ -217,7 +310,7 @@ mod tests {
             let mut rows = Vec::new();
             for start in 0..stride {
                 for row in all.iter().skip(start).step_by(stride) {
-                    add(&mut rows, row.clone(), |_| false);
+                    add(&mut rows, row.clone(), |_| None);
                 }
             }
             assert!(rows.contains(&retraction));
@@ -232,15 +325,15 @@ mod tests {
     #[test]
     fn the_later_counts_and_what_changes_nothing_is_not_written() {
         let mut rows = Vec::new();
-        assert!(add(&mut rows, reaction(1, 1, 5), |_| false));
-        assert!(!add(&mut rows, reaction(1, 1, 4), |_| false));
+        assert!(add(&mut rows, reaction(1, 1, 5), |_| None));
+        assert!(!add(&mut rows, reaction(1, 1, 4), |_| None));
         assert!(add(
             &mut rows,
             Annotation {
                 on: 0,
                 ..reaction(1, 1, 6)
             },
-            |_| false
+            |_| None
         ));
         assert_eq!((rows.len(), rows[0].on), (1, 0));
     }
@@ -254,33 +347,70 @@ mod tests {
                 ..reaction(1, author, 1)
             };
             assert_eq!(
-                add(&mut rows, edit, |_| false),
+                add(&mut rows, edit, |_| None),
                 usize::from(author) < CHANGES_OF_OWN_MAX
             );
         }
         assert_eq!(rows.len(), CHANGES_OF_OWN_MAX);
     }
 
-    /// Another text that waits for its time leaves the one before it, whatever comes first.
-    #[test]
-    fn what_waits_takes_nobodys_place_yet() {
-        let edit = |hlc| Annotation {
+    fn edit(hlc: u64) -> Annotation {
+        Annotation {
             kind: Annotation::EDIT,
             ..reaction(1, 1, hlc)
-        };
-        let orders = [[1, 2, 9], [9, 2, 1], [2, 9, 1]];
+        }
+    }
+
+    /// Another text that waits for its time leaves those before it, whatever comes first.
+    #[test]
+    fn what_waits_takes_nobodys_place_yet() {
+        let orders = [[1, 2, 8, 9], [9, 2, 8, 1], [2, 9, 1, 8], [8, 9, 2, 1]];
         for order in orders {
             let mut rows = Vec::new();
             for hlc in order {
-                add(&mut rows, edit(hlc), |entry| entry.sequence == 9);
+                add(&mut rows, edit(hlc), |row| {
+                    (row.hlc > 7).then_some(Held::Time)
+                });
             }
             let mut kept: Vec<u64> = rows.iter().map(|row| row.hlc).collect();
             kept.sort_unstable();
-            assert_eq!(kept, [2, 9]);
-            // Its time has come, and another follows.
-            assert!(add(&mut rows, edit(10), |_| false));
+            assert_eq!(kept, [2, 8, 9], "{order:?}");
+            // The time of one has come, and something is said again.
+            assert!(add(&mut rows, edit(1), |row| (row.hlc > 8)
+                .then_some(Held::Time)));
+            assert_eq!(rows.len(), 2);
+            // The time of all has come, and another follows.
+            assert!(add(&mut rows, edit(10), |_| None));
             assert_eq!(rows.len(), 1);
         }
+    }
+
+    /// What waits for one and the same word is shown all at once: the last of it, that is.
+    #[test]
+    fn of_what_waits_there_is_an_end() {
+        let mut rows = Vec::new();
+        for hlc in 0..1_000 {
+            add(&mut rows, edit(hlc), |row| {
+                (row.hlc > 0).then_some(Held::Word)
+            });
+        }
+        assert_eq!(sorted(rows.clone()).len(), 2);
+        for hlc in 1_000..2_000 {
+            add(&mut rows, edit(hlc), |row| {
+                (row.hlc > 0).then_some(Held::Time)
+            });
+        }
+        assert_eq!(rows.len(), 1 + EDITS_WAITING_MAX);
+        let of = |hlc| rows.iter().any(|row| row.hlc == hlc);
+        assert!(of(0) && of(1_999));
+        // Another author has room all the same.
+        let other = |hlc| Annotation {
+            author: [9; 16],
+            ..edit(hlc)
+        };
+        assert!(add(&mut rows, other(5), |_| Some(Held::Time)));
+        assert!(add(&mut rows, other(6), |_| Some(Held::Time)));
+        assert_eq!(rows.len(), 2 + EDITS_WAITING_MAX);
     }
 
     #[test]

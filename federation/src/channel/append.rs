@@ -212,7 +212,7 @@ impl Channel {
             self.count_unstated(now);
         }
         self.note_author(id.origin, header.author, hlc, body, step);
-        self.annotate(header, body, false, step);
+        self.annotate(header, body, &[], step);
         let reference = header.reference();
         self.hold_pending(id, reference.sequence, entry.raw, step);
         (reference, hlc)

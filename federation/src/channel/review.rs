@@ -298,9 +298,7 @@ impl Channel {
     fn review_row(&mut self, target: EntryRef, row: Row, step: &mut Step<'_, Effect>) {
         match row {
             Row::Tell(row) => {
-                let entry = row.entry();
-                let waits = self.waiting.values().any(|known| known.entry == entry);
-                self.annotate_with(target, row, waits, step);
+                self.annotate_with(target, row, &BTreeMap::new(), step);
             }
             Row::TakeBack(entry) => {
                 let key = self.keys.annotations(target);

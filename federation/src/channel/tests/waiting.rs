@@ -9,7 +9,7 @@ use crate::frame::{Cursor, Frame};
 use crate::hlc::Hlc;
 use crate::keys::ChannelKeys;
 use crate::kind::Body;
-use crate::stored::{Arrival, Record};
+use crate::stored::{Annotation, Annotations, Arrival, Record};
 use crate::testing::{Forger, World};
 use crate::timeline::{ArrivalReader, ArrivalStep, Happening};
 
@@ -204,4 +204,59 @@ fn who_joined_as_what_may_not_write_is_waited_for() {
     world.send(1, 0, said.frame(subscription, 100, parts));
     world.pass(1_000);
     assert!(world.sides[0].view(channel).is_waiting(said.log.entry(1)));
+}
+
+/// P3. Of several edits, one of which waits for a few minutes and another for hours, each is the
+/// text once it is due, whether they came one by one, together, or late.
+#[test]
+fn an_edit_is_the_text_once_it_is_due_however_it_came() {
+    const MINUTE: u64 = 60_000;
+    for order in ["one by one", "together", "late"] {
+        let (mut world, channel) = World::shared(2);
+        let (mut said, joined) = said_and_joined(&world, channel, AuthorKind::Member);
+        let target = said.log.entry(1);
+        let now = world.now.wall;
+        for (text, ahead) in [("now", 0), ("soon", 10 * MINUTE), ("far", 100 * MINUTE)] {
+            said.hlc = said.hlc.max(Hlc::at(now.plus_millis(ahead)));
+            said.append(&Body::Edit {
+                target,
+                text: text.to_owned(),
+            });
+        }
+        let send = |world: &mut World, number, forger: &Forger, first, end| {
+            let subscription = world.subscription(0, 1, channel);
+            let part = forger.part(first, end, forger.size());
+            world.send(1, 0, forger.frame(subscription, number, vec![part]));
+        };
+        let text = |world: &World| {
+            let key = ChannelKeys(channel).annotations(target);
+            let value = world.sides[0].store.get(&key).expect("it was edited");
+            let rows = Annotations::from_value(&key, value).expect("it reads").rows;
+            let shown = |row: &&Annotation| !world.sides[0].view(channel).is_waiting(row.entry());
+            let last = rows.iter().filter(shown).max_by_key(|row| row.hlc);
+            last.expect("one is shown").sequence
+        };
+        send(&mut world, 100, &joined, 0, joined.size());
+        match order {
+            "one by one" => {
+                for sequence in 0..5 {
+                    send(&mut world, 101 + sequence, &said, sequence, sequence + 1);
+                }
+            }
+            "together" => send(&mut world, 101, &said, 0, 5),
+            _ => send(&mut world, 101, &said, 0, 2),
+        }
+        if order != "late" {
+            assert_eq!(text(&world), 2, "{order}");
+            world.restart(0);
+            assert_eq!(text(&world), 2, "{order}, after a restart");
+        }
+        world.pass(6 * MINUTE);
+        if order == "late" {
+            send(&mut world, 200, &said, 2, 5);
+        }
+        assert_eq!(text(&world), 3, "{order}");
+        world.pass(95 * MINUTE);
+        assert_eq!(text(&world), 4, "{order}");
+    }
 }
