@@ -51,7 +51,7 @@ pub use crate::message::{Ended, Govern, ReplyTo};
 pub use governance::{Breach, Governance, Learned, Proposal, Revision};
 pub use judge::{Verdict, Void};
 pub use log::Log;
-pub use members::Author;
+pub use members::{Author, Said};
 pub use request::{Posted, Request, Text, Verb};
 pub use view::{ChannelView, Unknown, Waiting};
 
@@ -274,6 +274,8 @@ pub struct Channel {
     governance: Arc<Governance>,
     announced: BTreeMap<AuthorId, stored::Announced>,
     authors: members::Authors,
+    /// Who left, and of whom it is not known that they joined.
+    strangers_left: BTreeMap<(OrgId, AuthorId), Said>,
     /// Who those are whom only the charter names.
     introduced: BTreeMap<OrgId, Arc<IdentityChain>>,
     taken: BTreeMap<OrgId, stored::Taken>,

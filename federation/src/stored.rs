@@ -195,8 +195,30 @@ record!(
 );
 
 record!(
-    /// What is known of an author.
+    /// What is known of an author: at least one of the two.
     Author, "an author" {
+        /// The newest word that it joined.
+        joined: Option<Joined>,
+        /// The newest word that it left.
+        left: Option<Said>,
+    }
+);
+
+record!(
+    /// Which entry of an organisation said something.
+    Said, "where something was said" {
+        /// When, as hybrid logical time.
+        hlc: u64,
+        /// Which incarnation.
+        incarnation: [u8; 16],
+        /// Position in it.
+        sequence: u64,
+    }
+);
+
+record!(
+    /// That an author joined, and as whom.
+    Joined, "who joined" {
         /// Place of the kind in the list of kinds.
         kind: u8,
         /// The address.
@@ -205,10 +227,8 @@ record!(
         /// The display name.
         #[tls_codec(with = "bytes")]
         display_name: Vec<u8>,
-        /// Whether the author is in the channel.
-        joined: u8,
-        /// When that was said.
-        hlc: u64,
+        /// Where that was said.
+        said: Said,
     }
 );
 

@@ -499,7 +499,7 @@ impl Channel {
         let header = &entry.header;
         let Some(body) = &entry.body else { return };
         self.annotate(header, body, waits, step);
-        self.note_author(header.log.origin, header.author, header.hlc, body, step);
+        self.note_author(header, body, step);
         if let Body::Heads(rows) = body {
             self.examine_heads(header.log.origin, rows, step);
         }

@@ -211,7 +211,7 @@ impl Channel {
         if body.kind() != Kind::Heads {
             self.count_unstated(now);
         }
-        self.note_author(id.origin, header.author, hlc, body, step);
+        self.note_author(header, body, step);
         self.annotate(header, body, &[], step);
         let reference = header.reference();
         self.hold_pending(id, reference.sequence, entry.raw, step);

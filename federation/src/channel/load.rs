@@ -7,7 +7,8 @@ use foedus_policy::id::{AuthorId, EntryRef, IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
 
 use super::governance::Governance;
-use super::{Author, Channel, Log, Setup, Unknown, Waiting};
+use super::members::Heard;
+use super::{Channel, Log, Setup, Unknown, Waiting};
 use crate::evidence::GovernanceNote;
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
@@ -66,8 +67,8 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
             }
             b'a' => {
                 let known = author_place(id).ok_or_else(damaged)?;
-                let author = Author::of_record(stored::Author::from_value(&key, &value)?);
-                channel.authors.insert(known, author.ok_or_else(damaged)?);
+                let heard = Heard::of_record(stored::Author::from_value(&key, &value)?);
+                channel.take_heard(known, heard.ok_or_else(damaged)?);
                 *channel.author_counts.entry(known.0).or_default() += 1;
             }
             b'w' => {
@@ -130,6 +131,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         governance: Arc::new(Governance::local(setup.keys.org)),
         announced: BTreeMap::new(),
         authors: imbl::OrdMap::new(),
+        strangers_left: BTreeMap::new(),
         introduced: BTreeMap::new(),
         taken: BTreeMap::new(),
         waiting: imbl::OrdMap::new(),

@@ -261,7 +261,7 @@ impl Channel {
     fn tell_again(&mut self, entry: &Entry, step: &mut Step<'_, Effect>) {
         let header = &entry.header;
         let Some(body) = &entry.body else { return };
-        self.note_author(header.log.origin, header.author, header.hlc, body, step);
+        self.note_author(header, body, step);
         if let Some((target, row)) = self.row_of(header, body) {
             self.review.rows.push_back((target, Row::Tell(row)));
         }
@@ -285,11 +285,7 @@ impl Channel {
             self.review.rows.push_back((target, row));
         }
         let author = (header.log.origin, header.author);
-        let said_by_it = self
-            .authors
-            .get(&author)
-            .is_some_and(|known| known.hlc == header.hlc);
-        if said_by_it && matches!(body, Body::Joined { .. } | Body::Left) {
+        if self.is_author_by(header) && matches!(body, Body::Joined { .. } | Body::Left) {
             self.forget_author(author, step);
             self.note_taken_back(step);
         }

@@ -135,7 +135,12 @@ impl World {
                 address: format!("m{number}@org{org}.example"),
                 display_name: String::new(),
                 joined: true,
-                hlc: Hlc::ZERO,
+                said: crate::channel::Said {
+                    hlc: Hlc::ZERO,
+                    incarnation: foedus_policy::id::IncarnationId([1; 16]),
+                    sequence: 0,
+                },
+                left: None,
             };
             ((OrgId([org; 32]), author(number)), known)
         };

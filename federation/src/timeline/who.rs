@@ -135,7 +135,12 @@ mod tests {
                 address: address.to_owned(),
                 display_name: name.to_owned(),
                 joined: true,
-                hlc: crate::hlc::Hlc::ZERO,
+                said: crate::channel::Said {
+                    hlc: crate::hlc::Hlc::ZERO,
+                    incarnation: foedus_policy::id::IncarnationId([1; 16]),
+                    sequence: 0,
+                },
+                left: None,
             };
             let author = shown(author, Some("globex.example"));
             (author.address, author.display_name)
