@@ -438,9 +438,13 @@ pub const WITHDRAWALS_PER_ORG_MAX: usize = 16;
 /// oldest makes room.
 pub const PROPOSALS_HEARD_MAX: usize = 8;
 
-/// Bytes of all notes about one channel, beyond which no further charter and no late yes is taken. What ends a
-/// channel is taken all the same: there are few of each participant.
+/// Bytes of the charters of one channel, of what is said to them, and of their seals, beyond which no
+/// further charter is taken. What participants say alone is not in it: there are few notes of each.
 pub const GOVERNANCE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of the late yeses of one organisation to all revisions of one channel: to nearly two
+/// hundred that it had not agreed to in time. Further ones are refused.
+pub const LATE_CONSENTS_BYTES_MAX: usize = 128 * 1024;
 
 /// Disconnect records of one organisation about one channel that are kept: one, and another for
 /// each time that an old copy of its data was put back after the end. Further ones are refused.

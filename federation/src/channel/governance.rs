@@ -11,9 +11,9 @@ use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::Access;
 use sha2::{Digest, Sha256};
 
-use crate::bounds::{GOVERNANCE_BYTES_MAX, RECORDS_PER_ORG_MAX, WITHDRAWALS_PER_ORG_MAX};
+use crate::bounds::{RECORDS_PER_ORG_MAX, WITHDRAWALS_PER_ORG_MAX};
 use crate::charter::{
-    Charter, InvalidCharter, Newcomers, Seal, SealedCharter, Termination, Withdrawal,
+    Charter, Consent, InvalidCharter, Newcomers, Seal, SealedCharter, Termination, Withdrawal,
     consents_needed,
 };
 use crate::entry::LogId;
@@ -38,6 +38,8 @@ pub struct Revision {
     limits: BTreeSet<OrgId>,
     /// Withdrawals that a consent to it names: whoever made them is back.
     returns: BTreeSet<NoteHash>,
+    /// Yeses that came after its seal, in the order in which they were learnt.
+    late: Vec<Verified<Consent>>,
 }
 
 impl Revision {
@@ -81,8 +83,9 @@ pub enum Breach {
     /// The host sealed two revisions after one: evidence, and the channel is frozen.
     #[error("the host sealed two revisions after the same one")]
     TwoSeals,
-    /// The notes of this channel have as many bytes as we keep.
-    #[error("the notes about this channel have reached {GOVERNANCE_BYTES_MAX} bytes")]
+    /// The charters of this channel, or the late yeses of one organisation, have as many bytes as we
+    /// keep.
+    #[error("no more notes of this kind about this channel are kept")]
     Full,
 }
 

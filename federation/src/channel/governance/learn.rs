@@ -7,7 +7,9 @@ use foedus_policy::id::{NoteHash, OrgId};
 
 use super::proposal::Added;
 use super::{Breach, Governance, Learned, Proposal, Revision};
-use crate::bounds::{GOVERNANCE_BYTES_MAX, PROPOSALS_HEARD_MAX, WITHDRAWALS_PER_ORG_MAX};
+use crate::bounds::{
+    GOVERNANCE_BYTES_MAX, LATE_CONSENTS_BYTES_MAX, PROPOSALS_HEARD_MAX, WITHDRAWALS_PER_ORG_MAX,
+};
 use crate::charter::{
     Charter, Consent, InvalidCharter, Seal, SealedCharter, Termination, Withdrawal,
 };
@@ -81,7 +83,7 @@ impl Governance {
             | InvalidCharter::Numbering => Breach::OutOfPlace,
             wrong => Breach::Charter(wrong),
         })?;
-        self.check_room(charter.bytes())?;
+        self.check_room_for_charter(charter.bytes())?;
         let hash = charter.hash();
         let known = self
             .heard
@@ -112,12 +114,26 @@ impl Governance {
         Ok(Learned::Kept)
     }
 
-    /// Whether so much more is kept, beside all that is.
-    fn check_room(&self, more: &[u8]) -> Result<(), Breach> {
-        let held: usize = self.notes.iter().map(|(_, bytes)| bytes.len()).sum();
-        (held + more.len() <= GOVERNANCE_BYTES_MAX)
-            .then_some(())
-            .ok_or(Breach::Full)
+    /// Whether so much more is kept, beside all that the host brought about. What participants say
+    /// alone has bounds of its own: none of them takes the room of the host's next charter.
+    fn check_room_for_charter(&self, more: &[u8]) -> Result<(), Breach> {
+        let all: usize = self.notes.iter().map(|(_, bytes)| bytes.len()).sum();
+        let left = self.withdrawals.values().flatten();
+        let left: usize = left.map(|note| note.bytes().len()).sum();
+        let recorded = self.records.values().flatten();
+        let recorded: usize = recorded.map(|note| note.bytes().len()).sum();
+        let late = self.revisions.iter().flat_map(|revision| &revision.late);
+        let late: usize = late.map(|note| note.bytes().len()).sum();
+        let by_host = all - left - recorded - late;
+        is_room(by_host, more, GOVERNANCE_BYTES_MAX)
+    }
+
+    /// Whether so much more is kept beside the late yeses of an organisation.
+    fn check_room_for_late(&self, org: OrgId, more: &[u8]) -> Result<(), Breach> {
+        let late = self.revisions.iter().flat_map(|revision| &revision.late);
+        let of_org = late.filter(|yes| yes.note().org == org);
+        let held = of_org.map(|yes| yes.bytes().len()).sum();
+        is_room(held, more, LATE_CONSENTS_BYTES_MAX)
     }
 
     /// Remembers a text that nobody stands by, as far as we know; the oldest makes room.
@@ -188,10 +204,11 @@ impl Governance {
         if revision.is_agreed_by(note.org) && !returns {
             return Err(Breach::OutOfPlace);
         }
-        self.check_room(consent.bytes())?;
+        self.check_room_for_late(note.org, consent.bytes())?;
         let revision = Arc::make_mut(&mut self.revisions[index]);
         revision.agreed.insert(note.org);
         revision.returns.extend(note.withdrawal);
+        revision.late.push(consent.clone());
         self.carry_agreement(index);
         Ok(Learned::InForce)
     }
@@ -252,6 +269,7 @@ impl Governance {
             agreed,
             limits,
             returns,
+            late: Vec::new(),
         }));
         if let Some(before) = self.revisions.len().checked_sub(2) {
             self.carry_agreement(before);
@@ -327,9 +345,38 @@ impl Governance {
             }
             all.truncate(WITHDRAWALS_PER_ORG_MAX);
             self.notes.retain(|(hash, _)| *hash != last);
+            self.forget_late_yeses(org, last);
         }
         self.withdrawals.insert(org, all);
         Ok(Learned::InForce)
+    }
+
+    /// Late yeses that name a withdrawal which is forgotten say nothing any more; else somebody who
+    /// signs ever earlier ones had no end of yeses. One stays if nothing else says that its
+    /// organisation agreed to the revision.
+    fn forget_late_yeses(&mut self, org: OrgId, withdrawal: NoteHash) {
+        for index in 0..self.revisions.len() {
+            let revision = &self.revisions[index];
+            let of_org = |yes: &&Verified<Consent>| yes.note().org == org;
+            let named =
+                |yes: &Verified<Consent>| of_org(&yes) && yes.note().withdrawal == Some(withdrawal);
+            let Some(place) = revision.late.iter().position(named) else {
+                continue;
+            };
+            let carried = index.checked_sub(1).is_some_and(|before| {
+                let before = &self.revisions[before];
+                let adds = Charter::compare(before.charter(), revision.charter()).is_adding();
+                before.is_agreed_by(org) && !adds
+            });
+            let by_others = revision.late.iter().filter(of_org).count() > 1;
+            if !carried && !by_others && !revision.sealed.agreed().contains(&org) {
+                continue;
+            }
+            let revision = Arc::make_mut(&mut self.revisions[index]);
+            revision.returns.remove(&withdrawal);
+            let forgotten = revision.late.remove(place).hash();
+            self.notes.retain(|(hash, _)| *hash != forgotten);
+        }
     }
 
     fn learn_termination(
@@ -369,6 +416,11 @@ impl Governance {
         known.sort_by_key(|record| (record.note().at, record.hash()));
         Ok(Learned::Kept)
     }
+}
+
+fn is_room(held: usize, more: &[u8], bytes_max: usize) -> Result<(), Breach> {
+    let fits = held + more.len() <= bytes_max;
+    fits.then_some(()).ok_or(Breach::Full)
 }
 
 /// A yes is to one text, after one predecessor, by one of its participants.

@@ -3,8 +3,9 @@
 use foedus_policy::vocabulary::Capability;
 
 use super::*;
-use crate::bounds::{CONSENTS_PER_ORG_MAX, PROPOSALS_HEARD_MAX};
-use crate::charter::Consent;
+use crate::bounds::{
+    CONSENTS_PER_ORG_MAX, GOVERNANCE_BYTES_MAX, LATE_CONSENTS_BYTES_MAX, PROPOSALS_HEARD_MAX,
+};
 use crate::evidence::GovernanceNote;
 use crate::examples::{ACME, AT, GLOBEX, INITECH, key, org, sign_seed};
 use crate::examples::{charter as first_of_two, heads};

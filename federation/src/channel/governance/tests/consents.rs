@@ -162,13 +162,131 @@ fn late_yeses_of_one_organisation_have_an_end() {
     assert_eq!(governance.digest(), before);
     let left = withdrawal(&first, GLOBEX);
     governance.must(&left);
+    governance.must(&yes(left.hash()));
+    assert!(governance.takes_part(org(GLOBEX)));
+}
+
+/// What a channel that is loaded again makes of the notes that are held.
+fn loaded(governance: &Governance, notes: &[GovernanceNote]) -> Governance {
+    let mut loaded = Governance::local(us());
+    for (hash, _) in governance.notes() {
+        let note = notes.iter().find(|note| note.hash() == hash);
+        loaded.must(note.expect("it was told"));
+    }
+    loaded
+}
+
+/// P9. Whoever says again and again that it left, each time before all that it said, and comes back
+/// each time, has us keep no more than the first of it, and the host's next charter fits.
+#[test]
+fn ever_earlier_withdrawals_and_yeses_to_come_back_have_an_end() {
+    const ROUNDS: u64 = 1_000;
+    let first = first();
+    let agreed = [GLOBEX, INITECH].map(|root| consent(&first, root, AT.plus_millis(DAY)));
+    let mut notes = vec![charter_note(&first)];
+    notes.extend(agreed.clone().map(GovernanceNote::Consent));
+    notes.push(seal(&first, &[&agreed[0], &agreed[1]], AT));
+    let mut governance = Governance::local(us());
+    notes.iter().for_each(|note| governance.must(note));
+    let charter_notes = notes.len();
+    for round in 0..ROUNDS {
+        let left = Withdrawal {
+            channel: first.channel,
+            org: org(GLOBEX),
+            revision: first.hash(),
+            heads: LogHeads::new(),
+            at: AT.minus_millis(round),
+        };
+        let left = GovernanceNote::Withdrawal(signed(&left, GLOBEX));
+        let back = Consent {
+            withdrawal: Some(left.hash()),
+            ..consent(&first, GLOBEX, AT.plus_millis(DAY)).note().clone()
+        };
+        let back = GovernanceNote::Consent(signed(&back, GLOBEX));
+        for note in [left, back] {
+            governance.must(&note);
+            notes.push(note);
+        }
+        let kept = governance.notes().count();
+        assert!(
+            kept <= charter_notes + 2 * WITHDRAWALS_PER_ORG_MAX,
+            "{kept}"
+        );
+    }
+    assert!(governance.takes_part(org(GLOBEX)));
+    assert_eq!(loaded(&governance, &notes), governance);
+    let more = taking(&first);
+    let more = [charter_note(&more), seal(&more, &[], AT)];
+    for note in more {
+        governance.must(&note);
+        notes.push(note);
+    }
+    assert_eq!(loaded(&governance, &notes), governance);
+}
+
+/// Who agreed by nothing but a yes that names a forgotten withdrawal has agreed all the same, also
+/// after the channel is loaded again.
+#[test]
+fn who_agreed_late_has_agreed_whatever_else_is_forgotten() {
+    let (mut governance, first) = governed(ACME);
+    governance.put_in_force(&by_host(&first), &[GLOBEX, INITECH]);
+    let third = adding(governance.newest().expect("the second").charter());
+    governance.put_in_force(&third, &[]);
+    for round in 0..3 * WITHDRAWALS_PER_ORG_MAX as u64 {
+        let left = Withdrawal {
+            channel: third.channel,
+            org: org(GLOBEX),
+            revision: third.hash(),
+            heads: LogHeads::new(),
+            at: AT.minus_millis(round),
+        };
+        let left = GovernanceNote::Withdrawal(signed(&left, GLOBEX));
+        governance.must(&left);
+        let back = Consent {
+            withdrawal: Some(left.hash()),
+            ..consent(&third, GLOBEX, AT.plus_millis(DAY)).note().clone()
+        };
+        governance.must(&GovernanceNote::Consent(signed(&back, GLOBEX)));
+    }
+    assert_eq!(governance.agreed_number(org(GLOBEX)), Some(3));
+    let revision = governance.revision(third.hash()).expect("in force");
+    assert!(revision.late.len() <= 1 + WITHDRAWALS_PER_ORG_MAX);
+    let held = |yes: &Verified<Consent>| governance.holds(yes.hash());
+    assert!(!revision.late.is_empty() && revision.late.iter().all(held));
+}
+
+/// Late yeses of one organisation have room of their own: they take neither the host's nor another's.
+#[test]
+fn late_yeses_take_nobodys_room() {
+    let (mut governance, first) = governed(ACME);
+    let left = withdrawal(&first, GLOBEX);
+    governance.must(&left);
+    let yes = |charter: &Charter, named| {
+        let consent = Consent {
+            withdrawal: named,
+            ..consent(charter, GLOBEX, AT.plus_millis(DAY)).note().clone()
+        };
+        GovernanceNote::Consent(signed(&consent, GLOBEX))
+    };
+    let mut newest = first;
+    let mut taken = 0;
+    let refused = loop {
+        assert!(taken < LATE_CONSENTS_BYTES_MAX, "there is an end");
+        let back = yes(&newest, Some(left.hash()));
+        let learned = governance.told(&back);
+        if learned != Ok(Learned::InForce) {
+            break learned;
+        }
+        taken += back.bytes().len();
+        newest = taking(&newest);
+        governance.put_in_force(&newest, &[]);
+    };
+    assert_eq!(refused, Err(Breach::Full));
     let kept: usize = governance.notes().map(|(_, bytes)| bytes.len()).sum();
-    let mut full = governance.clone();
-    full.notes.push((
+    // As if the host's own notes had all of the room but that for one more charter.
+    governance.notes.push((
         NoteHash([1; 32]),
         vec![0; GOVERNANCE_BYTES_MAX - kept].into(),
     ));
-    assert_eq!(full.told(&yes(left.hash())), Err(Breach::Full));
-    governance.must(&yes(left.hash()));
-    assert!(governance.takes_part(org(GLOBEX)));
+    governance.put_in_force(&taking(&newest), &[]);
 }
