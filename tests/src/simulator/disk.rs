@@ -162,7 +162,7 @@ impl<'a> ChannelOnDisk<'a> {
         let rows = self.rows(&Read::Get(self.keys.author(origin, author)));
         let (key, value) = rows.first()?;
         let author = Author::from_value(key, value).ok()?;
-        String::from_utf8(author.address).ok()
+        String::from_utf8(author.joined?.address).ok()
     }
 
     /// Entries that wait to be shown, and for what.
