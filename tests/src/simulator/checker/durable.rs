@@ -1,8 +1,8 @@
 //! P1: what was acknowledged is on the author's disk, and said once.
 
-use foedus_federation::channel::{Posted, Verb};
+use foedus_federation::channel::{Posted, Text, Verb};
 use foedus_federation::kind::Body;
-use foedus_policy::id::EntryRef;
+use foedus_policy::id::{ChannelId, EntryRef};
 
 use super::Acknowledged;
 use crate::simulator::disk::ChannelOnDisk;
@@ -15,23 +15,19 @@ impl World {
     pub fn acknowledged(&mut self, at: usize, number: usize, posted: Posted) {
         let attempt = &self.attempts[number];
         let channel = attempt.channel;
-        let texts: Vec<Option<String>> = match &attempt.verb {
-            Verb::Post(texts) => texts.iter().map(|text| Some(text.text.clone())).collect(),
-            Verb::Edit { text, .. } => vec![Some(text.clone())],
-            Verb::Retract { .. } | Verb::React { .. } => vec![None],
-        };
+        let asked = bodies(&attempt.verb);
         self.checker.count(CHECKER);
-        if posted.count as usize != texts.len() {
+        if posted.count as usize != asked.len() {
             let text = format!("request {number} made {} entries", posted.count);
             return self.checker.find(CHECKER, self.now, text);
         }
         let since = self.now;
-        for (place, text) in (0..).zip(texts) {
+        for (place, body) in (0..).zip(asked) {
             let entry = EntryRef {
                 sequence: posted.first.sequence + place,
                 ..posted.first
             };
-            self.check_on_disk(at, channel, entry, text.as_deref());
+            self.check_on_disk(at, channel, entry, &body);
             self.checker.acknowledged.push(Acknowledged {
                 at,
                 channel,
@@ -41,27 +37,20 @@ impl World {
         }
     }
 
-    fn check_on_disk(
-        &mut self,
-        at: usize,
-        channel: foedus_policy::id::ChannelId,
-        entry: EntryRef,
-        text: Option<&str>,
-    ) {
+    /// The entry is there, counts, and says all of what was asked for and nothing else. A repeated retraction or
+    /// reaction is answered with the entry that said the same before.
+    fn check_on_disk(&mut self, at: usize, channel: ChannelId, entry: EntryRef, asked: &Body) {
         let disk = ChannelOnDisk::new(&self.orgs[at].disk, channel);
         let held = disk.entry(entry).filter(|held| held.verdict == 0);
-        let said = held.as_ref().and_then(|held| held.body());
-        let right = match (&said, text) {
-            (Some(Body::Post { text: said, .. } | Body::Edit { text: said, .. }), Some(text)) => {
-                said == text
+        let text = match held.map(|held| held.body()) {
+            Some(Some(said)) if said == *asked => return,
+            Some(Some(said)) => {
+                format!("{entry:?} was acknowledged at {at} for {asked:?} and says {said:?}")
             }
-            (Some(_), None) => true,
-            _ => false,
+            Some(None) => format!("{entry:?} was acknowledged at {at} and its disk has no body"),
+            None => format!("{entry:?} was acknowledged at {at} and is not on its disk"),
         };
-        if !right {
-            let text = format!("{entry:?} was acknowledged at {at} and is not on its disk");
-            self.checker.find(CHECKER, self.now, text);
-        }
+        self.checker.find(CHECKER, self.now, text);
     }
 
     /// An old copy of the data was put back: it knows less of the channel than the disk did.
@@ -74,5 +63,29 @@ impl World {
                 self.checker.noted(at, self.now, &note);
             }
         }
+    }
+}
+
+/// What entries have to say for somebody who asked for this. Put together here from what was asked, and not by the
+/// code that is looked at.
+fn bodies(asked: &Verb) -> Vec<Body> {
+    match asked {
+        Verb::Post(texts) => texts
+            .iter()
+            .map(|Text { text, reply_to }| Body::Post {
+                text: text.clone(),
+                reply_to: *reply_to,
+            })
+            .collect(),
+        Verb::Edit { target, text } => vec![Body::Edit {
+            target: *target,
+            text: text.clone(),
+        }],
+        Verb::Retract { target } => vec![Body::Retract { target: *target }],
+        Verb::React { target, emoji, on } => vec![Body::React {
+            target: *target,
+            emoji: emoji.clone(),
+            on: *on,
+        }],
     }
 }
