@@ -20,8 +20,12 @@ pub mod load;
 pub mod trace;
 
 use std::path::Path;
-use std::sync::{Mutex, mpsc};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex};
 use std::thread;
+
+use foedus_daemon::store::EngineKind;
 
 use crate::harness::chance::Chance;
 use disk::{Disk, Leaves, Tree};
@@ -35,7 +39,7 @@ const CHECKS_AT_ONCE: usize = 2;
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Of the store.
-    pub engine: &'static str,
+    pub engine: EngineKind,
     /// How many cuts.
     pub cuts: usize,
     /// How many messages each of four writers sends.
@@ -92,37 +96,52 @@ pub fn run(options: Options) -> Outcome {
         "no sync was recorded: nothing is proven"
     );
     let cuts = draw(&records, &recording, options);
-    let (trees, taking) = mpsc::sync_channel::<(Cut, Tree)>(1);
-    let (taking, broken) = (Mutex::new(taking), Mutex::new(Vec::new()));
-    let held = Mutex::new(0);
-    thread::scope(|scope| {
-        for worker in 0..CHECKS_AT_ONCE {
-            let (taking, broken, held, recording) = (&taking, &broken, &held, &recording);
-            let folder = folder.path();
-            scope.spawn(move || {
-                for number in 0.. {
-                    let next = taking.lock().expect("no panic").recv();
-                    let Ok((cut, tree)) = next else { return };
-                    let folder = folder.join(format!("{worker}-{number}"));
-                    let promised = promised(recording, cut.at);
-                    *held.lock().expect("no panic") += promised.len();
-                    let found = check::check(&folder, engine, &tree, &promised, &recording.sent);
-                    remove(&folder);
-                    if !found.is_empty() {
-                        broken.lock().expect("no panic").push((cut, found));
-                    }
-                }
-            });
-        }
-        make(&records, &recording, &cuts, seed, &trees);
-        drop(trees);
-    });
+    let (broken, held) = (Mutex::new(Vec::new()), Mutex::new(0));
+    hand_out(
+        |trees| make(&records, &recording, &cuts, seed, trees),
+        |number, (cut, tree): (Cut, Tree)| {
+            let folder = folder.path().join(number.to_string());
+            let promised = promised(&recording, cut.at);
+            *held.lock().expect("no panic") += promised.len();
+            let found = check::check(&folder, engine, &tree, &promised, &recording.sent);
+            remove(&folder);
+            if !found.is_empty() {
+                broken.lock().expect("no panic").push((cut, found));
+            }
+        },
+    );
     Outcome {
         trace_bytes: recording.trace.len(),
         syncs,
         promises: held.into_inner().expect("no panic"),
         broken: broken.into_inner().expect("no panic"),
     }
+}
+
+/// Makes one after the other and has them checked, some at once; each check is told a number of its own.
+///
+/// # Panics
+///
+/// If a check does. When all workers have, nobody takes what is made, and making ends.
+fn hand_out<T: Send>(make: impl FnOnce(&SyncSender<T>), check: impl Fn(usize, T) + Sync) {
+    let numbers = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let (made, taking) = mpsc::sync_channel(1);
+        // The workers' alone: with the last of them it goes, and sending fails.
+        let taking = Arc::new(Mutex::new(taking));
+        for _ in 0..CHECKS_AT_ONCE {
+            let (taking, numbers, check) = (Arc::clone(&taking), &numbers, &check);
+            scope.spawn(move || {
+                loop {
+                    let next = taking.lock().expect("no panic").recv();
+                    let Ok(next) = next else { return };
+                    check(numbers.fetch_add(1, Ordering::SeqCst), next);
+                }
+            });
+        }
+        drop(taking);
+        make(&made);
+    });
 }
 
 /// What had been acknowledged before the trace was longer than `at`.
@@ -188,7 +207,7 @@ fn make(
     recording: &Recording,
     cuts: &[Cut],
     seed: u32,
-    trees: &mpsc::SyncSender<(Cut, Tree)>,
+    trees: &SyncSender<(Cut, Tree)>,
 ) {
     let mut disk = Disk::empty(recording.data.clone());
     let mut chance = Chance::of(seed);
@@ -209,4 +228,37 @@ fn make(
 
 fn remove(folder: &Path) {
     std::fs::remove_dir_all(folder).expect("our own folder can be removed");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::hand_out;
+
+    #[test]
+    fn each_is_checked_once() {
+        let checked = Mutex::new(Vec::new());
+        hand_out(
+            |made| (0..20).for_each(|one| made.send(one).expect("taken")),
+            |number, one: usize| checked.lock().expect("no panic").push((number, one)),
+        );
+        let mut checked = checked.into_inner().expect("no panic");
+        checked.sort_unstable();
+        let numbers: Vec<usize> = checked.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, (0..20).collect::<Vec<_>>());
+        checked.sort_unstable_by_key(|(_, one)| *one);
+        let ones: Vec<usize> = checked.iter().map(|(_, one)| *one).collect();
+        assert_eq!(ones, (0..20).collect::<Vec<_>>());
+    }
+
+    /// It would wait for ever for room.
+    #[test]
+    #[should_panic(expected = "a scoped thread panicked")]
+    fn a_check_that_panics_ends_it() {
+        hand_out(
+            |made| while made.send(()).is_ok() {},
+            |_, ()| panic!("a check panicked"),
+        );
+    }
 }

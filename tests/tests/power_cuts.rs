@@ -1,9 +1,10 @@
 //! The short form of `cargo xtask power`: what was acknowledged survives a power cut the moment after.
 
+use foedus_daemon::store::EngineKind;
 use foedus_tests::powercut::{Options, run};
 
 const SHORT: Options = Options {
-    engine: "sled",
+    engine: EngineKind::Sled,
     cuts: 24,
     messages: 90,
     seed: 1,

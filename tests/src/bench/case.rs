@@ -94,10 +94,6 @@ fn stage(run: &Run, engine: EngineKind, direct: bool) -> Result<Stage, Failed> {
 }
 
 fn equipment(engine: EngineKind, direct: bool) -> Equipment {
-    let engine = match engine {
-        EngineKind::Sled => "sled",
-        EngineKind::Fjall => "fjall",
-    };
     Equipment {
         engine: Some(engine),
         direct,

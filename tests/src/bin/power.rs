@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use foedus_daemon::store::EngineKind;
 use foedus_tests::powercut::{Options, run};
 
 const USAGE: &str = "usage: power [--engine sled|fjall] [--cuts N] [--messages N] [--seed N] [--without-sync]
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
 
 fn parse(words: &[String]) -> Option<Options> {
     let mut options = Options {
-        engine: "sled",
+        engine: EngineKind::Sled,
         cuts: 500,
         messages: 600,
         seed: std::process::id(),
@@ -57,13 +58,7 @@ fn parse(words: &[String]) -> Option<Options> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--without-sync" => options.with_sync = false,
-            "--engine" => {
-                options.engine = match words.next()?.as_str() {
-                    "sled" => "sled",
-                    "fjall" => "fjall",
-                    _ => return None,
-                }
-            }
+            "--engine" => options.engine = words.next()?.parse().ok()?,
             "--cuts" => options.cuts = words.next()?.parse().ok()?,
             "--messages" => options.messages = words.next()?.parse().ok()?,
             "--seed" => options.seed = words.next()?.parse().ok()?,

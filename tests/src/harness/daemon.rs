@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
+use foedus_daemon::store::EngineKind;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::command::Foedus;
@@ -25,7 +26,7 @@ pub struct Place {
     /// What it tells partners to dial.
     pub advertise: String,
     /// The engine of its store; `None` for the default.
-    pub engine: Option<&'static str>,
+    pub engine: Option<EngineKind>,
     /// What is in its environment besides what it needs.
     pub environment: Vec<(&'static str, PathBuf)>,
 }
@@ -101,7 +102,7 @@ impl Place {
     /// The configuration as text.
     #[must_use]
     pub fn configuration_text(&self) -> String {
-        let engine = self.engine.map(|name| format!("engine = {name:?}\n"));
+        let engine = self.engine.map(|name| format!("engine = \"{name}\"\n"));
         format!(
             "data = {data:?}\n\n\
              [store]\ndisk_reserve_bytes = 1048576\n{engine}\n\

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use foedus_daemon::store::EngineKind;
 use serde_json::Value;
 
 use super::command::{Answer, Foedus};
@@ -37,7 +38,7 @@ pub struct People<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Equipment {
     /// The engine of its store; `None` for the default.
-    pub engine: Option<&'static str>,
+    pub engine: Option<EngineKind>,
     /// Whether partners dial the daemon itself. Then nothing can be done to the network, and it costs nothing.
     pub direct: bool,
 }

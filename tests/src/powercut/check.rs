@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use foedus_daemon::store::EngineKind;
+
 use super::disk::Tree;
 use super::load::{CHANNEL, Promise};
 use crate::harness::daemon::{Daemon, Place};
@@ -60,7 +62,7 @@ fn take(folder: &Path, path: &Path, tree: &mut Tree) {
 #[must_use]
 pub fn check(
     folder: &Path,
-    engine: &'static str,
+    engine: EngineKind,
     tree: &Tree,
     promised: &[&Promise],
     sent: &[String],

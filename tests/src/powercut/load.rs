@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
+use foedus_daemon::store::EngineKind;
 use serde_json::Value;
 
 use crate::harness::chance::Chance;
@@ -61,7 +62,7 @@ pub struct Recording {
 #[track_caller]
 pub fn record(
     folder: &Path,
-    engine: &'static str,
+    engine: EngineKind,
     messages: u64,
     seed: u32,
     with_sync: bool,
