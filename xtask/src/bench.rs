@@ -1,13 +1,11 @@
 //! `cargo xtask bench`: builds in release what is measured and what measures, and runs it.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
-
-use crate::demo;
+use crate::program::{build_and_run, value};
 use crate::workspace::Workspace;
 
-const PACKAGE: &str = "foedus-tests";
 const PROGRAM: &str = "bench";
 
 /// What was asked for: words for the program that measures.
@@ -23,24 +21,18 @@ impl Options {
         let mut words = words.iter();
         while let Some(word) = words.next() {
             known.push((*word).to_owned());
-            let mut value = || {
-                let value = words
-                    .next()
-                    .ok_or_else(|| format!("{word} expects a value"));
-                value.map(|value| (*value).to_owned())
-            };
             match *word {
                 "--quick" => {}
                 "--engine" => {
-                    let engine = value()?;
-                    if !["sled", "fjall", "both"].contains(&engine.as_str()) {
+                    let engine = value(word, &mut words)?;
+                    if !["sled", "fjall", "both"].contains(&engine) {
                         return Err(format!("an engine is sled, fjall or both, not {engine:?}"));
                     }
-                    known.push(engine);
+                    known.push(engine.to_owned());
                 }
-                "--only" => known.push(value()?),
+                "--only" => known.push(value(word, &mut words)?.to_owned()),
                 "--json" => {
-                    let file = PathBuf::from(value()?);
+                    let file = PathBuf::from(value(word, &mut words)?);
                     // The program runs in the workspace's folder, and the file is meant where we are.
                     let file = std::path::absolute(&file).unwrap_or(file);
                     known.push(file.display().to_string());
@@ -53,21 +45,8 @@ impl Options {
 }
 
 /// Builds, measures, and shows what came out.
-pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
-    // Apart from the bench, whose crate turns on what is for tests only.
-    let programs = demo::build(workspace)?;
-    let built = workspace
-        .cargo(&["build", "--release", "--package", PACKAGE, "--bin", PROGRAM])
-        .status()
-        .context("cargo can't be run")?;
-    ensure!(built.success(), "cargo build ended with {built}");
-    let mut command = std::process::Command::new(programs.join(PROGRAM));
-    let status = command
-        .args(&options.words)
-        .env("FOEDUS_PROGRAMS", &programs)
-        .status()
-        .context("the bench can't be run")?;
-    Ok(status.success())
+pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<ExitCode> {
+    build_and_run(workspace, PROGRAM, &options.words)
 }
 
 #[cfg(test)]

@@ -11,6 +11,18 @@ pub const TEST_SEEDS: u64 = 300;
 /// How long the demo waits for what a step claims.
 pub const DEMO_WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// Between two looks of the demo at something that it waits for.
+pub const DEMO_LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+/// The same, where a load waits for room or for its daemon: it is to post as fast as it can.
+pub const DEMO_LOAD_PAUSE: Duration = Duration::from_millis(2);
+
+/// Between two looks of whoever ends what `--keep` left, at a process that is ending; and how many looks at most, for
+/// there are machines on which nobody takes note of the end of a process, so that it seems to be there.
+pub const DEMO_END_PAUSE: Duration = Duration::from_millis(100);
+/// See [`DEMO_END_PAUSE`].
+pub const DEMO_END_LOOKS_MAX: u32 = 300;
+
 /// How wide the demo writes where no terminal says how wide it is.
 pub const DEMO_COLUMNS_DEFAULT: usize = 160;
 

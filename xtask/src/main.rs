@@ -13,6 +13,7 @@ mod doctests;
 mod law;
 mod papers;
 mod power;
+mod program;
 mod sim;
 mod sources;
 mod step;
@@ -34,7 +35,9 @@ Usage: cargo xtask <command>
   test [--no-skip] [--only STEP]...   check everything; --no-skip: a step that can't run has failed
   sim [--seeds N] [--from S]          run N seeds of the simulator, from seed S on
   sim --faults [--from S]             see that each planted fault is found
-  power [--engine E] [--cuts N]       cut the power of a daemon under load N times
+  power [--engine sled|fjall] [--cuts N] [--messages N] [--seed S] [--without-sync]
+                                      cut the power of a daemon under load N times, while each of four writers sends
+                                      messages; --without-sync: its syncs count as nothing, and it has to be seen
   bench [--engine sled|fjall|both] [--only CASE]... [--quick] [--json FILE]
                                       measure speed, beside what this machine can do at all; --quick: little of
                                       it, to see that all works
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ran = match arguments.as_slice() {
         ["test", rest @ ..] if asks_for_help(rest) => return help_of_test(),
-        ["demo" | "sim", rest @ ..] if asks_for_help(rest) => {
+        ["demo" | "sim" | "power" | "bench", rest @ ..] if asks_for_help(rest) => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
         }
@@ -71,9 +74,12 @@ fn main() -> ExitCode {
             Ok(options) => load().and_then(|workspace| sim::run(&workspace, options)),
             Err(misused) => return usage(&misused),
         },
-        ["power", rest @ ..] => load().and_then(|workspace| power::run(&workspace, rest)),
+        ["power", rest @ ..] => match power::Options::parse(rest) {
+            Ok(options) => return ended(load().and_then(|known| power::run(&known, &options))),
+            Err(misused) => return usage(&misused),
+        },
         ["bench", rest @ ..] => match bench::Options::parse(rest) {
-            Ok(options) => load().and_then(|workspace| bench::run(&workspace, &options)),
+            Ok(options) => return ended(load().and_then(|known| bench::run(&known, &options))),
             Err(misused) => return usage(&misused),
         },
         ["help" | "--help" | "-h"] => {
@@ -83,14 +89,17 @@ fn main() -> ExitCode {
         [] => return usage("a command is expected"),
         [other, ..] => return usage(&format!("no command is called {other:?}")),
     };
-    match ran {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("cargo xtask: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(ran.map(|well| match well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }))
+}
+
+fn ended(ran: anyhow::Result<ExitCode>) -> ExitCode {
+    ran.unwrap_or_else(|error| {
+        eprintln!("cargo xtask: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
 fn asks_for_help(words: &[&str]) -> bool {

@@ -92,14 +92,40 @@ fn promises(paper: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
     findings
 }
 
-/// Is there a test of this name, and is it run without being asked for?
+/// Is there a test of this name, and is it run without being asked for? A macro that makes a test for each name that
+/// it is given counts for the names that stand alone, each on a line with its comma.
 fn runs(source: &str, test: &str) -> Option<bool> {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let listed = format!("{test},");
+    let made = lines.iter().any(|line| *line == listed);
     let head = format!("fn {test}(");
-    let lines: Vec<&str> = source.lines().map(str::trim_start).collect();
-    let at = lines.iter().position(|line| line.contains(&head))?;
-    let above = lines[..at].iter().rev();
-    let mut attributes = above.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
-    Some(!attributes.any(|line| line.starts_with("#[ignore")))
+    let mut ran = None;
+    for (at, line) in lines.iter().enumerate() {
+        let Some(begin) = line.find("fn ").filter(|_| !line.starts_with("//")) else {
+            continue;
+        };
+        if !(line[begin..].starts_with(&head) || made && line[begin..].starts_with("fn $")) {
+            continue;
+        }
+        let attributes = attributes(&lines[..at]);
+        let has = |begin: &str| attributes.iter().any(|line| line.starts_with(begin));
+        if ["#[test]", "#[tokio::test]", "#[tokio::test("].into_iter().any(has) {
+            ran = Some(ran == Some(true) || !has("#[ignore"));
+        }
+    }
+    ran
+}
+
+/// The lines of the attributes that stand right above, nearest first. Where one is written on several lines, all of
+/// them are given.
+fn attributes<'a>(above: &[&'a str]) -> Vec<&'a str> {
+    let near = above.iter().rev().take_while(|line| {
+        let before = line.is_empty() || line.ends_with(['{', '}', ';']);
+        !before || line.starts_with("//")
+    });
+    near.filter(|line| !line.starts_with("//"))
+        .copied()
+        .collect()
 }
 
 /// What stands between back-ticks in one line.
@@ -112,7 +138,13 @@ mod tests {
     use super::{PROMISES, named_files, promises};
 
     const SOURCE: &str = "#[test]\nfn first() {}\n\n#[test]\nfn second_one() {}\n\n\
-        #[test]\n#[ignore = \"slow\"]\nfn slow() {}\n";
+        #[test]\n#[ignore = \"slow\"]\nfn slow() {}\n\n\
+        fn helper() {}\n\n// #[test]\nfn no_more() {}\n\n// #[test]\n// fn gone() {}\n\n\
+        #[tokio::test(\nflavor = \"multi_thread\"\n)]\n// Why.\nasync fn waits() {}\n\n\
+        proptest! {\n#[test]\nfn random(number in 0..9) {}\n\nfn never(number in 0..9) {}\n}\n";
+
+    const MADE: &str = "macro_rules! suite {\n($check:ident) => {\n\
+        #[tokio::test]\nasync fn $check() {}\n};\n}\n\nsuite!([\n    whole,\n    one, two,\n]);\n";
 
     fn paper(line: &str) -> String {
         let heads: String = (1..=PROMISES)
@@ -122,7 +154,11 @@ mod tests {
     }
 
     fn read(file: &str) -> Option<String> {
-        (file == "a/tests.rs").then(|| SOURCE.to_owned())
+        match file {
+            "a/tests.rs" => Some(SOURCE.to_owned()),
+            "a/suite.rs" => Some(MADE.to_owned()),
+            _ => None,
+        }
     }
 
     fn check(line: &str, expected: &[&str]) {
@@ -133,6 +169,8 @@ mod tests {
     fn tests_that_are_there() {
         check("- `a/tests.rs`: `first`, `second_one`", &[]);
         check("Not yet: `third`.", &[]);
+        check("- `a/tests.rs`: `waits`, `random`", &[]);
+        check("- `a/suite.rs`: `whole`", &[]);
     }
 
     #[test]
@@ -144,6 +182,18 @@ mod tests {
         check(
             "- `b/tests.rs`: `first`",
             &["docs/PROMISES.md: b/tests.rs has no test first"],
+        );
+    }
+
+    #[test]
+    fn functions_that_are_no_tests() {
+        for function in ["helper", "no_more", "gone", "never"] {
+            let missing = format!("docs/PROMISES.md: a/tests.rs has no test {function}");
+            check(&format!("- `a/tests.rs`: `{function}`"), &[&missing]);
+        }
+        check(
+            "- `a/suite.rs`: `one`",
+            &["docs/PROMISES.md: a/suite.rs has no test one"],
         );
     }
 

@@ -12,14 +12,13 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-use crate::bounds::{DEMO_TAIL_KILLS_MAX, DEMO_TAIL_LINES_MAX, DEMO_UNACKNOWLEDGED_MAX};
+use crate::bounds::{
+    DEMO_LOAD_PAUSE, DEMO_TAIL_KILLS_MAX, DEMO_TAIL_LINES_MAX, DEMO_UNACKNOWLEDGED_MAX,
+};
 use crate::demo::processes::Processes;
 use crate::demo::screen::Said;
 use crate::demo::stage::{Ran, Side, typed};
 use crate::demo::teller::eventually;
-
-/// Between two looks at whether there is something to do.
-const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
 /// How many lines of what a load said are shown.
 const LINES_SHOWN: usize = 2;
@@ -162,7 +161,7 @@ impl Writer {
         let mut sent = 0;
         while !self.stop.load(Ordering::SeqCst) {
             if sent >= self.acknowledged.load(Ordering::SeqCst) + DEMO_UNACKNOWLEDGED_MAX {
-                thread::sleep(LOOK_PAUSE);
+                thread::sleep(DEMO_LOAD_PAUSE);
                 continue;
             }
             sent += 1;
@@ -288,7 +287,7 @@ impl Runner {
             drop(read);
             // Ended by itself: its daemon is not there yet.
             if !killed {
-                thread::sleep(LOOK_PAUSE);
+                thread::sleep(DEMO_LOAD_PAUSE);
             }
         }
         Ok(())

@@ -8,16 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use crate::bounds::{DEMO_WAIT_MAX, LOG_SHOWN_LINES_MAX};
+use crate::bounds::{
+    DEMO_END_LOOKS_MAX, DEMO_END_PAUSE, DEMO_LOOK_PAUSE, DEMO_WAIT_MAX, LOG_SHOWN_LINES_MAX,
+};
 use crate::demo::processes::Processes;
 use crate::demo::screen::{Said, Screen};
-
-/// Between two looks at something that is waited for.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
 /// One organisation's place.
 #[derive(Debug, Clone)]
@@ -121,7 +120,7 @@ impl Stage {
                     side.last_logged()
                 );
             }
-            thread::sleep(LOOK_PAUSE);
+            thread::sleep(DEMO_LOOK_PAUSE);
         }
         Ok(())
     }
@@ -218,8 +217,14 @@ impl Stage {
         );
         println!("\n  # To end both, and to remove what they stored");
         println!("  kill {}", ids([&cables[0], &cables[1]]));
-        println!("  kill {}", ids([self.acme.name, self.globex.name]));
-        println!("  sleep 3");
+        let daemons = ids([self.acme.name, self.globex.name]);
+        println!("  kill {daemons}");
+        // What is removed under a daemon that still writes would come back.
+        println!(
+            "  for daemon in {daemons}; do for look in $(seq {DEMO_END_LOOKS_MAX}); do \
+             kill -0 $daemon 2> /dev/null || break; sleep {}; done; done",
+            DEMO_END_PAUSE.as_secs_f64()
+        );
         println!("  rm -r {}", self.folder.display());
         self.left.store(true, Ordering::Relaxed);
     }

@@ -1,18 +1,15 @@
 //! How a step is told: a command is run, what it says is shown, and it is checked against what the step claims.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::bounds::DEMO_WAIT_MAX;
+use crate::bounds::{DEMO_LOOK_PAUSE, DEMO_WAIT_MAX};
 use crate::demo::claim::{Claim, after, says};
 use crate::demo::screen::{Said, Screen};
 use crate::demo::stage::{Ran, Side, Stage};
-
-/// Between two looks at something that is waited for.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Who tells: what is played on, and where it is shown.
 pub struct Teller<'a> {
@@ -105,7 +102,7 @@ pub fn wait_for(side: &Side, arguments: &[&str], claim: Claim<'_>) -> anyhow::Re
         if claim.check(&ran).is_ok() || began.elapsed() > DEMO_WAIT_MAX {
             return Ok(ran);
         }
-        thread::sleep(LOOK_PAUSE);
+        thread::sleep(DEMO_LOOK_PAUSE);
     }
 }
 
@@ -116,7 +113,7 @@ pub fn eventually<T>(mut look: impl FnMut() -> anyhow::Result<T>) -> anyhow::Res
         match look() {
             Ok(found) => return Ok(found),
             Err(wrong) if began.elapsed() > DEMO_WAIT_MAX => return Err(wrong),
-            Err(_) => thread::sleep(LOOK_PAUSE),
+            Err(_) => thread::sleep(DEMO_LOOK_PAUSE),
         }
     }
 }

@@ -86,9 +86,12 @@ async fn what_was_written_while_the_other_was_away_arrives_when_it_is_back() {
     let (acme_id, globex_id) = (acme.id(), globex.id());
     let away = globex.stop().await;
     let is_up = || acme.runtime.links()[&globex_id].state == LinkState::Up;
-    while is_up() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    within("the end of the link", async {
+        while is_up() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     let mut last = None;
     for number in 0..300 {
         let posted = acme.post(channel, anna, &format!("message {number}")).await;
