@@ -109,7 +109,10 @@ fn runs(source: &str, test: &str) -> Option<bool> {
         }
         let attributes = attributes(&lines[..at]);
         let has = |begin: &str| attributes.iter().any(|line| line.starts_with(begin));
-        if ["#[test]", "#[tokio::test]", "#[tokio::test("].into_iter().any(has) {
+        if ["#[test]", "#[tokio::test]", "#[tokio::test("]
+            .into_iter()
+            .any(has)
+        {
             ran = Some(ran == Some(true) || !has("#[ignore"));
         }
     }
