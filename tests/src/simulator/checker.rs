@@ -27,15 +27,26 @@ mod genuine;
 mod rest;
 mod sovereign;
 
+/// The promises that checkers look at, by the names under which they count and find.
+pub const DURABLE: &str = "P1 durable";
+/// See [`DURABLE`].
+pub const GENUINE: &str = "P2 genuine";
+/// See [`DURABLE`].
+pub const CONVERGENT: &str = "P3 convergent";
+/// See [`DURABLE`].
+pub const SOVEREIGN: &str = "P4 sovereign";
+/// See [`DURABLE`].
+pub const CONSENTED: &str = "P5 consented";
+/// See [`DURABLE`].
+pub const ENDED: &str = "P6 ended";
+/// See [`DURABLE`].
+pub const FORKS: &str = "P7 forks";
+/// A world that does not come to rest is found by the world itself, and not counted.
+pub const BOUNDED: &str = "P9 bounded";
+
 /// Every checker of a promise, by the name under which it counts: none of them may look at nothing.
 pub const CHECKERS: &[&str] = &[
-    "P1 durable",
-    "P2 genuine",
-    "P3 convergent",
-    "P4 sovereign",
-    "P5 consented",
-    "P6 ended",
-    "P7 forks",
+    DURABLE, GENUINE, CONVERGENT, SOVEREIGN, CONSENTED, ENDED, FORKS,
 ];
 
 /// Something that was promised and did not hold.
@@ -142,7 +153,7 @@ impl Checker {
 
     pub fn damaged(&mut self, at: usize, damaged: &Damaged) {
         let text = format!("the disk of {at} does not read back: {damaged}");
-        self.find("P1 durable", 0, text);
+        self.find(DURABLE, 0, text);
     }
 
     /// Somebody is about to say something.

@@ -17,6 +17,7 @@ use foedus_policy::action::Actor;
 use foedus_policy::id::{ChannelId, EntryRef, MemberId};
 use foedus_policy::state::Scopes;
 
+use super::checker::DURABLE;
 use super::disk;
 use super::organisation::Cause;
 use super::plan::Plan;
@@ -280,7 +281,7 @@ impl World {
                     Refused::Failed(_) => self.ask_again(number),
                     Refused::KeyReused => {
                         let text = format!("request {number} is taken for another");
-                        self.checker.find("P1 durable", now, text);
+                        self.checker.find(DURABLE, now, text);
                     }
                     _ => self.attempts[number].settled = true,
                 }
@@ -313,7 +314,7 @@ impl World {
                 .is_none_or(|restored| restored < tail.given)
             {
                 let text = format!("a reader at {at} can't go on from where it was");
-                return self.checker.find("P1 durable", self.now, text);
+                return self.checker.find(DURABLE, self.now, text);
             }
         }
         let beginning = Cursor {
@@ -419,7 +420,7 @@ impl World {
                 "a reader at {at} is shown {:?} twice, as {before} and {number}",
                 event.entry
             );
-            self.checker.find("P1 durable", self.now, text);
+            self.checker.find(DURABLE, self.now, text);
         }
         self.check_shown(at, channel, event);
     }

@@ -9,6 +9,7 @@ use foedus_federation::frame::Frame;
 use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::time::{Now, Timestamp};
 
+use super::checker::BOUNDED;
 use super::checker::Checker;
 use super::client::{Attempt, Client};
 use super::network::Network;
@@ -181,7 +182,7 @@ impl World {
             self.happen(event);
             if self.inputs > INPUTS_MAX {
                 let text = format!("{} inputs, and no end of them", self.inputs);
-                self.checker.find("P9 bounded", self.now, text);
+                self.checker.find(BOUNDED, self.now, text);
             }
             if self.checker.is_over() {
                 return;

@@ -12,10 +12,9 @@ use foedus_federation::stored::{Record as _, Run};
 use foedus_policy::id::{ChannelId, NoteHash, OrgId};
 use foedus_policy::state::{PartnerState, Record};
 
+use super::CONSENTED;
 use crate::simulator::disk::{ChannelOnDisk, Held};
 use crate::simulator::world::World;
-
-const CHECKER: &str = "P5 consented";
 
 impl World {
     /// Partners become active only by their administrators' yes.
@@ -27,10 +26,10 @@ impl World {
             if let Ok(Record::Partner(partner, known)) = read_record(key, value)
                 && known.state == PartnerState::Active
             {
-                self.checker.count(CHECKER);
+                self.checker.count(CONSENTED);
                 if !self.checker.peerings.contains(&(at, partner)) {
                     let text = format!("{at} has a partner that nobody approved");
-                    self.checker.find(CHECKER, self.now, text);
+                    self.checker.find(CONSENTED, self.now, text);
                 }
             }
         }
@@ -41,10 +40,10 @@ impl World {
         let (us, them) = (self.orgs[at].id, self.orgs[to].id);
         let both = self.checker.peerings.contains(&(at, them))
             && self.checker.peerings.contains(&(to, us));
-        self.checker.count(CHECKER);
+        self.checker.count(CONSENTED);
         if !both {
             let text = format!("{at} talks to {to} before both agreed");
-            self.checker.find(CHECKER, self.now, text);
+            self.checker.find(CONSENTED, self.now, text);
         }
     }
 
@@ -60,9 +59,9 @@ impl World {
         let hash = seal.claims().charter;
         let Some(charter) = self.checker.charters.get(&hash).cloned() else {
             let text = format!("{at} holds a seal for a charter that is on no disk");
-            return self.checker.find(CHECKER, self.now, text);
+            return self.checker.find(CONSENTED, self.now, text);
         };
-        self.checker.count(CHECKER);
+        self.checker.count(CONSENTED);
         let consents: Vec<OrgId> = ChannelOnDisk::new(&self.orgs[at].disk, channel)
             .notes()
             .iter()
@@ -75,10 +74,10 @@ impl World {
             let approved = index.is_some_and(|index| self.approves(index, &charter, hash));
             if !approved {
                 let text = format!("{at} holds a seal that {participant} did not agree to");
-                self.checker.find(CHECKER, self.now, text);
+                self.checker.find(CONSENTED, self.now, text);
             } else if *participant != charter.host && !consents.contains(participant) {
                 let text = format!("{at} holds a seal without the consent of {participant}");
-                self.checker.find(CHECKER, self.now, text);
+                self.checker.find(CONSENTED, self.now, text);
             }
         }
     }
@@ -93,16 +92,16 @@ impl World {
         if revision == NoteHash::LOCAL {
             if held.header.log.origin != self.orgs[at].id {
                 let text = format!("{at} shows a local entry of another organisation");
-                self.checker.find(CHECKER, self.now, text);
+                self.checker.find(CONSENTED, self.now, text);
             }
             return;
         }
         let charter = self.checker.charters.get(&revision).cloned();
         let agreed = charter.is_some_and(|charter| self.approves(at, &charter, revision));
-        self.checker.count(CHECKER);
+        self.checker.count(CONSENTED);
         if !agreed {
             let text = format!("{at} shows what was written under a charter it did not agree to");
-            self.checker.find(CHECKER, self.now, text);
+            self.checker.find(CONSENTED, self.now, text);
         }
     }
 
@@ -134,7 +133,7 @@ impl World {
         let Ok(header) = Header::decode(header) else {
             return;
         };
-        self.checker.count(CHECKER);
+        self.checker.count(CONSENTED);
         // Whoever lies hands its lies to anybody.
         if !self.checker.forged.contains(&header.log)
             && !self
@@ -142,7 +141,7 @@ impl World {
                 .may_hold_body(header.log.origin, header.revision, at)
         {
             let text = format!("{at} is given a body that it may not read");
-            self.checker.find(CHECKER, self.now, text);
+            self.checker.find(CONSENTED, self.now, text);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use foedus_federation::channel::Verdict;
 use foedus_federation::entry::LogId;
 use foedus_federation::kind::Body;
 use foedus_federation::note::value::LogHeads;
@@ -12,7 +13,7 @@ use foedus_federation::stored::{LogHead, Waiting};
 use foedus_policy::id::{AuthorId, ChannelId, EntryRef, NoteHash, OrgId};
 use foedus_policy::state::{PartnerState, Record};
 
-use super::Acknowledged;
+use super::{Acknowledged, CONVERGENT, DURABLE};
 use crate::simulator::disk::{self, ChannelOnDisk, Held};
 use crate::simulator::plan::Finish;
 use crate::simulator::trace::name;
@@ -150,7 +151,7 @@ impl World {
         self.check_same(&holdings);
         self.check_order(channel);
         self.check_arrived(channel, &holdings);
-        self.check_once(channel, &holdings);
+        self.check_once(&holdings);
         self.check_readers(channel, &holdings);
     }
 
@@ -161,16 +162,17 @@ impl World {
         for (at, holding) in holdings.iter().enumerate() {
             for held in holding.entries.values().flatten() {
                 let entry = held.header.reference();
-                let void = held.verdict != 0 && held.verdict < 64;
+                let void = Verdict::is_void(held.verdict);
                 let dishonest = self
                     .index_of(entry.origin)
                     .is_some_and(|origin| self.orgs[origin].dishonest);
-                if held.verdict >= 64 || dishonest {
+                let withheld = !void && !Verdict::counts(held.verdict);
+                if withheld || dishonest {
                     continue;
                 }
                 let known = verdicts.entry(entry).or_default();
                 for (other, void_there, body_there) in known.iter() {
-                    self.checker.count("P3 convergent");
+                    self.checker.count(CONVERGENT);
                     let differ = match (void, void_there) {
                         (true, false) => *body_there || held.body.is_none(),
                         (false, true) => held.body.is_some() || !body_there,
@@ -178,7 +180,7 @@ impl World {
                     };
                     if differ {
                         let text = format!("{} is void at one of {other} and {at}", name(entry));
-                        self.checker.find("P3 convergent", self.now, text);
+                        self.checker.find(CONVERGENT, self.now, text);
                     }
                 }
                 known.push((at, void, held.body.is_some()));
@@ -205,14 +207,14 @@ impl World {
         }
         for (place, (one, first)) in orders.iter().enumerate() {
             for (other, second) in &orders[place + 1..] {
-                self.checker.count("P3 convergent");
+                self.checker.count(CONVERGENT);
                 let at_first: BTreeSet<EntryRef> = first.iter().copied().collect();
                 let at_second: BTreeSet<EntryRef> = second.iter().copied().collect();
                 let left = first.iter().filter(|entry| at_second.contains(entry));
                 let right = second.iter().filter(|entry| at_first.contains(entry));
                 if let Some((a, b)) = left.zip(right).find(|(a, b)| a != b) {
                     let text = format!("{one} shows {} where {other} shows {}", name(*a), name(*b));
-                    self.checker.find("P3 convergent", self.now, text);
+                    self.checker.find(CONVERGENT, self.now, text);
                 }
             }
         }
@@ -240,7 +242,7 @@ impl World {
                         .is_some()
                 }
             };
-            self.checker.count("P1 durable");
+            self.checker.count(DURABLE);
             if !on_disk {
                 let text = format!(
                     "{} was acknowledged at {} after {} s and is gone",
@@ -248,7 +250,7 @@ impl World {
                     known.at,
                     known.since / 1000
                 );
-                self.checker.find("P1 durable", self.now, text);
+                self.checker.find(DURABLE, self.now, text);
                 continue;
             }
             let held = holdings[known.at].get(known.entry, channel);
@@ -259,7 +261,6 @@ impl World {
             for to in self.participants() {
                 if to == known.at
                     || self.orgs[to].dishonest
-                    || self.orgs[known.at].dishonest
                     || !self.checker.may_hold_body(known.entry.origin, revision, to)
                 {
                     continue;
@@ -274,7 +275,7 @@ impl World {
                     continue;
                 }
                 if let Some(text) = self.not_arrived(known.at, to, known.entry, channel, holdings) {
-                    self.checker.find("P1 durable", self.now, text);
+                    self.checker.find(DURABLE, self.now, text);
                 }
             }
         }
@@ -333,7 +334,7 @@ impl World {
     }
 
     /// P1: nothing is there twice.
-    fn check_once(&mut self, channel: ChannelId, holdings: &[Holding]) {
+    fn check_once(&mut self, holdings: &[Holding]) {
         for (at, holding) in holdings.iter().enumerate() {
             let mut texts: BTreeMap<String, EntryRef> = BTreeMap::new();
             for held in holding.entries.values().flatten() {
@@ -353,11 +354,10 @@ impl World {
                         name(first),
                         name(entry)
                     );
-                    self.checker.find("P1 durable", self.now, text);
+                    self.checker.find(DURABLE, self.now, text);
                 }
             }
         }
-        let _ = channel;
     }
 
     /// P1: whoever follows by cursor was shown all.
@@ -382,10 +382,10 @@ impl World {
                 .collect();
             let shown = &self.clients[client].tail.delivered;
             let missing = all.iter().find(|entry| !shown.contains_key(entry)).copied();
-            self.checker.count("P1 durable");
+            self.checker.count(DURABLE);
             if let Some(entry) = missing {
                 let text = format!("a reader at {at} was not shown {}", name(entry));
-                self.checker.find("P1 durable", self.now, text);
+                self.checker.find(DURABLE, self.now, text);
             }
         }
     }

@@ -4,11 +4,9 @@ use foedus_federation::channel::{Posted, Text, Verb};
 use foedus_federation::kind::Body;
 use foedus_policy::id::{ChannelId, EntryRef};
 
-use super::Acknowledged;
+use super::{Acknowledged, DURABLE};
 use crate::simulator::disk::ChannelOnDisk;
 use crate::simulator::world::World;
-
-const CHECKER: &str = "P1 durable";
 
 impl World {
     /// A client was told that its request is durable: so it must be, now.
@@ -16,10 +14,10 @@ impl World {
         let attempt = &self.attempts[number];
         let channel = attempt.channel;
         let asked = bodies(&attempt.verb);
-        self.checker.count(CHECKER);
+        self.checker.count(DURABLE);
         if posted.count as usize != asked.len() {
             let text = format!("request {number} made {} entries", posted.count);
-            return self.checker.find(CHECKER, self.now, text);
+            return self.checker.find(DURABLE, self.now, text);
         }
         let since = self.now;
         for (place, body) in (0..).zip(asked) {
@@ -50,7 +48,7 @@ impl World {
             Some(None) => format!("{entry:?} was acknowledged at {at} and its disk has no body"),
             None => format!("{entry:?} was acknowledged at {at} and is not on its disk"),
         };
-        self.checker.find(CHECKER, self.now, text);
+        self.checker.find(DURABLE, self.now, text);
     }
 
     /// An old copy of the data was put back: it knows less of the channel than the disk did.

@@ -8,11 +8,10 @@ use foedus_federation::keys;
 use foedus_federation::steploop::Ask;
 use foedus_federation::stored::{Record as _, Run, StoredEntry, StoredNote};
 
+use super::{CONSENTED, ENDED};
 use crate::simulator::host::Hosted;
 use crate::simulator::organisation::ScopeId;
 use crate::simulator::world::World;
-
-const CHECKER: &str = "P6 ended";
 
 /// The run of entries that is stored under a key, if one is.
 fn runs_of(key: &[u8], value: &[u8]) -> Option<(LogId, Run)> {
@@ -42,11 +41,11 @@ impl World {
         if shared != Some(id) || !self.checker.is_past_end(at, self.now, self.wall(at)) {
             return;
         }
-        self.checker.count(CHECKER);
+        self.checker.count(ENDED);
         let puts = &mut batch.puts.iter();
         if puts.any(|(key, value)| self.is_new_run(at, key, value)) {
             let text = format!("{at} takes entries after the end");
-            self.checker.find(CHECKER, self.now, text);
+            self.checker.find(ENDED, self.now, text);
         }
     }
 
@@ -77,14 +76,14 @@ impl World {
         let Frame::Entries(entries) = frame else {
             return;
         };
-        self.checker.count(CHECKER);
+        self.checker.count(ENDED);
         if Some(entries.channel) != self.checker.shared {
             let text = format!("{at} sends entries of a channel that is its own");
-            self.checker.find("P5 consented", self.now, text);
+            self.checker.find(CONSENTED, self.now, text);
         }
         if !entries.parts.is_empty() && self.checker.is_past_end(at, self.now, self.wall(at)) {
             let text = format!("{at} sends entries after the end");
-            self.checker.find(CHECKER, self.now, text);
+            self.checker.find(ENDED, self.now, text);
         }
         self.check_sent_bodies(to, entries);
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use foedus_federation::checkpoint::Fork;
 use foedus_federation::entry::LogId;
 
+use super::FORKS;
 use super::converged::Holding;
 use crate::simulator::trace::name;
 use crate::simulator::world::World;
@@ -65,18 +66,18 @@ impl World {
 
     /// P7, and that nobody honest writes two histories.
     pub(super) fn check_forks(&mut self, holdings: &[Holding]) {
-        self.checker.count("P7 forks");
+        self.checker.count(FORKS);
         for (log, one, other) in Self::two_histories(holdings) {
             if !self.is_lie(&log) {
                 let name = name(log.entry(0));
                 let text = format!("two histories of {name}, held by {one} and {other}");
-                self.checker.find("P7 forks", self.now, text);
+                self.checker.find(FORKS, self.now, text);
             }
         }
         for (log, one, other) in self.unknown_forks() {
             let name = name(log.entry(0));
             let text = format!("{one} and {other} hold two histories of {name} unknowingly");
-            self.checker.find("P7 forks", self.now, text);
+            self.checker.find(FORKS, self.now, text);
         }
         for (at, holding) in holdings.iter().enumerate() {
             for (log, head) in holding
@@ -84,7 +85,7 @@ impl World {
                 .iter()
                 .filter(|(_, head)| !head.fork.is_empty())
             {
-                self.checker.count("P7 forks");
+                self.checker.count(FORKS);
                 let origin = self.index_of(log.origin).expect("only these exist");
                 // It stands alone: by the key that the origin signs with, and nothing else.
                 let key = *self.orgs[origin].keys.sign.verifying_key();
@@ -93,10 +94,10 @@ impl World {
                     .and_then(|fork| fork.verify(&key).ok());
                 if proven.is_none_or(|proven| proven.log() != log) {
                     let text = format!("{at} holds evidence that proves nothing");
-                    self.checker.find("P7 forks", self.now, text);
+                    self.checker.find(FORKS, self.now, text);
                 } else if !self.is_lie(log) {
                     let text = format!("{at} can prove that {origin}, which is honest, forked");
-                    self.checker.find("P7 forks", self.now, text);
+                    self.checker.find(FORKS, self.now, text);
                 }
             }
         }

@@ -4,28 +4,26 @@ use foedus_federation::entry::LogId;
 use foedus_federation::timeline::{Event, Happening, Message};
 use foedus_policy::id::{ChannelId, EntryRef};
 
-use super::Said;
+use super::{GENUINE, Said};
 use crate::simulator::disk::ChannelOnDisk;
 use crate::simulator::world::World;
-
-const CHECKER: &str = "P2 genuine";
 
 impl World {
     /// A client at `at` was shown something.
     pub fn check_shown(&mut self, at: usize, channel: ChannelId, event: &Event) {
-        self.checker.count(CHECKER);
+        self.checker.count(GENUINE);
         let disk = ChannelOnDisk::new(&self.orgs[at].disk, channel);
         let address = disk.address(event.entry.origin, event.author);
         match disk.entry(event.entry) {
             Some(held) => self.check_agreed(at, &held),
             None => {
                 let text = format!("{at} shows {:?}, which is on no disk of it", event.entry);
-                return self.checker.find(CHECKER, self.now, text);
+                return self.checker.find(GENUINE, self.now, text);
             }
         }
         let Some(origin) = self.index_of(event.entry.origin) else {
             let text = format!("{at} shows an entry of nobody");
-            return self.checker.find(CHECKER, self.now, text);
+            return self.checker.find(GENUINE, self.now, text);
         };
         let log = LogId {
             channel,
@@ -66,7 +64,7 @@ impl World {
         };
         if right != Some(true) && !self.orgs[origin].dishonest {
             let text = format!("{at} shows what nobody said: {:?}", event.what);
-            self.checker.find(CHECKER, self.now, text);
+            self.checker.find(GENUINE, self.now, text);
         }
     }
 }

@@ -11,11 +11,10 @@ use foedus_federation::stored::{Annotation, Annotations, Record as _, Run};
 use foedus_policy::id::{ChannelId, IncarnationId, OrgId};
 use foedus_policy::state::{InvitationState, PartnerState, Record};
 
+use super::SOVEREIGN;
 use crate::simulator::disk;
 use crate::simulator::organisation::{Cause, ScopeId};
 use crate::simulator::world::World;
-
-const CHECKER: &str = "P4 sovereign";
 
 impl World {
     /// Looks at what a commit that rests on nothing but a partner's bytes would change.
@@ -40,7 +39,7 @@ impl World {
         }
         let only_partners = |cause: &Cause| matches!(cause, Cause::Partner(_) | Cause::Session);
         if !causes.is_empty() && causes.iter().all(only_partners) {
-            self.checker.count(CHECKER);
+            self.checker.count(SOVEREIGN);
             for (key, value) in &batch.puts {
                 wrong = wrong.or(match id {
                     ScopeId::Org => self.wrong_record(at, causes, key, value),
@@ -50,7 +49,7 @@ impl World {
         }
         if let Some(what) = wrong {
             let text = format!("a partner's bytes change {what} at {at}");
-            self.checker.find(CHECKER, self.now, text);
+            self.checker.find(SOVEREIGN, self.now, text);
         }
     }
 
