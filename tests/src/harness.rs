@@ -10,6 +10,7 @@ pub mod chance;
 pub mod command;
 pub mod daemon;
 pub mod disk;
+pub mod interrupt;
 pub mod organisation;
 pub mod posting;
 pub mod programs;

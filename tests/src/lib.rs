@@ -1,4 +1,4 @@
-//! What the tests share: real daemons, the simulator, and the bench. Nothing here is shipped.
+//! What the tests share: real daemons, the simulator, the power cuts, and the bench. Nothing here is shipped.
 
 pub mod bench;
 pub mod harness;

@@ -21,6 +21,9 @@ pub const LIST_MESSAGES: usize = 256;
 /// Lists that wait for the connection. The daemon takes 16 at a time; these keep it from waiting for the next.
 pub const LISTS_QUEUED: usize = 4;
 
+/// Lists that are committed at a time when an engine is measured alone: as many as wait for a writer that is busy.
+pub const ENGINE_LISTS: usize = 4;
+
 /// Between two messages of the paced load: 20 a second.
 pub const PACE: Duration = Duration::from_millis(50);
 
@@ -53,6 +56,12 @@ pub const OUTAGE: Duration = Duration::from_secs(30);
 /// Between two looks at a daemon that comes back.
 pub const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
+/// Between two looks at what administration brings about.
+pub const SETTING_PAUSE: Duration = Duration::from_millis(10);
+
+/// A daemon that comes back and does not answer within this is asked again.
+pub const ANSWER_MAX: Duration = Duration::from_secs(10);
+
 /// How much each case does.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
@@ -74,7 +83,7 @@ pub struct Scale {
     pub million_messages: u64,
     /// And of `restart`, the channels that they are in.
     pub million_channels: usize,
-    /// Channels of `spread`.
+    /// Channels of the cases that go round many.
     pub channels: usize,
     /// Members of each organisation.
     pub members: usize,

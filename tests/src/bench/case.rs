@@ -19,11 +19,11 @@ use crate::harness::organisation::Equipment;
 /// What `--only` may name, in the order in which they are measured.
 pub const CASES: &[&str] = &[
     super::raw::CASE,
-    "idle",
-    "paced",
-    "post-1",
-    "post-64",
-    "post-many",
+    flow::IDLE,
+    flow::PACED,
+    flow::POST_1,
+    flow::POST_64,
+    flow::POST_MANY,
     catch_up::CASE,
     million::CASE,
     million::RESTART,

@@ -85,6 +85,9 @@ pub enum Failed {
     /// An answer lacks what it always has.
     #[error("an answer without {0}")]
     Incomplete(&'static str),
+    /// Nothing was measured of which there could be a figure.
+    #[error("not one sample was taken")]
+    NoSample,
     /// A role's task panicked.
     #[error("a task of the bench panicked")]
     Panicked,

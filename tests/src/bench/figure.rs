@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use foedus_daemon::store::EngineKind;
 use serde_json::{Value, json};
 
+use super::failed::Failed;
+
 /// What the issue of speed asks of a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
@@ -233,14 +235,14 @@ pub fn number(value: f64) -> String {
     format!("{sign}{grouped}{rest}")
 }
 
-/// The value at a share of all samples, by sorting them all. None: no sample.
-#[must_use]
-pub fn percentile(samples: &mut [f64], share: f64) -> Option<f64> {
+/// The value at a share of all samples, by sorting them all. Without a sample there is no figure: nought would be as
+/// good as any target asks for.
+pub fn percentile(samples: &mut [f64], share: f64) -> Result<f64, Failed> {
     samples.sort_by(f64::total_cmp);
-    let last = samples.len().checked_sub(1)?;
+    let last = samples.len().checked_sub(1).ok_or(Failed::NoSample)?;
     // The nearest rank, which is a sample that there was.
     let rank = (share * samples.len() as f64).ceil() as usize;
-    samples.get(rank.saturating_sub(1).min(last)).copied()
+    Ok(samples[rank.saturating_sub(1).min(last)])
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use foedus_daemon::store::EngineKind;
 
+use super::bounds::{IN_FLIGHT, LIST_MESSAGES};
 use super::failed::Failed;
 use super::figure::{Figure, percentile};
 
@@ -24,16 +25,10 @@ pub struct Raw {
     pub sync_millis: f64,
     /// Ninety-nine of a hundred do.
     pub sync_millis_p99: f64,
-    /// From one thread to another.
-    pub hand_over_micros: f64,
     /// Unary calls over TLS, as many under way as in `post-64`.
     pub calls: f64,
-    /// The same, one at a time.
-    pub calls_in_turn: f64,
     /// Messages over one stream over TLS.
     pub streamed: f64,
-    /// By engine.
-    pub engines: Vec<(EngineKind, EngineLimits)>,
     /// All of it as figures.
     pub figures: Vec<Figure>,
 }
@@ -63,14 +58,7 @@ impl Raw {
         Ok(raw)
     }
 
-    /// The limits of an engine; zero if it was not measured.
-    #[must_use]
-    pub fn engine_limits(&self, engine: EngineKind) -> EngineLimits {
-        let found = self.engines.iter().find(|(kind, _)| *kind == engine);
-        found.map(|(_, limits)| *limits).unwrap_or_default()
-    }
-
-    fn note(&mut self, what: &str, value: f64, unit: &'static str) -> f64 {
+    fn note(&mut self, what: impl Into<String>, value: f64, unit: &'static str) -> f64 {
         self.figures.push(Figure::new(CASE, what, value, unit));
         value
     }
@@ -84,15 +72,15 @@ impl Raw {
             rate(&appended),
             "syncs/s",
         );
-        let half = percentile(&mut appended, 0.50).unwrap_or_default();
+        let half = percentile(&mut appended, 0.50)?;
         self.note("disk: the same, p50", half, "ms");
         self.note(
             "disk: 4 KiB in place and synced",
             rate(&in_place),
             "syncs/s",
         );
-        let half = percentile(&mut in_place, 0.50).unwrap_or_default();
-        let most = percentile(&mut in_place, 0.99).unwrap_or_default();
+        let half = percentile(&mut in_place, 0.50)?;
+        let most = percentile(&mut in_place, 0.99)?;
         self.sync_millis = self.note("disk: the same, p50", half, "ms");
         self.sync_millis_p99 = self.note("disk: the same, p99", most, "ms");
         Ok(())
@@ -100,7 +88,7 @@ impl Raw {
 
     fn threads(&mut self, time: Duration) -> Result<(), Failed> {
         let micros = threads::hand_over_micros(time)?;
-        self.hand_over_micros = self.note("hand-over between two threads", micros, "µs");
+        self.note("hand-over between two threads", micros, "µs");
         Ok(())
     }
 
@@ -114,14 +102,14 @@ impl Raw {
 
     fn stream(&mut self, time: Duration) -> Result<(), Failed> {
         let limits = stream::measure(time)?;
-        self.calls_in_turn = self.note("gRPC over TLS: calls in turn", limits.in_turn, "calls/s");
+        self.note("gRPC over TLS: calls in turn", limits.in_turn, "calls/s");
         self.calls = self.note(
-            "gRPC over TLS: calls, 64 in flight",
+            format!("gRPC over TLS: calls, {IN_FLIGHT} in flight"),
             limits.together,
             "calls/s",
         );
         self.streamed = self.note(
-            "gRPC over TLS: streamed in lists of 64",
+            format!("gRPC over TLS: streamed in lists of {LIST_MESSAGES}"),
             limits.streamed,
             "messages/s",
         );
@@ -130,26 +118,25 @@ impl Raw {
 
     fn engine(&mut self, engine: EngineKind, time: Duration) -> Result<(), Failed> {
         let limits = engine::measure(engine, time)?;
-        let mut note = |what: &str, value, unit| {
+        let mut note = |what: String, value, unit| {
             let figure = Figure::new(CASE, what, value, unit);
             self.figures.push(figure.on(engine));
         };
         note(
-            "engine: commits in turn, synced",
+            "engine: commits in turn, synced".to_owned(),
             limits.in_turn,
             "commits/s",
         );
         note(
-            "engine: commits, 64 in flight, synced",
+            format!("engine: commits, {IN_FLIGHT} in flight, synced"),
             limits.together,
             "commits/s",
         );
         note(
-            "engine: in lists of 256, synced",
+            format!("engine: in lists of {LIST_MESSAGES}, synced"),
             limits.in_lists,
             "messages/s",
         );
-        self.engines.push((engine, limits));
         Ok(())
     }
 }

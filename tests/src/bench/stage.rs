@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use foedus_proto::api::v1;
 use tokio::task::JoinSet;
 
-use super::bounds::{ADMINISTRATION_CALLS, ARRIVAL_MAX, SETTING_MAX};
+use super::bounds::{ADMINISTRATION_CALLS, ARRIVAL_MAX, SETTING_MAX, SETTING_PAUSE};
 use super::client::{Access, Client};
 use super::failed::Failed;
 use super::follower::Follower;
@@ -18,7 +18,6 @@ use super::ledger::Ledger;
 use super::load::Load;
 use super::role::Role;
 use super::usage;
-use crate::harness::command::Foedus;
 use crate::harness::organisation::{Equipment, Organisation, text};
 use crate::harness::two::{ACME_LAUNCH, LAUNCH, Two};
 
@@ -195,15 +194,11 @@ pub fn access(organisation: &Organisation, name: &str, scopes: &[&str]) -> Acces
     for scope in scopes {
         arguments.extend(["--scope", *scope]);
     }
-    let made = administrator(organisation).json(&arguments);
+    let made = organisation.administrator().json(&arguments);
     Access {
         address: organisation.daemon.place.api,
         secret: text(&made, "secret"),
     }
-}
-
-fn administrator(organisation: &Organisation) -> Foedus {
-    organisation.administrator()
 }
 
 async fn add_members(administrator: Access, members: usize) -> Result<(), Failed> {
@@ -246,13 +241,12 @@ pub async fn found<T, F>(what: &'static str, mut look: impl FnMut() -> F) -> Res
 where
     F: Future<Output = Result<Option<T>, Failed>>,
 {
-    const PAUSE: Duration = Duration::from_millis(10);
     let began = Instant::now();
     while began.elapsed() < SETTING_MAX {
         if let Some(found) = look().await? {
             return Ok(found);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(SETTING_PAUSE).await;
     }
     Err(Failed::Waited {
         what,

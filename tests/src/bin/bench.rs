@@ -10,6 +10,7 @@ use foedus_tests::bench::bounds::Scale;
 use foedus_tests::bench::case::{CASES, Run};
 use foedus_tests::bench::figure;
 use foedus_tests::bench::raw::Raw;
+use foedus_tests::harness::interrupt;
 use serde_json::{Value, json};
 
 /// EX_USAGE of sysexits.h.
@@ -75,6 +76,7 @@ fn measure(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
         true => Scale::QUICK,
         false => Scale::FULL,
     };
+    let _temporary = interrupt::cleans_up_on_interrupt()?;
     let raw = Raw::measure(&options.engines, scale.raw)?;
     let mut run = Run {
         scale,

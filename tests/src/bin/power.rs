@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use foedus_daemon::store::EngineKind;
+use foedus_tests::harness::interrupt;
 use foedus_tests::powercut::{Options, run};
 
 const USAGE: &str = "usage: power [--engine sled|fjall] [--cuts N] [--messages N] [--seed N] [--without-sync]
@@ -19,6 +20,13 @@ fn main() -> ExitCode {
     let Some(options) = parse(&words) else {
         eprintln!("{USAGE}");
         return ExitCode::from(64);
+    };
+    let _temporary = match interrupt::cleans_up_on_interrupt() {
+        Ok(folder) => folder,
+        Err(error) => {
+            eprintln!("power: no folder, or no signals: {error}");
+            return ExitCode::FAILURE;
+        }
     };
     let began = Instant::now();
     let outcome = run(options);

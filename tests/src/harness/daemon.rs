@@ -1,10 +1,13 @@
 //! One real `foedusd`: its folder, configuration and process.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use foedus_daemon::store::EngineKind;
@@ -37,6 +40,37 @@ pub struct Daemon {
     /// Where it is.
     pub place: Place,
     process: Option<Child>,
+}
+
+/// The processes that this program started and has not waited for yet. Whoever starts one or waits for its end holds the
+/// lock, so that a number in here is no other process's.
+static STARTED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn started() -> MutexGuard<'static, BTreeSet<u32>> {
+    // Whoever panicked with it left the numbers as they are.
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends all daemons of this program at once, and lets nobody start another; then does what ends the program.
+pub fn end_all(then: impl FnOnce() -> Infallible) -> ! {
+    let started = started();
+    for id in started.iter() {
+        if let Some(pid) = i32::try_from(*id).ok().and_then(Pid::from_raw) {
+            // One that has just ended is as good.
+            kill_process(pid, Signal::KILL).ok();
+        }
+    }
+    match then() {}
+}
+
+/// How a daemon ended, if it has.
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let mut started = started();
+    let status = child.try_wait().expect("our own child can be looked at");
+    if status.is_some() {
+        started.remove(&child.id());
+    }
+    status
 }
 
 /// An address of this machine that no other test uses: each daemon gets a loopback address of its own, so that a
@@ -189,6 +223,7 @@ impl Daemon {
             .append(true)
             .open(self.place.log())
             .expect("a file for the log");
+        let mut started = started();
         let child = self
             .place
             .command()
@@ -196,6 +231,7 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .expect("foedusd can be started");
+        started.insert(child.id());
         self.process = Some(child);
     }
 
@@ -208,9 +244,11 @@ impl Daemon {
     /// Kills it at once, as a power cut of its process would.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.process.take() {
+            let mut started = started();
             // Neither fails for a child that was not waited for.
             child.kill().expect("our own child can be killed");
             child.wait().expect("our own child can be waited for");
+            started.remove(&child.id());
         }
     }
 
@@ -220,12 +258,11 @@ impl Daemon {
         let mut child = self.process.take().expect("it runs");
         let pid = Pid::from_child(&child);
         kill_process(pid, Signal::TERM).expect("our own child can be signalled");
-        let ended = eventually("the daemon to end after SIGTERM", SOON, || {
-            let status = child.try_wait().expect("our own child can be looked at");
-            status.ok_or_else(|| tail_of(&self.place.log()))
+        let status = eventually("the daemon to end after SIGTERM", SOON, || {
+            ended(&mut child).ok_or_else(|| tail_of(&self.place.log()))
         });
-        assert!(ended.success(), "{ended}: {}", tail_of(&self.place.log()));
-        ended
+        assert!(status.success(), "{status}: {}", tail_of(&self.place.log()));
+        status
     }
 
     /// Does it run?
@@ -235,8 +272,7 @@ impl Daemon {
     }
 
     fn ended(&mut self) -> Option<ExitStatus> {
-        let child = self.process.as_mut()?;
-        child.try_wait().expect("our own child can be looked at")
+        ended(self.process.as_mut()?)
     }
 
     /// `what` happened, and the end of the log.

@@ -70,7 +70,7 @@ fn miss(run: &mut Run, engine: EngineKind, stage: &Stage, channels: usize) -> Re
     }
     let connected = Instant::now();
     let last = stage.settle()?;
-    let first = stage.ledger.first().unwrap_or(last);
+    let first = stage.ledger.first().ok_or(Failed::NoSample)?;
     drop(followers);
 
     let since = |at: Instant| at.saturating_duration_since(connected);

@@ -112,7 +112,7 @@ fn cost(
     stage.settle()?;
     let elapsed = began.elapsed();
     let spent = usage::cpu(pid)?.saturating_sub(before);
-    let half = percentile(&mut took, 0.50).unwrap_or_default() / 1e3;
+    let half = percentile(&mut took, 0.50)? / 1e3;
     let syncs = 2.0 * run.raw.sync_millis;
     let figure = Figure::new(
         case,
@@ -121,7 +121,7 @@ fn cost(
         "ms",
     );
     run.note(figure.beside("two disk syncs, p50", syncs), engine);
-    let computed = spent.as_secs_f64() * 1e3 / took.len().max(1) as f64;
+    let computed = spent.as_secs_f64() * 1e3 / took.len() as f64;
     let figure = Figure::new(
         case,
         format!("{what}, CPU of acme's daemon a post"),

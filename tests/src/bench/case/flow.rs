@@ -14,17 +14,36 @@ use crate::bench::figure::{Figure, Target, percentile};
 use crate::bench::stage::{Spent, Stage, process};
 use crate::bench::usage;
 
+/// The names of the cases.
+pub const IDLE: &str = "idle";
+/// See [`IDLE`].
+pub const PACED: &str = "paced";
+/// See [`IDLE`].
+pub const POST_1: &str = "post-1";
+/// See [`IDLE`].
+pub const POST_64: &str = "post-64";
+/// See [`IDLE`].
+pub const POST_MANY: &str = "post-many";
+
+/// Measures one case.
+type Measure = fn(&mut Flow<'_>) -> Result<(), Failed>;
+
 /// The cases that load the stage, in the order in which they disturb each other least.
-const LOADED: &[&str] = &["paced", "post-1", "post-64", "post-many"];
+const LOADED: &[(&str, Measure)] = &[
+    (PACED, |flow| flow.paced()),
+    (POST_1, |flow| flow.in_turn()),
+    (POST_64, |flow| flow.together()),
+    (POST_MANY, |flow| flow.in_lists()),
+];
 
 /// One after the other on one stage.
 pub fn measure(run: &mut Run, engine: EngineKind) -> Result<(), Failed> {
-    let loaded = LOADED.iter().any(|case| run.wants(case));
-    if !loaded && !run.wants("idle") {
+    let loaded = LOADED.iter().any(|(case, _)| run.wants(case));
+    if !loaded && !run.wants(IDLE) {
         return Ok(());
     }
     let mut stage = stage(run, engine, true)?;
-    if run.wants("idle") {
+    if run.wants(IDLE) {
         idle(run, engine, &stage)?;
     }
     if !loaded {
@@ -39,17 +58,9 @@ pub fn measure(run: &mut Run, engine: EngineKind) -> Result<(), Failed> {
             channels,
         };
         flow.warm_up()?;
-        for case in LOADED
-            .iter()
-            .filter(|case| flow.run.wants(case))
-            .copied()
-            .collect::<Vec<_>>()
-        {
-            match case {
-                "paced" => flow.paced()?,
-                "post-1" => flow.in_turn()?,
-                "post-64" => flow.together()?,
-                _ => flow.in_lists()?,
+        for (case, measure) in LOADED {
+            if flow.run.wants(case) {
+                measure(&mut flow)?;
             }
         }
     }
@@ -61,7 +72,7 @@ fn idle(run: &mut Run, engine: EngineKind, stage: &Stage) -> Result<(), Failed> 
     for (name, organisation) in [("acme", &stage.two.acme), ("globex", &stage.two.globex)] {
         let resident = usage::resident_mebibytes(process(organisation)?)?;
         let what = format!("{name}'s daemon, {} members", run.scale.members);
-        let figure = Figure::new("idle", what, resident, "MiB").target(Target::AtMost(40.0));
+        let figure = Figure::new(IDLE, what, resident, "MiB").target(Target::AtMost(40.0));
         run.note(figure, engine);
     }
     Ok(())
@@ -121,9 +132,9 @@ impl Flow<'_> {
         for (name, share, target, raw) in
             [("p50", 0.50, 3.0, syncs), ("p99", 0.99, 10.0, syncs_p99)]
         {
-            let value = percentile(&mut took, share).unwrap_or_default();
+            let value = percentile(&mut took, share)?;
             let what = format!("{}, {name}", self.spread());
-            let figure = Figure::new("paced", what, value, "ms").target(Target::AtMost(target));
+            let figure = Figure::new(PACED, what, value, "ms").target(Target::AtMost(target));
             self.note(figure.beside(format!("two disk syncs, {name}"), raw));
         }
         Ok(())
@@ -146,12 +157,12 @@ impl Flow<'_> {
         self.stage.settle()?;
         let rate = took.len() as f64 / took.iter().sum::<f64>() * 1e6;
         let raw = 1e3 / (2.0 * self.run.raw.sync_millis);
-        let figure = Figure::new("post-1", self.spread(), rate, "messages/s");
+        let figure = Figure::new(POST_1, self.spread(), rate, "messages/s");
         let figure = figure.target(Target::AtLeast(300.0));
         self.note(figure.beside("two disk syncs", raw));
-        let half = percentile(&mut took, 0.50).unwrap_or_default() / 1e3;
+        let half = percentile(&mut took, 0.50)? / 1e3;
         self.note(Figure::new(
-            "post-1",
+            POST_1,
             format!("{}, p50", self.spread()),
             half,
             "ms",
@@ -165,11 +176,11 @@ impl Flow<'_> {
         let (rate, spent) = self.counted(messages, false, move |stage| {
             stage.load.run(load.post(messages, IN_FLIGHT))
         })?;
-        let figure = Figure::new("post-64", self.spread(), rate, "messages/s");
+        let figure = Figure::new(POST_64, self.spread(), rate, "messages/s");
         let figure = figure.target(Target::AtLeast(5_000.0));
         let calls = self.run.raw.calls;
         self.note(figure.beside("bare calls, 64 in flight", calls));
-        self.note_spent("post-64", spent);
+        self.note_spent(POST_64, spent);
         Ok(())
     }
 
@@ -179,11 +190,11 @@ impl Flow<'_> {
         let (rate, spent) = self.counted(messages, true, move |stage| {
             stage.load.run(load.post_many(messages))
         })?;
-        let figure = Figure::new("post-many", self.spread(), rate, "messages/s");
+        let figure = Figure::new(POST_MANY, self.spread(), rate, "messages/s");
         let figure = figure.target(Target::AtLeast(25_000.0));
         let streamed = self.run.raw.streamed;
         self.note(figure.beside("a bare stream", streamed));
-        self.note_spent("post-many", spent);
+        self.note_spent(POST_MANY, spent);
         Ok(())
     }
 

@@ -2,14 +2,14 @@
 //! after it was killed.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use foedus_daemon::store::EngineKind;
 use foedus_proto::api::v1;
 
 use super::flow::costs;
 use super::{Run, stage};
-use crate::bench::bounds::{LOOK_PAUSE, MESSAGE_BYTES, SETTING_MAX};
+use crate::bench::bounds::{ANSWER_MAX, LOOK_PAUSE, MESSAGE_BYTES, SETTING_MAX};
 use crate::bench::client::Access;
 use crate::bench::failed::Failed;
 use crate::bench::figure::{Figure, Target};
@@ -118,8 +118,6 @@ async fn serves(member: &Access, channel: &str) -> Result<Instant, Failed> {
 }
 
 async fn answers(member: &Access, channel: &str) -> Result<(), Failed> {
-    /// A daemon that hangs is asked again.
-    const ANSWER_MAX: Duration = Duration::from_secs(10);
     let client = member.connect().await?;
     let post = v1::PostRequest {
         channel: channel.to_owned(),

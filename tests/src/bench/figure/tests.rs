@@ -6,11 +6,11 @@ use super::*;
 #[test]
 fn a_percentile_is_a_sample() {
     let mut samples: Vec<f64> = (1..=100).rev().map(f64::from).collect();
-    assert_eq!(percentile(&mut samples, 0.50), Some(50.0));
-    assert_eq!(percentile(&mut samples, 0.99), Some(99.0));
-    assert_eq!(percentile(&mut samples, 1.0), Some(100.0));
-    assert_eq!(percentile(&mut [7.0], 0.5), Some(7.0));
-    assert_eq!(percentile(&mut [], 0.5), None);
+    assert!(matches!(percentile(&mut samples, 0.50), Ok(found) if found == 50.0));
+    assert!(matches!(percentile(&mut samples, 0.99), Ok(found) if found == 99.0));
+    assert!(matches!(percentile(&mut samples, 1.0), Ok(found) if found == 100.0));
+    assert!(matches!(percentile(&mut [7.0], 0.5), Ok(found) if found == 7.0));
+    assert!(matches!(percentile(&mut [], 0.5), Err(Failed::NoSample)));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use super::EngineLimits;
-use crate::bench::bounds::{IN_FLIGHT, LIST_MESSAGES};
+use crate::bench::bounds::{ENGINE_LISTS, IN_FLIGHT, LIST_MESSAGES};
 use crate::bench::failed::Failed;
 
 /// A message as it is stored: its text, header and salt. So a list stays under what sled is given between two syncs.
@@ -18,9 +18,6 @@ const STORED_BYTES: usize = 480;
 
 /// Entries of one value of the store.
 const RUN_MESSAGES: usize = 16;
-
-/// Lists that are under way at a time.
-const LISTS: usize = 4;
 
 /// Measures an engine in a folder of its own.
 pub fn measure(kind: EngineKind, time: Duration) -> Result<EngineLimits, Failed> {
@@ -46,7 +43,7 @@ pub fn measure(kind: EngineKind, time: Duration) -> Result<EngineLimits, Failed>
     let in_turn = commits(1, STORED_BYTES, 1)?;
     let together = commits(1, STORED_BYTES, IN_FLIGHT)?;
     let runs = LIST_MESSAGES / RUN_MESSAGES;
-    let lists = commits(runs, RUN_MESSAGES * STORED_BYTES, LISTS)?;
+    let lists = commits(runs, RUN_MESSAGES * STORED_BYTES, ENGINE_LISTS)?;
     Ok(EngineLimits {
         in_turn,
         together,

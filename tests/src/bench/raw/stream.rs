@@ -18,13 +18,10 @@ use tonic::transport::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::bench::bounds::{IN_FLIGHT, LISTS_QUEUED};
+use crate::bench::bounds::{IN_FLIGHT, LIST_MESSAGES, LISTS_QUEUED};
 use crate::bench::failed::Failed;
 use crate::bench::ledger::message;
 use crate::bench::role::Role;
-
-/// Messages of one list.
-const LIST_MESSAGES: usize = 64;
 
 /// The name in the certificate.
 const NAME: &str = "bare.invalid";
