@@ -41,10 +41,7 @@ pub const COPY_PAGE_PAIRS_MAX: usize = 256;
 /// sled's segment. It can't be changed for a store that exists.
 pub const SLED_SEGMENT_BYTES: usize = 8 * 1024 * 1024;
 
-/// What sled writes between two syncs stays under this.
-pub const SLED_UNSYNCED_BYTES_MAX: usize = SLED_SEGMENT_BYTES / 2;
-
-/// Keys and values handed to sled between two syncs. It writes several times that: a page is written as a
+/// Keys and values handed to sled between two syncs. It writes several times that, and stays under half a segment: a page is written as a
 /// whole after ten changes, and when it is split. A group of batches ends here; a single batch that is
 /// larger goes by way of the redo pairs.
 pub const SLED_STEP_BYTES_MAX: usize = 128 * 1024;

@@ -14,6 +14,7 @@ mod channels;
 mod clock;
 mod handle;
 mod links;
+mod message;
 mod org;
 mod pairing;
 mod scope;

@@ -17,8 +17,8 @@
 //! the next sync. Reads run on the caller's thread, without a hand-over; what is not in the engine's cache
 //! costs that thread a read from disk.
 
-#[cfg(any(test, feature = "conformance"))]
-pub mod conformance;
+#[cfg(test)]
+mod conformance;
 mod copy;
 mod embedded;
 mod fjall;

@@ -19,6 +19,10 @@ pub(crate) const OPERATOR: Actor = Actor::Operator {
     uid: 1000,
     as_member: None,
 };
+pub(crate) const WITHOUT_ADMINISTER: Scopes = Scopes {
+    administer: false,
+    ..Scopes::ALL
+};
 pub(crate) const WORDS: &str = "able acid baby cage dad each";
 pub(crate) const DAY: u64 = 24 * 60 * 60 * 1000;
 pub(crate) const START: Timestamp = Timestamp(1_000 * DAY);

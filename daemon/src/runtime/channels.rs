@@ -3,21 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use foedus_federation::bounds::STEP_INPUTS_MAX;
 use foedus_federation::channel::{
     Channel, ChannelView, Effect, Govern, Input, Posted, Refused, ReplyTo, Setup,
 };
 use foedus_federation::org::OrgSnapshot;
 use foedus_policy::id::{ChannelId, OrgId, RunId};
 use foedus_policy::state::Sharing;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::links::{Links, ToLink};
-use super::org::OrgMessage;
+use super::message::{ChannelMessage, OrgMessage, Replies};
 use super::scope::{Ground, Scope};
 use super::{Ours, chain};
 use crate::bounds::{
@@ -26,19 +25,6 @@ use crate::bounds::{
 };
 use crate::per_minute::PerMinute;
 use crate::random;
-
-/// An input, and who waits for its answer.
-#[derive(Debug)]
-pub(super) struct ChannelMessage {
-    pub(super) input: Input,
-    pub(super) reply: Option<(ReplyTo, oneshot::Sender<Result<Posted, Refused>>)>,
-}
-
-impl From<Input> for ChannelMessage {
-    fn from(input: Input) -> Self {
-        Self { input, reply: None }
-    }
-}
 
 /// What every channel is hosted with.
 #[derive(Debug, Clone)]
@@ -256,7 +242,7 @@ struct ChannelTask {
     views: Option<watch::Sender<Arc<ChannelView>>>,
     first_view: watch::Sender<Option<View>>,
     unreadable: CancellationToken,
-    replies: BTreeMap<ReplyTo, oneshot::Sender<Result<Posted, Refused>>>,
+    replies: Replies<Posted, Refused>,
     gone: CancellationToken,
     all: Channels,
     asked_last: Instant,
@@ -344,20 +330,8 @@ impl ChannelTask {
             self.take_org();
         }
         self.asked_last = Instant::now();
-        let mut next = Some(message);
-        let mut room = STEP_INPUTS_MAX;
-        while let Some(ChannelMessage { input, reply }) = next {
-            if let Some((reply, waiting)) = reply {
-                self.replies.insert(reply, waiting);
-            }
-            self.scope.push(input);
-            room -= 1;
-            next = if room == 0 {
-                None
-            } else {
-                self.inputs.try_recv().ok()
-            };
-        }
+        self.scope
+            .take(message, &mut self.inputs, &mut self.replies);
     }
 
     fn take_org(&mut self) {
@@ -425,12 +399,9 @@ impl ChannelTask {
             Effect::Forgotten => links.tell_all(&ToLink::Forgotten(channel)),
             Effect::Reject(partner, reject) => self.reject(partner, reject),
             Effect::Org(input) => {
-                let message = OrgMessage {
-                    input: *input,
-                    reply: None,
-                };
                 // The organisation is gone only while everything stops; the channel says it again at the next start.
-                let _stopping = self.hosting.org_queue.send(message).await.is_err();
+                let said = self.hosting.org_queue.send((*input).into());
+                let _stopping = said.await.is_err();
             }
         }
     }

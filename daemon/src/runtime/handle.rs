@@ -24,9 +24,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::channels::{ChannelMessage, Channels, NoChannel};
+use super::channels::{Channels, NoChannel};
 use super::links::{LinkStatus, Links};
-use super::org::OrgMessage;
+use super::message::{ChannelMessage, OrgMessage};
 use super::scope::Ground;
 use super::{Clock, Ours};
 use crate::bounds::{ENDPOINTS_STORED_MAX, ORG_QUEUE_INPUTS_MAX};
@@ -361,9 +361,8 @@ impl Runtime {
 
     /// Says something to the organisation to which there is no answer.
     pub(super) async fn tell_org(&self, input: org::Input) {
-        let message = OrgMessage { input, reply: None };
         // If the daemon stops: whoever said it says it again.
-        let _stopping = self.inner.org_queue.send(message).await.is_err();
+        let _stopping = self.inner.org_queue.send(input.into()).await.is_err();
     }
 
     pub(crate) fn link_registry(&self) -> &Links {
@@ -389,8 +388,7 @@ impl Runtime {
 
     /// As [`Runtime::try_tell_channel`], to the organisation.
     pub(crate) fn try_tell_org(&self, input: org::Input) -> Option<org::Input> {
-        let message = OrgMessage { input, reply: None };
-        match self.inner.org_queue.try_send(message) {
+        match self.inner.org_queue.try_send(input.into()) {
             Err(mpsc::error::TrySendError::Full(unsaid)) => Some(unsaid.input),
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
         }
@@ -448,6 +446,6 @@ pub(crate) struct OrgRoom(mpsc::OwnedPermit<OrgMessage>);
 
 impl OrgRoom {
     pub(crate) fn say(self, input: org::Input) {
-        drop(self.0.send(OrgMessage { input, reply: None }));
+        drop(self.0.send(input.into()));
     }
 }

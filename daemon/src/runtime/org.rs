@@ -3,33 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use foedus_federation::bounds::STEP_INPUTS_MAX;
-use foedus_federation::channel::ReplyTo;
 use foedus_federation::org::{Effect, Input, Org, OrgSnapshot, Refused, Setup};
 use foedus_policy::action::Outcome;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::channels::Channels;
+use super::message::{OrgMessage, Replies};
 use super::scope::{Ground, Scope};
 use crate::bounds::{ORG_TICK, WARNINGS_PER_MINUTE_MAX};
 use crate::per_minute::PerMinute;
 use crate::random;
-
-/// An input, and who waits for its answer.
-#[derive(Debug)]
-pub(super) struct OrgMessage {
-    pub(super) input: Input,
-    pub(super) reply: Option<(ReplyTo, oneshot::Sender<Result<Outcome, Refused>>)>,
-}
 
 pub(super) struct OrgTask {
     scope: Scope<Org>,
     ground: Ground,
     inputs: mpsc::Receiver<OrgMessage>,
     snapshots: watch::Sender<Arc<OrgSnapshot>>,
-    replies: BTreeMap<ReplyTo, oneshot::Sender<Result<Outcome, Refused>>>,
+    replies: Replies<Outcome, Refused>,
     channels: Channels,
     stop: CancellationToken,
     /// Partners must not fill our log; what is not logged is counted.
@@ -86,22 +78,9 @@ impl OrgTask {
         }
     }
 
-    /// Queues one message and whatever else waits: they share a step, and so a commit.
     fn take(&mut self, message: OrgMessage) {
-        let mut next = Some(message);
-        let mut room = STEP_INPUTS_MAX;
-        while let Some(OrgMessage { input, reply }) = next {
-            if let Some((reply, waiting)) = reply {
-                self.replies.insert(reply, waiting);
-            }
-            self.scope.push(input);
-            room -= 1;
-            next = if room == 0 {
-                None
-            } else {
-                self.inputs.try_recv().ok()
-            };
-        }
+        self.scope
+            .take(message, &mut self.inputs, &mut self.replies);
     }
 
     async fn settle(&mut self) {

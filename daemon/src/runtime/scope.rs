@@ -5,10 +5,13 @@
 use std::sync::Arc;
 
 use foedus_federation::batch::{Batch, CommitOutcome, Key, Read, Value};
+use foedus_federation::bounds::STEP_INPUTS_MAX;
 use foedus_federation::steploop::{Answer, Ask, Damaged, Machine, Rows, StepLoop};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::message::{Message, Replies};
 use crate::bounds::SCAN_PAIRS_MAX;
 use crate::metrics::Metrics;
 use crate::store::{Engine, Found, Store, StoreError};
@@ -45,6 +48,29 @@ impl<M: Machine> Scope<M> {
 
     pub(super) fn push(&mut self, input: M::Input) {
         self.step_loop.push(input);
+    }
+
+    /// Queues one message and whatever else waits: they share a step, and so a commit.
+    pub(super) fn take<Done, Refused>(
+        &mut self,
+        message: Message<M::Input, Done, Refused>,
+        inputs: &mut mpsc::Receiver<Message<M::Input, Done, Refused>>,
+        replies: &mut Replies<Done, Refused>,
+    ) {
+        let mut next = Some(message);
+        let mut room = STEP_INPUTS_MAX;
+        while let Some(Message { input, reply }) = next {
+            if let Some((reply, waiting)) = reply {
+                replies.insert(reply, waiting);
+            }
+            self.push(input);
+            room -= 1;
+            next = if room == 0 {
+                None
+            } else {
+                inputs.try_recv().ok()
+            };
+        }
     }
 
     /// Whether some commit of this scope had an outcome that nobody knows. Such a scope is kept: the loop

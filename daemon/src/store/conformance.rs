@@ -1,7 +1,7 @@
 //! What every engine has to do, whatever it is: the suite that all of them pass.
 //!
-//! It knows the trait only. Each check takes a [`Place`] of its own and panics with what it expected;
-//! [`check_all`] runs them one after the other. Faults are not here: a disk that exists can't be told to fail,
+//! It knows the trait only. Each check takes a [`Place`] of its own and panics with what it expected; each is a test of
+//! its own for each engine. Faults are not here: a disk that exists can't be told to fail,
 //! so they are the memory engine's own tests, and power cuts those of the whole system.
 
 use std::collections::BTreeMap;
@@ -64,23 +64,6 @@ impl Place {
             }
         }
     }
-}
-
-/// Runs every check, each in a new place.
-pub async fn check_all(place: impl Fn() -> Place) {
-    puts_gets_deletes(&place()).await;
-    scans(&place()).await;
-    scans_of_high_keys(&place()).await;
-    expectations(&place()).await;
-    atomic(&place()).await;
-    one_after_the_other_in_a_group(&place()).await;
-    reads_many(&place()).await;
-    reopened(&place()).await;
-    large_values(&place()).await;
-    refusals(&place()).await;
-    many_committers(&place()).await;
-    whole_batches(&place()).await;
-    like_a_map(&place()).await;
 }
 
 fn put(key: &[u8], value: &[u8]) -> Batch {
@@ -714,5 +697,4 @@ pub async fn like_a_map(place: &Place) {
     }
 }
 
-#[cfg(test)]
 mod tests;

@@ -3,7 +3,6 @@
 //!
 //! It must not know which engine it is; that is behind [`Handle`].
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -11,13 +10,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foedus_federation::batch::{Batch, CommitOutcome, Key, Value};
 
-use super::writer::{Disk, GroupBounds, Writer};
+use super::writer::{Disk, GroupBounds, Writer, Writes};
 use super::{
     DataFolder, EngineKind, Store, StoreError, StoreOptions, check_batch, check_key, check_scan,
 };
-
-/// Writes of a group: the value each key gets, or none.
-pub type Writes = BTreeMap<Key, Option<Value>>;
 
 /// Takes a key and a way to its value; says whether to go on.
 pub type Visit<'a> =

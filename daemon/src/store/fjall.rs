@@ -10,8 +10,9 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use foedus_federation::batch::Value;
 
-use super::embedded::{Handle, Visit, Writes};
+use super::embedded::{Handle, Visit};
 use super::writer::GroupBounds;
+use super::writer::Writes;
 use super::{EngineKind, StoreError};
 use crate::bounds::{
     FJALL_GROUP_BYTES_MAX, FJALL_GROUP_PAIRS_MAX, FJALL_JOURNAL_BYTES_MAX, FJALL_MEMTABLE_BYTES_MAX,

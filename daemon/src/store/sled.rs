@@ -38,8 +38,9 @@ use std::time::SystemTime;
 
 use foedus_federation::batch::Value;
 
-use super::embedded::{Handle, Visit, Writes};
+use super::embedded::{Handle, Visit};
 use super::writer::GroupBounds;
+use super::writer::Writes;
 use super::{EngineKind, StoreError};
 use crate::bounds::{
     SLED_LOCK_PAUSE, SLED_LOCK_TRIES_MAX, SLED_SEGMENT_BYTES, SLED_STEP_BYTES_MAX,

@@ -3,22 +3,25 @@
 //!
 //! It must not know which engine it writes to.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use foedus_federation::batch::{Batch, CommitOutcome, Expect, Value};
+use foedus_federation::batch::{Batch, CommitOutcome, Expect, Key, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::StoreError;
-use super::embedded::Writes;
 use crate::bounds::{
     COMMIT_QUEUE_BATCH_BYTES_MIN, COMMIT_QUEUE_BYTES_MAX, GROUP_BATCHES_MAX, STORE_REOPEN_PAUSE,
 };
 
 /// The queue is counted in pieces of this size.
 const PERMIT_BYTES: usize = 1024;
+
+/// Writes of a group: the value each key gets, or none.
+pub type Writes = BTreeMap<Key, Option<Value>>;
 
 /// What the batches that share one sync may write together. A single batch may be larger.
 #[derive(Debug, Clone, Copy)]

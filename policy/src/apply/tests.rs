@@ -373,17 +373,16 @@ fn who_is_deactivated_is_gone_everywhere() {
     let bob = world.add("bob", false);
     let channel = world.channel(member(bob), "team", true);
     let author = world.state.author(channel, bob).expect("he opened it");
-    let Outcome::TokenCreated { text, .. } = world.must(
-        OPERATOR,
-        create_token(bob, Scopes::ALL.without_administer()),
-    ) else {
+    let Outcome::TokenCreated { text, .. } =
+        world.must(OPERATOR, create_token(bob, WITHOUT_ADMINISTER))
+    else {
         panic!("a token comes of making one")
     };
     assert_eq!(
         authenticate(&world.state, text.reveal(), world.now),
         Ok(Actor::Member {
             member: bob,
-            scopes: Scopes::ALL.without_administer()
+            scopes: WITHOUT_ADMINISTER
         })
     );
     let outcome = world.must(OPERATOR, Action::DeactivateMember { member: bob });

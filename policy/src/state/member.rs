@@ -51,15 +51,6 @@ impl Scopes {
         administer: true,
     };
 
-    /// These without the right to administer.
-    #[must_use]
-    pub const fn without_administer(self) -> Self {
-        Self {
-            administer: false,
-            ..self
-        }
-    }
-
     /// Whether everything in `other` is in this too.
     pub const fn contains(self, other: Self) -> bool {
         (self.read || !other.read)

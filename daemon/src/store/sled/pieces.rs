@@ -14,7 +14,7 @@ use sled::Db;
 use foedus_federation::batch::Value;
 
 use super::super::StoreError;
-use super::super::embedded::Writes;
+use super::super::writer::Writes;
 use crate::bounds::{SLED_PIECE_BYTES_MAX, SLED_STEP_BYTES_MAX, SLED_STEP_PAIRS_MAX};
 
 /// A write as sled gets it.

@@ -6,9 +6,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::syncs::Synced;
 use super::*;
-use crate::bounds::{
-    BATCH_BYTES_MAX, SLED_PIECE_BYTES_MAX, SLED_UNSYNCED_BYTES_MAX, VALUE_BYTES_MAX,
-};
+use crate::bounds::{BATCH_BYTES_MAX, SLED_PIECE_BYTES_MAX, SLED_SEGMENT_BYTES, VALUE_BYTES_MAX};
 
 thread_local! {
     /// What was synced on this thread; each test has its own.
@@ -342,7 +340,7 @@ fn what_is_written_between_syncs_stays_under_half_a_segment() {
     let worst = handle.unsynced_bytes_max.get();
     eprintln!("at most {worst} bytes between two syncs");
     assert!(
-        worst < SLED_UNSYNCED_BYTES_MAX,
+        worst < SLED_SEGMENT_BYTES / 2,
         "{worst} bytes between two syncs"
     );
 }

@@ -1,10 +1,7 @@
 //! The writer over a disk that does what the test says.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Mutex;
-
-use foedus_federation::batch::Key;
 
 use super::*;
 

@@ -106,10 +106,7 @@ pub(super) fn about_people() -> Rows {
     rows.deny(&world, OPERATOR, unknown.clone(), Reason::TokenUnknown);
     // Who may not revoke does not learn whether there is such a token.
     rows.deny(&world, member(bob), unknown, Reason::NotAdministrator);
-    world.must(
-        OPERATOR,
-        create_token(bob, Scopes::ALL.without_administer()),
-    );
+    world.must(OPERATOR, create_token(bob, WITHOUT_ADMINISTER));
     let token = *world.state.tokens().keys().next().expect("just made");
     permit(
         &world,
