@@ -36,7 +36,7 @@ impl Channel {
             }
             let soon = self.step_wall.plus_millis(LACKING_MILLIS);
             let lacking = Lacking {
-                head: head.clone(),
+                head: *head,
                 ask_at: self.lacking.get(&key).map_or(soon, |known| known.ask_at),
             };
             self.lacking.insert(key, lacking);
