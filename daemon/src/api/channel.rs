@@ -260,7 +260,7 @@ impl Api {
                 place.extend_from_slice(known.address.as_bytes());
                 place.push(0);
                 place.extend_from_slice(author.as_bytes());
-                (place, (*org, *author, known.hlc))
+                (place, (*org, *author, known.said.hlc))
             })
             .collect();
         let (members, next_page_token) = page::list(
