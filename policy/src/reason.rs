@@ -69,7 +69,7 @@ reasons! {
     PeopleOnly "PEOPLE_ONLY" Forbidden
         "Only a person can do this, never the daemon by itself: an administrator can."
     DaemonOnly "DAEMON_ONLY" Forbidden
-        "Only the daemon records this, from what it verified; nobody can ask for it."
+        "Only the daemon records this: leave it to it; nobody can ask for it."
     MemberNeeded "MEMBER_NEEDED" Unmet
         "This is done in a member's name: name one with `--as NAME`, or use a member's token."
     MemberUnknown "MEMBER_UNKNOWN" Missing

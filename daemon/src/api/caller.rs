@@ -216,7 +216,7 @@ pub fn timeout(headers: &http::HeaderMap) -> Result<Option<Duration>, Refusal> {
         Refusal::malformed(
             "DEADLINE_INVALID",
             "`grpc-timeout` is not up to eight digits and a unit",
-            "",
+            "give for example `10S`, or leave it out",
         )
     };
     let text = value.to_str().map_err(|_| invalid())?;
@@ -294,5 +294,10 @@ mod tests {
         );
         let token = Credential::Token(Zeroizing::new("foedus_x".to_owned()));
         assert_eq!(Credential::of(Peer::Tcp, &headers), Ok(token));
+        let own = Peer::Socket {
+            uid: 7,
+            allowed: true,
+        };
+        assert_eq!(reason(own, &headers), Err("TOKEN_ONLY_OVER_TCP"));
     }
 }

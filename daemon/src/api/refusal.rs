@@ -23,7 +23,7 @@ pub struct Refusal {
     pub reason: &'static str,
     /// What holds, in one sentence.
     pub text: String,
-    /// What would change the answer; may be empty.
+    /// What would change the answer.
     pub fix: String,
 }
 
@@ -258,7 +258,7 @@ impl From<InvalidBody> for Refusal {
             | InvalidBody::Character {
                 field: Field::Emoji,
             } => ("EMOJI_INVALID", "give one emoji"),
-            _ => ("ENTRY_INVALID", ""),
+            _ => ("ENTRY_INVALID", "leave out what the text names"),
         };
         Self::malformed(reason, text, fix)
     }
@@ -295,6 +295,7 @@ mod tests {
             );
             assert_eq!(info.metadata["rule"], reason.id());
             assert_eq!(info.metadata["fix"], refusal.fix);
+            assert!(!refusal.fix.is_empty(), "{reason:?}");
         }
         let refusal = Refusal::from(Reason::MemberNeeded);
         assert_eq!(refusal.text, "this is done in a member's name");

@@ -293,7 +293,7 @@ async fn a_stream_ends_with_its_deadline_and_with_the_daemon() {
 }
 
 #[tokio::test]
-async fn a_reader_that_does_not_read_costs_nothing() {
+async fn a_reader_that_does_not_read_holds_up_nobody_and_misses_nothing() {
     let daemon = Daemon::acme().await;
     let anna = daemon.client(Some("anna")).await;
     let mut slow = follow(&anna, following("")).await;
