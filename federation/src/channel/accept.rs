@@ -504,6 +504,15 @@ impl Channel {
             self.examine_heads(header.log.origin, rows, step);
         }
         if let Body::Opened(opened) = body {
+            // It states what it closes: another history of it shows by that alone.
+            let closed = opened.closes.iter().map(|closed| Head {
+                origin: header.log.origin,
+                incarnation: closed.incarnation,
+                size: closed.size,
+                root: closed.root,
+            });
+            let closed: Vec<Head> = closed.collect();
+            self.examine_heads(header.log.origin, &closed, step);
             let open = opened.closes.iter().filter_map(|closed| {
                 let id = LogId {
                     incarnation: closed.incarnation,

@@ -8,7 +8,7 @@ use crate::examples::{key, org, sign_seed};
 use crate::frame::{Entries, Frame, RawPart};
 use crate::hlc::Hlc;
 use crate::key::SigningKey;
-use crate::kind::{Body, Opened};
+use crate::kind::{Body, ClosedLog, Opened};
 use crate::tree::{Frontier, Nodes};
 
 /// One log under construction.
@@ -62,6 +62,17 @@ impl Forger {
 
     /// Any log under any key, opened.
     pub(crate) fn of(key: SigningKey, log: LogId, revision: NoteHash, hlc: Hlc) -> Self {
+        Self::closing(key, log, revision, hlc, Vec::new())
+    }
+
+    /// Any log under any key, opened, and closing others.
+    pub(crate) fn closing(
+        key: SigningKey,
+        log: LogId,
+        revision: NoteHash,
+        hlc: Hlc,
+        closes: Vec<ClosedLog>,
+    ) -> Self {
         let mut forger = Self {
             log,
             revision,
@@ -74,7 +85,7 @@ impl Forger {
         };
         let opened = Opened {
             key: *forger.key.verifying_key().as_bytes(),
-            closes: Vec::new(),
+            closes,
         };
         forger.append(&Body::Opened(opened));
         forger

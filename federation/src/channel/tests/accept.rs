@@ -1,12 +1,16 @@
 //! Taking what partners bring.
 
+use foedus_policy::id::IncarnationId;
+
 use super::between::renewed;
 use crate::channel::{Log, Reject};
 use crate::checkpoint::Fork;
+use crate::entry::LogId;
 use crate::examples::{GLOBEX, key};
 use crate::frame::Frame;
 use crate::hlc::Hlc;
 use crate::key::VerifyingKey;
+use crate::kind::ClosedLog;
 use crate::message::{Govern, OrgInput};
 use crate::testing::{Forger, World};
 
@@ -490,4 +494,35 @@ fn a_wrong_root_of_anothers_log_holds_nothing_else_up() {
         shared_logs(&world, 0, channel),
         shared_logs(&world, 2, channel)
     );
+}
+
+/// P7. Who closes a log of its own states what it was: another history of it is doubted at once.
+#[test]
+fn what_closes_a_log_is_compared_with_it() {
+    for is_true in [true, false] {
+        let (mut world, channel) = World::shared(2);
+        let mut before = forger(&world, channel);
+        before.post("one");
+        before.post("two");
+        let closed = ClosedLog {
+            incarnation: before.log.incarnation,
+            size: 2,
+            root: match is_true {
+                true => before.checkpoint_root(2),
+                false => [9; 32],
+            },
+        };
+        let log = LogId {
+            incarnation: IncarnationId([0xf1; 16]),
+            ..before.log
+        };
+        let (key, hlc) = (before.key.clone(), before.hlc);
+        let after = Forger::closing(key, log, before.revision, hlc, vec![closed]);
+        let subscription = world.subscription(0, 1, channel);
+        let parts = vec![before.whole(), after.whole()];
+        world.send(1, 0, before.frame(subscription, 100, parts));
+        assert_eq!(world.sides[0].view(channel).logs[&log].size(), 1);
+        let rejected = (world.id(1), Reject::NotReconciled(before.log));
+        assert_eq!(world.sides[0].rejects.contains(&rejected), !is_true);
+    }
 }
