@@ -176,5 +176,13 @@ pub const LINK_TICK: Duration = Duration::from_secs(1);
 /// A connection that is younger may have been dialled from both sides at one time.
 pub const LINK_FRESH: Duration = Duration::from_secs(15);
 
+/// How long a link stays up when nothing is shared any more: the records of the end go out at once, and again
+/// where a session begins.
+pub const LINK_RESTS_AFTER: Duration = Duration::from_secs(60);
+
+/// A partner with whom nothing is shared any more is dialled after so long at the latest: it may have an offer and
+/// no way to dial us, or the other way round.
+pub const LINK_LOOKS_IN: Duration = Duration::from_secs(10 * 60);
+
 /// Warnings about partners that one scope logs within a minute. All are counted.
 pub const WARNINGS_PER_MINUTE_MAX: u32 = 10;

@@ -128,6 +128,7 @@ impl Daemon {
             &runtime,
             link,
             config.link.connections_per_source_max,
+            links::Rests::default(),
             &fronts,
         );
         if let Some(listener) = metrics_listener {

@@ -6,9 +6,11 @@
 
 mod delivery;
 mod doorway;
+mod ending;
 mod frames;
 mod pairing_host;
 mod partner;
+mod rest;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,11 +38,14 @@ use crate::runtime::{Ours, Runtime};
 use pairing_host::Host;
 use partner::{Life, PartnerLink};
 
+pub use rest::Rests;
+
 /// Serves links and pairing from the moment at which the organisation exists until the daemon stops.
 pub fn spawn(
     runtime: &Runtime,
     listener: Option<TcpListener>,
     connections_per_source_max: usize,
+    rests: Rests,
     tasks: &TaskTracker,
 ) {
     let limits = AcceptLimits {
@@ -49,6 +54,7 @@ pub fn spawn(
     };
     let keeper = Keeper {
         reach: runtime.reach(),
+        rests,
         runtime: runtime.clone(),
         stopping: runtime.stopping(),
         partners: BTreeMap::new(),
@@ -70,6 +76,7 @@ struct Partner {
 struct Keeper {
     runtime: Runtime,
     reach: Reach,
+    rests: Rests,
     stopping: CancellationToken,
     partners: BTreeMap<OrgId, Partner>,
     /// Tasks that were told to stop and may not have ended.
@@ -192,6 +199,7 @@ impl Keeper {
             partner,
             accepted,
             self.reach,
+            self.rests,
             Life {
                 stop: stop.clone(),
                 before: self.leaving.get(&partner).cloned(),

@@ -58,6 +58,7 @@ pub struct Metrics {
     commit_seconds: Histogram,
     entries: Family<ByPartnerAndVerdict, Counter>,
     link_up: Family<ByPartner, Gauge>,
+    link_resting: Family<ByPartner, Gauge>,
     link_lag: Family<ByPartner, Gauge>,
     clock_skew: Family<ByPartner, Gauge>,
     queue_depth: Family<ByQueue, Gauge>,
@@ -80,6 +81,7 @@ impl Default for Metrics {
             commit_seconds: Histogram::new(buckets),
             entries: Family::default(),
             link_up: Family::default(),
+            link_resting: Family::default(),
             link_lag: Family::default(),
             clock_skew: Family::default(),
             queue_depth: Family::default(),
@@ -125,6 +127,11 @@ impl Metrics {
             self.entries.clone(),
         );
         r.register("link_up", "Whether there is a link", self.link_up.clone());
+        r.register(
+            "link_resting",
+            "Whether there is no link because nothing is shared any more",
+            self.link_resting.clone(),
+        );
         r.register(
             "link_lag_entries",
             "Arrivals that the partner has not acknowledged",
@@ -232,6 +239,15 @@ impl Metrics {
         if let Some(skew) = skew_millis {
             self.clock_skew.get_or_create(&labels).set(skew);
         }
+    }
+
+    /// Whether a partner has no link because nothing is shared with it any more.
+    pub fn link_resting(&self, partner: OrgId, resting: bool) {
+        let labels = ByPartner {
+            partner: partner.to_string(),
+        };
+        let resting = i64::from(resting);
+        self.link_resting.get_or_create(&labels).set(resting);
     }
 
     /// How many inputs wait in a queue.

@@ -158,6 +158,8 @@ pub enum Goodbye {
     Protocol,
     /// The peering does not hold (any more).
     Refused,
+    /// Nothing is shared any more.
+    NothingShared,
 }
 
 /// What a link carries, in both directions.

@@ -230,6 +230,10 @@ impl Link {
             (CheckedFrame::Hello(hello), false) => self.on_hello(now, *hello, out),
             // The first frame, and only the first, is the hello.
             (CheckedFrame::Hello(_), true) => self.close(Goodbye::Protocol, out),
+            // Why the partner leaves matters only where we are to stay away, too.
+            (CheckedFrame::Goodbye(Goodbye::NothingShared), _) => {
+                self.close(Goodbye::NothingShared, out);
+            }
             (CheckedFrame::Goodbye(_), _) => self.close(Goodbye::Restart, out),
             (_, false) => self.close(Goodbye::Protocol, out),
             (CheckedFrame::Notes(notes), true) => self.on_notes(notes, out),

@@ -9,6 +9,7 @@ mod member;
 mod partner;
 mod record;
 mod request;
+mod wanted;
 
 use imbl::OrdMap;
 
@@ -23,6 +24,7 @@ pub use partner::{
 };
 pub use record::{Change, Record};
 pub use request::{Person, Request, RequestKind, RequestState};
+pub use wanted::is_wanted;
 
 /// One version of what the organisation knows about itself.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -14,6 +14,9 @@ pub fn value(name: &str, prefix: &str) -> String {
 
 /// State of a link.
 pub fn link(state: v1::LinkState) -> String {
+    if state == v1::LinkState::Resting {
+        return "resting: nothing is shared".to_owned();
+    }
     value(state.as_str_name(), "LINK_STATE_")
 }
 
@@ -149,6 +152,7 @@ mod tests {
         assert_eq!(value("PARTNER_STATE_UNSPECIFIED", "PARTNER_STATE_"), "");
         assert_eq!(access(v1::Access::ReadOnly), "read-only");
         assert_eq!(link(v1::LinkState::Up), "up");
+        assert_eq!(link(v1::LinkState::Resting), "resting: nothing is shared");
     }
 
     fn ben() -> v1::Author {

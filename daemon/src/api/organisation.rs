@@ -220,7 +220,7 @@ impl Api {
         for (org, link) in self.runtime().links() {
             let partner = seen.state().partners().get(&org);
             let down = partner.is_some_and(|partner| partner.state == PartnerState::Active)
-                && link.state != LinkState::Up
+                && !matches!(link.state, LinkState::Up | LinkState::Resting)
                 && seen.now.millis_since(link.since) >= LINK_DOWN_MILLIS_MAX;
             if down {
                 let why = link

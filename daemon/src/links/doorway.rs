@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foedus_federation::link::hello;
+use foedus_federation::org::OrgSnapshot;
 use foedus_federation::transport::tls::Tls;
 use foedus_federation::transport::{
     AcceptedLink, Backoff, DialError, LinkSession, LinkSettings, Reach, dial, serve,
 };
 use foedus_policy::id::OrgId;
+use foedus_policy::state::is_wanted;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::rest::{Rest, Rests};
 use crate::bounds::{OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX};
 use crate::per_minute::PerMinute;
 use crate::random;
@@ -45,6 +48,9 @@ pub(super) struct Doorway {
     dialling: Option<tokio::task::AbortHandle>,
     backoff: Backoff,
     dial_at: Instant,
+    rest: Rest,
+    /// When it was last looked whether anything is wanted of the partner.
+    looked: Instant,
 }
 
 impl Doorway {
@@ -54,6 +60,7 @@ impl Doorway {
         partner: OrgId,
         accepted: mpsc::Receiver<AcceptedLink>,
         reach: Reach,
+        rests: Rests,
     ) -> Self {
         Self {
             runtime: runtime.clone(),
@@ -69,6 +76,8 @@ impl Doorway {
             dialling: None,
             backoff: Backoff::default(),
             dial_at: Instant::now(),
+            rest: Rest::new(rests),
+            looked: Instant::now(),
         }
     }
 
@@ -98,18 +107,77 @@ impl Doorway {
         self.backoff.alive();
     }
 
-    /// A connection ended, or an attempt failed: the next attempt waits.
-    pub(super) fn put_off(&mut self) {
-        let steady_millis = self.runtime.now().steady_millis;
-        let jitter = u32::from(u16::from_be_bytes(random::bytes())) * 1000 / u32::from(u16::MAX);
-        let delay = self.backoff.failed(steady_millis, jitter);
-        self.dial_at = Instant::now() + Duration::from_millis(delay);
+    /// Hears of the organisation as it is now. If something is wanted of a partner whose link rests, it is dialled.
+    pub(super) fn look(&mut self, org: &OrgSnapshot) {
+        let (now, wall) = (Instant::now(), self.runtime.now().wall);
+        self.looked = now;
+        let wanted = is_wanted(&org.state, self.partner, wall);
+        if !self.rest.hear(wanted, now) {
+            return;
+        }
+        self.backoff.alive();
+        self.dial_at = now;
+        self.runtime.metrics().link_resting(self.partner, false);
+        self.runtime.link_registry().update(self.partner, |status| {
+            if status.state == LinkState::Resting {
+                status.state = LinkState::Down;
+                status.since = wall;
+            }
+        });
+        tracing::info!("a link rests no longer: something is shared again");
     }
 
-    /// Something changed about where the partner is: it is dialled without waiting longer.
+    /// Whether a session that is up since then is to end, because nothing is shared any more.
+    pub(super) fn is_due(&mut self, up_since: Instant) -> bool {
+        // An offer may lapse, by the clock alone.
+        if self.looked.elapsed() >= self.rest.rests().after {
+            let org = self.runtime.snapshot();
+            self.look(&org);
+        }
+        self.rest.is_due(up_since, Instant::now())
+    }
+
+    /// A connection ended, or an attempt failed: the next attempt waits. `agreed`: one side said that nothing is
+    /// shared any more.
+    pub(super) fn put_off(&mut self, agreed: bool) {
+        let org = self.runtime.snapshot();
+        self.look(&org);
+        if self.rest.without_link(agreed, Instant::now()) {
+            tracing::info!("a link rests: nothing is shared any more");
+        }
+        let jitter = u32::from(u16::from_be_bytes(random::bytes())) * 1000 / u32::from(u16::MAX);
+        let delay = match self.rest.is_resting() {
+            true => self.rest.look_in(jitter),
+            false => {
+                let steady_millis = self.runtime.now().steady_millis;
+                Duration::from_millis(self.backoff.failed(steady_millis, jitter))
+            }
+        };
+        self.dial_at = Instant::now() + delay;
+        if self.rest.is_resting() {
+            self.show_rest();
+        }
+    }
+
+    /// Something changed about where the partner is: it is dialled without waiting longer, unless the link rests.
     pub(super) fn wake(&mut self) {
-        self.backoff.alive();
-        self.dial_at = Instant::now();
+        if !self.rest.is_resting() {
+            self.backoff.alive();
+            self.dial_at = Instant::now();
+        }
+    }
+
+    fn show_rest(&self) {
+        let now = self.runtime.now().wall;
+        self.runtime.link_registry().update(self.partner, |status| {
+            // The partner may have a session with us while we fail to dial it.
+            if matches!(status.state, LinkState::Down | LinkState::Connecting) {
+                status.state = LinkState::Resting;
+                status.since = now;
+                status.last_problem = None;
+            }
+        });
+        self.runtime.metrics().link_resting(self.partner, true);
     }
 
     /// What is being dialled is not needed.
@@ -150,7 +218,7 @@ impl Doorway {
         );
         let (false, Some(hello)) = (addresses.is_empty(), hello) else {
             // It dials us, or says where it is. Looked at again for want of a better moment.
-            self.put_off();
+            self.put_off(false);
             return;
         };
         self.runtime.link_registry().update(self.partner, |status| {
@@ -207,8 +275,11 @@ impl Doorway {
             if status.state == LinkState::Connecting {
                 status.state = LinkState::Down;
             }
-            status.last_problem = Some(problem);
+            // Nobody needs to do anything about a partner with whom nothing is shared.
+            if status.state != LinkState::Resting {
+                status.last_problem = Some(problem);
+            }
         });
-        self.put_off();
+        self.put_off(false);
     }
 }

@@ -8,7 +8,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::doorway::{Doorway, Established};
-use super::session::{Ending, Session};
+use super::ending::Ending;
+use super::rest::Rests;
+use super::session::Session;
 use crate::runtime::{LinkState, Ours, Runtime};
 
 /// When the task of a partner begins and ends.
@@ -41,6 +43,7 @@ impl PartnerLink {
         partner: OrgId,
         accepted: mpsc::Receiver<AcceptedLink>,
         reach: Reach,
+        rests: Rests,
         life: Life,
     ) -> Self {
         let Life {
@@ -52,7 +55,7 @@ impl PartnerLink {
             runtime: runtime.clone(),
             us: ours.keys.org,
             partner,
-            doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted, reach),
+            doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted, reach, rests),
             stop,
             before,
             _ended: ended.drop_guard(),
@@ -68,6 +71,7 @@ impl PartnerLink {
         }
         // Also of a partner that was away since before this run: who watches has to see that.
         self.runtime.metrics().link(self.partner, false, 0, None);
+        self.runtime.metrics().link_resting(self.partner, false);
         let machine = Link::new(
             self.us,
             self.partner,
@@ -101,14 +105,18 @@ impl PartnerLink {
     /// Waits for a connection, and dials meanwhile.
     async fn wait(&mut self) -> Option<Established> {
         let mut org = self.runtime.org();
-        let mut addresses = org.borrow_and_update().dial_addresses(self.partner);
+        let newest = org.borrow_and_update().clone();
+        self.doorway.look(&newest);
+        let mut addresses = newest.dial_addresses(self.partner);
         loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return None,
                 changed = org.changed() => {
                     changed.ok()?;
-                    let found = org.borrow_and_update().dial_addresses(self.partner);
+                    let newest = org.borrow_and_update().clone();
+                    self.doorway.look(&newest);
+                    let found = newest.dial_addresses(self.partner);
                     if found != addresses {
                         addresses = found;
                         self.doorway.wake();
@@ -135,7 +143,7 @@ impl PartnerLink {
         let machine = session.end(&ending).await;
         if replacement.is_none() {
             self.note_end(&ending);
-            self.doorway.put_off();
+            self.doorway.put_off(ending.is_agreed());
         }
         (machine, replacement)
     }

@@ -2,14 +2,13 @@
 //! out of it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use foedus_federation::bounds::CREDIT_FRAMES_MAX;
 use foedus_federation::channel::{self, ChannelView};
-use foedus_federation::evidence::{CheckedEntries, CheckedFrame, CheckedNotes, RefusedFrame};
+use foedus_federation::evidence::{CheckedEntries, CheckedFrame, CheckedNotes};
 use foedus_federation::feed::{Page, PageReader, Progress};
 use foedus_federation::frame::{Frame, Goodbye};
 use foedus_federation::link::{Effect, Input, Link};
@@ -26,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::delivery::{Delivery, Message};
 use super::doorway::{Doorway, Established};
+use super::ending::Ending;
 use super::frames::{Frames, Inbound};
 use crate::bounds::{
     LINK_FRESH, LINK_OUTBOX_FRAMES_MAX, LINK_QUEUE_MESSAGES_MAX, LINK_TICK, WARNINGS_PER_MINUTE_MAX,
@@ -35,56 +35,6 @@ use crate::runtime::{LinkState, Runtime, ToLink, chain};
 use crate::store::StoreError;
 
 const TOO_SLOW: &str = "frames or channels came faster than the link could take them";
-
-/// Why a session ended.
-#[derive(Debug)]
-pub(super) enum Ending {
-    /// The daemon stops; or the partner is active no more, which whoever told it knows.
-    Stopped,
-    /// Another connection is kept.
-    Replaced,
-    /// The connection ended.
-    Failed(LinkFailure),
-    /// The partner sent what is no evidence.
-    Refused(RefusedFrame),
-    /// The machine said so.
-    Closed(Goodbye),
-    /// This side is too slow.
-    Restart(&'static str),
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stopped => formatter.write_str("the daemon stops"),
-            Self::Replaced => formatter.write_str("another connection is kept"),
-            // What lies under it speaks of sockets and TLS in words of its own, which help nobody.
-            Self::Failed(failure @ LinkFailure::Lost(_)) => write!(formatter, "{failure}"),
-            Self::Failed(failure) => formatter.write_str(&chain(failure)),
-            Self::Refused(refused) => write!(
-                formatter,
-                "the partner broke the protocol: {}",
-                chain(refused)
-            ),
-            Self::Closed(Goodbye::Restart) => formatter.write_str("closed by the partner"),
-            Self::Closed(Goodbye::Refused) => formatter.write_str("the peering does not hold"),
-            Self::Closed(Goodbye::Version) => formatter.write_str("no version in common"),
-            Self::Closed(_) => formatter.write_str("the partner broke the protocol"),
-            Self::Restart(reason) => formatter.write_str(reason),
-        }
-    }
-}
-
-impl Ending {
-    fn goodbye(&self) -> Goodbye {
-        match self {
-            Self::Stopped | Self::Restart(_) | Self::Failed(_) => Goodbye::Restart,
-            Self::Replaced => Goodbye::Duplicate,
-            Self::Refused(_) => Goodbye::Protocol,
-            Self::Closed(goodbye) => *goodbye,
-        }
-    }
-}
 
 type View = watch::Receiver<Arc<ChannelView>>;
 type NextView = Pin<Box<dyn Future<Output = Option<(ChannelId, View)>> + Send>>;
@@ -111,7 +61,7 @@ pub(super) struct Session {
     closing: JoinSet<()>,
     warnings: PerMinute,
     dialled: bool,
-    up: bool,
+    up_since: Option<Instant>,
     /// Channels of which a page could not be read when it was last tried.
     unreadable: BTreeSet<ChannelId>,
     seen: Timestamp,
@@ -155,7 +105,7 @@ impl Session {
             closing: JoinSet::new(),
             warnings: PerMinute::new(WARNINGS_PER_MINUTE_MAX),
             dialled: session.dialled,
-            up: false,
+            up_since: None,
             unreadable: BTreeSet::new(),
             seen: Timestamp::ZERO,
             skew_millis: None,
@@ -180,6 +130,8 @@ impl Session {
         stop: &CancellationToken,
     ) -> (Ending, Option<Established>) {
         let (began, sender) = (Instant::now(), self.sender.clone());
+        // Whatever came before the session took the organisation.
+        doorway.look(&self.runtime.snapshot());
         loop {
             if let Some(ending) = self.ending.take() {
                 return (ending, None);
@@ -189,11 +141,11 @@ impl Session {
                 return (Ending::Stopped, None);
             }
             if self.org.has_changed().unwrap_or(false) {
-                self.take_org();
+                self.take_org(doorway);
             }
             tokio::select! {
                 () = stop.cancelled() => return (Ending::Stopped, None),
-                Ok(()) = self.org.changed() => self.take_org(),
+                Ok(()) = self.org.changed() => self.take_org(doorway),
                 other = doorway.next(false) => {
                     if takes_over(us, self.partner, self.dialled, began.elapsed(), &other) {
                         return (Ending::Replaced, Some(other));
@@ -217,14 +169,18 @@ impl Session {
                     if self.machine.is_up() {
                         doorway.alive();
                     }
+                    if self.up_since.is_some_and(|since| doorway.is_due(since)) {
+                        self.ending.get_or_insert(Ending::NothingShared);
+                    }
                     self.publish();
                 }
             }
         }
     }
 
-    fn take_org(&mut self) {
+    fn take_org(&mut self, doorway: &mut Doorway) {
         let org = self.org.borrow_and_update().clone();
+        doorway.look(&org);
         self.handle(Input::Org(org));
     }
 
@@ -254,10 +210,11 @@ impl Session {
 
     /// Says that the link is up, once the machine has accepted the partner's hello.
     fn note_up(&mut self, now: Timestamp) {
-        if self.up || !self.machine.is_up() || self.ending.is_some() {
+        if self.up_since.is_some() || !self.machine.is_up() || self.ending.is_some() {
             return;
         }
-        self.up = true;
+        self.up_since = Some(Instant::now());
+        self.runtime.metrics().link_resting(self.partner, false);
         self.runtime.link_registry().update(self.partner, |status| {
             status.state = LinkState::Up;
             status.since = now;

@@ -2,5 +2,6 @@
 
 mod pairing;
 mod proxy;
+mod rest;
 mod story;
 mod world;

@@ -42,6 +42,8 @@ pub enum LinkState {
     Connecting,
     /// Hellos were exchanged.
     Up,
+    /// There is none, for nothing is shared any more.
+    Resting,
 }
 
 /// How the link of one partner is.

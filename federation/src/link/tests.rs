@@ -233,6 +233,21 @@ fn suspension_closes_at_once() {
     assert!(out.is_empty(), "{out:?}");
 }
 
+/// Who is told that nothing is shared says the same, and whoever carries the link hears of it.
+#[test]
+fn a_partner_that_shares_nothing_any_more_is_told_apart() {
+    for (said, expected) in [
+        (Goodbye::NothingShared, Goodbye::NothingShared),
+        (Goodbye::Duplicate, Goodbye::Restart),
+    ] {
+        let (mut world, _) = World::shared(2);
+        let partner = world.id(1);
+        world.send(1, 0, Frame::Goodbye(said));
+        world.settle();
+        assert_eq!(world.sides[0].closed, [(partner, expected)]);
+    }
+}
+
 /// About a channel that is not ours nothing is said or kept, however often it is named.
 #[test]
 fn unknown_channels_leave_no_trace() {

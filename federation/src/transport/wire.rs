@@ -88,12 +88,9 @@ pub enum InvalidFrame {
         /// How many there were.
         count: usize,
     },
-    /// No reason that a goodbye has.
-    #[error("expected a known reason in a goodbye, found {found}")]
-    Goodbye {
-        /// The number of the reason.
-        found: i32,
-    },
+    /// A goodbye that says no reason.
+    #[error("expected a reason in a goodbye, found none")]
+    Goodbye,
 }
 
 fn fixed<const LENGTH: usize>(
@@ -391,14 +388,15 @@ impl TryFrom<proto::Goodbye> for Goodbye {
     fn try_from(goodbye: proto::Goodbye) -> Result<Self, InvalidFrame> {
         use proto::GoodbyeReason as Reason;
         let proto::Goodbye { reason } = goodbye;
-        let unknown = InvalidFrame::Goodbye { found: reason };
-        match Reason::try_from(reason).map_err(|_| unknown)? {
-            Reason::Unspecified => Err(unknown),
-            Reason::Restart => Ok(Self::Restart),
-            Reason::Duplicate => Ok(Self::Duplicate),
-            Reason::Version => Ok(Self::Version),
-            Reason::Protocol => Ok(Self::Protocol),
-            Reason::Refused => Ok(Self::Refused),
+        match Reason::try_from(reason) {
+            Ok(Reason::Unspecified) => Err(InvalidFrame::Goodbye),
+            Ok(Reason::Duplicate) => Ok(Self::Duplicate),
+            Ok(Reason::Version) => Ok(Self::Version),
+            Ok(Reason::Protocol) => Ok(Self::Protocol),
+            Ok(Reason::Refused) => Ok(Self::Refused),
+            Ok(Reason::NothingShared) => Ok(Self::NothingShared),
+            // Whoever leaves for a reason that came later than this leaves all the same.
+            Ok(Reason::Restart) | Err(_) => Ok(Self::Restart),
         }
     }
 }

@@ -274,7 +274,7 @@ fn notes_that_do_not_hold_are_left_out_and_frames_that_are_none_close_the_link()
         (
             "a goodbye without a reason",
             Kind::Goodbye(proto::Goodbye::default()),
-            "expected a known reason in a goodbye",
+            "expected a reason in a goodbye",
         ),
         (
             "a second hello",

@@ -17,6 +17,7 @@ pub(in crate::api) fn link_state(status: Option<&LinkStatus>) -> v1::LinkState {
     match status.map(|status| status.state) {
         Some(LinkState::Up) => v1::LinkState::Up,
         Some(LinkState::Connecting) => v1::LinkState::Connecting,
+        Some(LinkState::Resting) => v1::LinkState::Resting,
         Some(LinkState::Down) | None => v1::LinkState::Down,
     }
 }

@@ -54,6 +54,11 @@ impl Proxy {
         drop(waited.expect("it runs"));
     }
 
+    /// How many connections have come through it and ended.
+    pub(super) fn count(&self) -> u64 {
+        *self.ended.borrow()
+    }
+
     pub(super) fn mend(&self) {
         self.whole.send_replace(true);
     }

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 use super::proxy::Proxy;
-use crate::links;
+use crate::links::{self, Rests};
 use crate::runtime::{Initialise, LinkState, Parts, Runtime, build, invitation_text, key_files};
 use crate::store::Engine;
 use crate::store::memory::{MemoryEngine, VirtualDisk};
@@ -41,6 +41,7 @@ pub(super) struct Org {
     pub(super) handle: &'static str,
     pub(super) address: String,
     pub(super) engine: MemoryEngine,
+    rests: Rests,
     data: TempDir,
     fronts: TaskTracker,
 }
@@ -48,6 +49,15 @@ pub(super) struct Org {
 impl Org {
     /// A new organisation, reached at `advertised` or else where it listens.
     pub(super) async fn new(handle: &'static str, advertised: Option<String>) -> Self {
+        Self::that_rests(handle, advertised, Rests::default()).await
+    }
+
+    /// As `new`, whose links rest so soon.
+    pub(super) async fn that_rests(
+        handle: &'static str,
+        advertised: Option<String>,
+        rests: Rests,
+    ) -> Self {
         // Printed with a test that fails; another test of this process may have begun it.
         let log = tracing_subscriber::fmt().with_test_writer();
         let _begun = log
@@ -57,7 +67,7 @@ impl Org {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let data = tempfile::tempdir().expect("a folder");
         let engine = MemoryEngine::new(VirtualDisk::new());
-        let org = Self::start(handle, listener, advertised, data, engine).await;
+        let org = Self::start(handle, listener, advertised, rests, data, engine).await;
         let initialise = Initialise {
             actor: OPERATOR,
             handle: handle.to_owned(),
@@ -73,6 +83,7 @@ impl Org {
         handle: &'static str,
         listener: TcpListener,
         advertised: Option<String>,
+        rests: Rests,
         data: TempDir,
         engine: MemoryEngine,
     ) -> Self {
@@ -86,14 +97,15 @@ impl Org {
         };
         let runtime = build(parts).await.expect("it can be read").spawn();
         let fronts = TaskTracker::new();
-        links::spawn(&runtime, Some(listener), usize::MAX, &fronts);
+        links::spawn(&runtime, Some(listener), usize::MAX, rests, &fronts);
         fronts.close();
         Self {
             runtime,
             handle,
             address,
-            data,
             engine,
+            rests,
+            data,
             fronts,
         }
     }
@@ -106,6 +118,7 @@ impl Org {
         Stopped {
             handle: self.handle,
             address: self.address,
+            rests: self.rests,
             data: self.data,
             engine: self.engine,
         }
@@ -202,6 +215,7 @@ impl Org {
 pub(super) struct Stopped {
     handle: &'static str,
     address: String,
+    rests: Rests,
     data: TempDir,
     engine: MemoryEngine,
 }
@@ -218,7 +232,15 @@ impl Stopped {
             }
         })
         .await;
-        Org::start(self.handle, listener, None, self.data, self.engine).await
+        Org::start(
+            self.handle,
+            listener,
+            None,
+            self.rests,
+            self.data,
+            self.engine,
+        )
+        .await
     }
 }
 
@@ -278,6 +300,67 @@ pub(super) async fn invite(
     (text, invitation, channel)
 }
 
+/// Acme shares a further channel with Globex, its partner, and Globex joins it with this member.
+pub(super) async fn share_again(
+    acme: &Org,
+    globex: &Org,
+    anna: MemberId,
+    gerd: MemberId,
+) -> ChannelId {
+    let create = Action::CreateChannel {
+        name: "next".to_owned(),
+        topic: String::new(),
+        private: false,
+    };
+    let created = acme.runtime.act(as_member(anna), create).await;
+    let Ok(Outcome::ChannelCreated { channel, .. }) = created else {
+        panic!("expected a channel, found {created:?}");
+    };
+    let share = Action::ShareChannel {
+        channel,
+        partner: "globex.example".to_owned(),
+        project: "Next".to_owned(),
+        ends: Ends::Never,
+        capabilities: Capabilities::ALL,
+        history: false,
+        purpose: "to go on".to_owned(),
+    };
+    let asked = acme.runtime.act(as_member(anna), share).await;
+    let Ok(Outcome::Requested { number }) = asked else {
+        panic!("expected a request, found {asked:?}");
+    };
+    let approve = |number, channel_name| Action::ApproveRequest {
+        number,
+        words: None,
+        channel_name,
+        private: false,
+    };
+    acme.act(approve(number, None)).await;
+    let mut offered = None;
+    globex
+        .knows("the offer", |org| {
+            let mut requests = org.state.requests().iter();
+            offered = requests
+                .find(|(_, request)| request.is_waiting())
+                .map(|(number, _)| *number);
+            offered.is_some()
+        })
+        .await;
+    let offered = offered.expect("just seen");
+    globex
+        .act(approve(offered, Some("acme-next".to_owned())))
+        .await;
+    for org in [acme, globex] {
+        org.knows("the charter", |org| is_shared(org, channel))
+            .await;
+    }
+    let member = gerd;
+    globex
+        .act(Action::AddChannelMember { channel, member })
+        .await;
+    channel
+}
+
 /// Both administrators say yes, by the words that they see.
 pub(super) async fn approve_both(acme: &Org, globex: &Org, request: RequestNumber) {
     let words = |org: &Org, partner: OrgId| {
@@ -325,8 +408,19 @@ pub(super) async fn shared_at(
     to_acme: Option<&Proxy>,
     to_globex: Option<&Proxy>,
 ) -> Shared {
-    let acme = Org::new("acme.example", to_acme.map(Proxy::address)).await;
-    let globex = Org::new("globex.example", to_globex.map(Proxy::address)).await;
+    shared_that_rest(ends, to_acme, to_globex, Rests::default()).await
+}
+
+/// As [`shared_at`], where the link rests so soon when nothing is shared any more.
+pub(super) async fn shared_that_rest(
+    ends: Option<Timestamp>,
+    to_acme: Option<&Proxy>,
+    to_globex: Option<&Proxy>,
+    rests: Rests,
+) -> Shared {
+    let address = |proxy: Option<&Proxy>| proxy.map(Proxy::address);
+    let acme = Org::that_rests("acme.example", address(to_acme), rests).await;
+    let globex = Org::that_rests("globex.example", address(to_globex), rests).await;
     for (proxy, org) in [(to_acme, &acme), (to_globex, &globex)] {
         if let Some(proxy) = proxy {
             proxy.forward_to(&org.address);

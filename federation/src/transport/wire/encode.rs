@@ -190,6 +190,7 @@ impl From<Goodbye> for proto::Goodbye {
             Goodbye::Version => Reason::Version,
             Goodbye::Protocol => Reason::Protocol,
             Goodbye::Refused => Reason::Refused,
+            Goodbye::NothingShared => Reason::NothingShared,
         };
         Self {
             reason: reason.into(),

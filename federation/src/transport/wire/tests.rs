@@ -74,6 +74,7 @@ fn samples() -> Vec<Frame> {
             Goodbye::Version,
             Goodbye::Protocol,
             Goodbye::Refused,
+            Goodbye::NothingShared,
         ]
         .map(Frame::Goodbye),
     );
@@ -257,13 +258,19 @@ fn spoilt_entries_are_refused() {
 }
 
 #[test]
-fn a_goodbye_without_a_known_reason_is_refused() {
-    for reason in [0, 6, -1] {
-        check(
-            sample!(Goodbye),
-            |goodbye: &mut proto::Goodbye| goodbye.reason = reason,
-            InvalidFrame::Goodbye { found: reason },
-        );
+fn a_goodbye_without_a_reason_is_refused() {
+    check(
+        sample!(Goodbye),
+        |goodbye: &mut proto::Goodbye| goodbye.reason = 0,
+        InvalidFrame::Goodbye,
+    );
+}
+
+#[test]
+fn a_goodbye_for_an_unknown_reason_is_a_goodbye() {
+    for reason in [7, i32::MAX, -1] {
+        let read = Goodbye::try_from(proto::Goodbye { reason });
+        assert_eq!(read, Ok(Goodbye::Restart));
     }
 }
 
@@ -401,7 +408,8 @@ fn said(frame: &Frame) -> (&'static str, Fields) {
             ],
         ),
         Frame::Goodbye(goodbye) => {
-            let reason = format!("{goodbye:?}").to_uppercase();
+            let reason = proto::Goodbye::from(*goodbye).reason().as_str_name();
+            let reason = reason.trim_start_matches("GOODBYE_REASON_").to_owned();
             ("goodbye", vec![("reason", reason)])
         }
     }
