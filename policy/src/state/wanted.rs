@@ -103,7 +103,7 @@ mod tests {
         let mut world = World::acme();
         let first = world.shared("launch", "globex.example", GLOBEX);
         let anna = member(world.anna());
-        let second = world.channel(anna.clone(), "second", false);
+        let second = world.channel(anna, "second", false);
         let ends = world.soon();
         let number = world.requested(anna, share(second, "globex.example", ends));
         end(&mut world, first);
@@ -122,7 +122,7 @@ mod tests {
     fn a_request_of_ours_that_is_declined_wants_nothing_more() {
         let mut world = parted();
         let anna = member(world.anna());
-        let channel = world.channel(anna.clone(), "second", false);
+        let channel = world.channel(anna, "second", false);
         let ends = world.soon();
         let number = world.requested(anna, share(channel, "globex.example", ends));
         check(&world, GLOBEX, true);
