@@ -44,6 +44,11 @@ pub enum Govern {
         /// Until when the yes may be sealed.
         good_until: Timestamp,
     },
+    /// As host, propose that the channel ends at this later time, and nothing else new.
+    Extend {
+        /// When.
+        until: Timestamp,
+    },
     /// End the channel for us: as host, terminate it; otherwise withdraw from it.
     Leave,
     /// The peering with this organisation is over. If nobody else is left, so is the channel.

@@ -295,6 +295,21 @@ pub enum Action {
         /// Why.
         cause: EndCause,
     },
+    /// To begin a project before anything is shared for it.
+    CreateProject {
+        /// What to call it.
+        name: String,
+        /// When it ends.
+        ends: Ends,
+    },
+    /// To have a project end later: a further revision of each channel that we host for it is put
+    /// before its participants, and holds for those that agree.
+    ExtendProject {
+        /// Which.
+        project: ProjectId,
+        /// When it ends then.
+        until: Timestamp,
+    },
     /// To end a project, with all channels that are shared for it.
     EndProject {
         /// Which.
@@ -442,6 +457,19 @@ pub enum Outcome {
         channel: ChannelId,
         /// Which revision.
         charter: NoteHash,
+    },
+    /// A project was begun.
+    ProjectCreated {
+        /// Which.
+        project: ProjectId,
+    },
+    /// A revision that ends later is to be drawn up for these channels of ours, and put before
+    /// their participants.
+    ExtendChannels {
+        /// Which; none if nothing is shared for the project, which then ends later at once.
+        channels: Vec<ChannelId>,
+        /// When they would end.
+        until: Timestamp,
     },
     /// These shared channels ended for this organisation.
     Ended {

@@ -142,6 +142,8 @@ impl Act<'_> {
                 ends,
             } => self.channel_sealed(channel, host, participants, ends),
             Action::EndChannel { channel, cause } => self.end_channel(channel, cause),
+            Action::CreateProject { name, ends } => self.create_project(&name, ends),
+            Action::ExtendProject { project, until } => self.extend_project(project, until),
             Action::EndProject { project } => self.end_project(project),
             Action::SuspendPartner { partner } => self.suspend_partner(partner),
             Action::ResumePartner { partner } => self.resume_partner(partner),

@@ -103,6 +103,8 @@ fn describe(action: &Action) -> Described {
         | Action::OfferReceived { .. }
         | Action::ChannelSealed { .. }
         | Action::EndChannel { .. }
+        | Action::CreateProject { .. }
+        | Action::ExtendProject { .. }
         | Action::EndProject { .. }
         | Action::Write { .. }
         | Action::Read { .. } => describe_channels(action),
@@ -230,6 +232,15 @@ fn describe_channels(action: &Action) -> Described {
             channel,
             [("cause", cause_name(*cause).to_owned())],
         ),
+        Action::CreateProject { name, ends } => {
+            let ends = optional(ends.at().map(|ends| ends.0));
+            described("project.create", name, [("ends_ms", ends)])
+        }
+        Action::ExtendProject { project, until } => described(
+            "project.extend",
+            project,
+            [("ends_ms", until.0.to_string())],
+        ),
         Action::EndProject { project } => described("project.end", project, []),
         Action::Write {
             channel,
@@ -322,6 +333,10 @@ fn what_came(outcome: &Outcome) -> Vec<(&'static str, String)> {
                 ("channel", channel.to_string()),
                 ("charter", charter.to_string()),
             ]
+        }
+        Outcome::ProjectCreated { project } => vec![("project", project.to_string())],
+        Outcome::ExtendChannels { channels, until: _ } => {
+            vec![("channels", channels.len().to_string())]
         }
         Outcome::Ended { channels } => vec![("ended", channels.len().to_string())],
         Outcome::PartnerSuspended { channels, .. } => {

@@ -172,6 +172,8 @@ fn check(
             ends,
         } => asked.channel_sealed(*channel, *host, participants, *ends),
         Action::EndChannel { channel, cause } => asked.end_channel(*channel, *cause),
+        Action::CreateProject { name, ends } => asked.create_project(name, *ends),
+        Action::ExtendProject { project, until } => asked.extend_project(*project, *until),
         Action::EndProject { project } => asked.end_project(*project),
         Action::SuspendPartner { partner } => asked.suspend_partner(*partner),
         Action::ResumePartner { partner } => asked.resume_partner(*partner),

@@ -10,6 +10,7 @@ pub mod apply;
 pub mod audit;
 pub mod bounds;
 pub mod decide;
+pub mod extension;
 pub mod id;
 pub mod name;
 mod offer;

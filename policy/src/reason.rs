@@ -108,6 +108,8 @@ reasons! {
         "The project is new: say when it ends, or that it has no end."
     EndInPast "END_IN_PAST" Malformed
         "The end lies in the past: give a later one."
+    EndNotLater "END_NOT_LATER" Unmet
+        "It ends then or later already, or not at all: give a later time."
     EndNotReached "END_NOT_REACHED" Unmet
         "The end has not come by this organisation's clock: wait for it, or end the project by hand."
     CauseInvalid "CAUSE_INVALID" Malformed
@@ -132,6 +134,8 @@ reasons! {
         "A channel with this id exists here for another reason: its host has to open a new one."
     ChannelNameNeeded "CHANNEL_NAME_NEEDED" Malformed
         "A channel comes with this: say what to call it here."
+    NotHost "NOT_HOST" Forbidden
+        "Another organisation hosts what is shared here, and only the host can propose a further revision: ask its administrator."
     NotInChannel "NOT_IN_CHANNEL" Forbidden
         "You are not in this channel: join it, or have somebody add you."
     AccessReadOnly "ACCESS_READ_ONLY" Forbidden
@@ -144,6 +148,8 @@ reasons! {
         "The charter does not say what was approved: its host has to offer the new terms."
     ProjectUnknown "PROJECT_UNKNOWN" Missing
         "There is no such project here: `foedus project list --all` shows those that there are."
+    ProjectExists "PROJECT_EXISTS" Exists
+        "A project of this name exists, or did: choose another name; `foedus project list --all` shows those that are taken."
     ProjectEnded "PROJECT_ENDED" Unmet
         "The project has ended: name another one."
     ProjectEndDiffers "PROJECT_END_DIFFERS" Unmet

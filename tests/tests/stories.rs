@@ -1,6 +1,7 @@
 //! The story of two organisations, step by step, on real daemons.
 
 mod ending;
+mod governing;
 mod meeting;
 mod names;
 mod outages;

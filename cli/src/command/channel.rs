@@ -78,6 +78,24 @@ pub enum ChannelCommand {
         /// Its name or identifier
         channel: String,
     },
+    /// Have this organisation leave a channel that another one hosts, at once, for good
+    #[command(after_help = "Example:\n  foedus --as gina channel withdraw acme-launch --yes")]
+    Withdraw {
+        /// Its name or identifier
+        channel: String,
+        /// Do it; without this, only what would end is said
+        #[arg(long)]
+        yes: bool,
+    },
+    /// End a channel that this organisation hosts, for all, at once, for good
+    #[command(after_help = "Example:\n  foedus --as alice channel terminate launch --yes")]
+    Terminate {
+        /// Its name or identifier
+        channel: String,
+        /// Do it; without this, only what would end is said
+        #[arg(long)]
+        yes: bool,
+    },
     /// Make somebody of this organisation a member of a channel
     #[command(after_help = "Example:\n  foedus channel add launch anna")]
     Add {
@@ -147,6 +165,24 @@ pub async fn run(
             let response = session.call(client.leave_channel(request)).await?;
             done("no longer has you as a member", response.channel, printer)
         }
+        ChannelCommand::Withdraw { channel, yes } => {
+            confirmed(&channel, "withdrawal from it", yes, session).await?;
+            let request = v1::WithdrawFromChannelRequest {
+                channel,
+                idempotency_key: session.idempotency_key(),
+            };
+            let response = session.call(client.withdraw_from_channel(request)).await?;
+            ended("we have withdrawn from it", response.channel, printer)
+        }
+        ChannelCommand::Terminate { channel, yes } => {
+            confirmed(&channel, "termination for all", yes, session).await?;
+            let request = v1::TerminateChannelRequest {
+                channel,
+                idempotency_key: session.idempotency_key(),
+            };
+            let response = session.call(client.terminate_channel(request)).await?;
+            ended("it is terminated for all", response.channel, printer)
+        }
         ChannelCommand::Add { channel, member } => {
             let what = format!("has {member} as a member");
             let request = v1::AddChannelMemberRequest {
@@ -163,6 +199,42 @@ pub async fn run(
 fn done(what: &str, channel: Option<v1::Channel>, printer: &mut Printer) -> Result<(), Failure> {
     let channel = present(channel)?;
     let page = Page::new().sentence(format!("{} {what}.", channel.name));
+    printer.answer(&json::of(&channel), &page)
+}
+
+/// Without `--yes`, says what would end, and that nothing was done.
+async fn confirmed(channel: &str, what: &str, yes: bool, session: &Session) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    let request = v1::GetChannelRequest {
+        channel: channel.to_owned(),
+    };
+    let response = session
+        .call(session.channels().get_channel(request))
+        .await?;
+    let channel = present(response.channel)?;
+    Err(Failure::usage(
+        format!(
+            "nothing was done: for {}, shared with {}, the {what} is for good",
+            channel.name,
+            others(&channel).join(", ")
+        ),
+        "repeat it with --yes",
+    ))
+}
+
+/// A channel that was just ended. It may have been offered only: then it is local again.
+fn ended(what: &str, channel: Option<v1::Channel>, printer: &mut Printer) -> Result<(), Failure> {
+    let channel = present(channel)?;
+    let page = Page::new()
+        .sentence(format!("{}: {what}.", channel.name))
+        .sentence(match channel.state() {
+            v1::ChannelState::Ended => {
+                "Nothing more goes out or comes in; what was written stays readable."
+            }
+            _ => "It was not shared yet, and is local again.",
+        });
     printer.answer(&json::of(&channel), &page)
 }
 
@@ -208,17 +280,20 @@ async fn list(
     printer.answer(&json::of(&response), &page)
 }
 
-fn row(channel: &v1::Channel) -> Vec<String> {
-    let others: Vec<&str> = channel
+fn others(channel: &v1::Channel) -> Vec<&str> {
+    channel
         .participants
         .iter()
         .filter(|participant| !participant.ours)
         .map(|participant| participant.handle.as_str())
-        .collect();
+        .collect()
+}
+
+fn row(channel: &v1::Channel) -> Vec<String> {
     vec![
         channel.name.clone(),
         state(channel),
-        others.join(", "),
+        others(channel).join(", "),
         channel.project.clone(),
         time::listed(channel.ended_at.as_ref().or(channel.ends_at.as_ref())),
         channel.member_count.to_string(),
@@ -292,12 +367,7 @@ fn participants_page(participants: &[v1::Participant]) -> Page {
                 participant.handle.clone(),
                 role(participant),
                 wording::access(participant.access()),
-                if participant.consented {
-                    "yes"
-                } else {
-                    "not yet"
-                }
-                .to_owned(),
+                agreed(participant),
                 wording::link(participant.link_state()),
                 if participant.ours {
                     String::new()
@@ -325,6 +395,17 @@ fn participants_page(participants: &[v1::Participant]) -> Page {
         rows,
         "",
     )
+}
+
+fn agreed(participant: &v1::Participant) -> String {
+    match (
+        time::listed(participant.withdrew_at.as_ref()),
+        participant.consented,
+    ) {
+        (at, _) if !at.is_empty() => format!("withdrew {at}"),
+        (_, true) => "yes".to_owned(),
+        (_, false) => "not yet".to_owned(),
+    }
 }
 
 fn role(participant: &v1::Participant) -> String {

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use foedus_proto::api::v1;
 
-use super::{Limit, collect, present, request, wording};
+use super::{Limit, collect, invitation, present, request, wording};
 use crate::connection::Session;
 use crate::failure::Failure;
 use crate::page::Page;
@@ -13,6 +13,14 @@ use crate::{json, time};
 /// `partner`
 #[derive(Debug, Subcommand)]
 pub enum PartnerCommand {
+    /// Invite an organisation without a channel; prints the invitation to send
+    #[command(
+        after_help = "Examples:\n  foedus --as alice partner invite globex.example\n  foedus --as alice partner invite"
+    )]
+    Invite {
+        /// The handle of the organisation that has to accept it; without one, any on the allow-list may
+        handle: Option<String>,
+    },
     /// Accept an invitation; it then waits for approval on both sides
     #[command(after_help = "Example:\n  foedus partner accept foedus-invitation-v1.AbCd")]
     Accept {
@@ -104,6 +112,7 @@ pub async fn run(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     match command {
+        PartnerCommand::Invite { handle } => invite(handle, session, printer).await,
         PartnerCommand::Accept { invitation } => accept(invitation, session, printer).await,
         PartnerCommand::Confirm {
             partner_or_reply,
@@ -159,6 +168,31 @@ pub async fn run(
             yes,
         } => disconnect(partner, reason, yes, session, printer).await,
     }
+}
+
+async fn invite(
+    handle: Option<String>,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let request = v1::InvitePartnerRequest {
+        handle: handle.unwrap_or_default(),
+        idempotency_key: session.idempotency_key(),
+    };
+    let response = session
+        .call(session.partners().invite_partner(request))
+        .await?;
+    let made = present(response.invitation.clone())?;
+    let page = invitation::text_page(
+        &made.expected_handle,
+        made.expires_at.as_ref(),
+        &response.invitation_text,
+    )
+    .sentence(format!(
+        "To see it again:  foedus invitation show {}",
+        made.invitation_id
+    ));
+    printer.answer(&json::of(&response), &page)
 }
 
 async fn accept(

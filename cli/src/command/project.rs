@@ -1,6 +1,6 @@
 //! `project`.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use foedus_proto::api::v1;
 
 use super::{Limit, collect, present, wording};
@@ -9,11 +9,21 @@ use crate::failure::Failure;
 use crate::json;
 use crate::page::Page;
 use crate::printer::Printer;
-use crate::time;
+use crate::time::{self, Moment};
 
 /// `project`
 #[derive(Debug, Subcommand)]
 pub enum ProjectCommand {
+    /// Begin a project before anything is shared for it
+    #[command(
+        after_help = "Examples:\n  foedus --as alice project create Launch --ends 90d\n  foedus --as alice project create Library --no-end"
+    )]
+    Create {
+        /// What to call it
+        name: String,
+        #[command(flatten)]
+        end: EndArguments,
+    },
     /// Show the projects
     #[command(after_help = "Example:\n  foedus project list --all")]
     List {
@@ -29,6 +39,17 @@ pub enum ProjectCommand {
         /// Its name or identifier
         project: String,
     },
+    /// Have a project end later: the others in its channels have to agree, until then the old end holds
+    #[command(
+        after_help = "Examples:\n  foedus --as alice project extend Launch --until 2027-03-31T18:00:00Z\n  foedus --as alice project extend Launch --until 30d"
+    )]
+    Extend {
+        /// Its name or identifier
+        project: String,
+        /// When it ends then: 2027-03-31T18:00:00Z, +2h, 30d from now
+        #[arg(long, value_name = "TIME", value_parser = time::parse_moment, allow_hyphen_values = true)]
+        until: Moment,
+    },
     /// End a project and its channels now, for good
     #[command(after_help = "Example:\n  foedus project end Launch --yes")]
     End {
@@ -43,12 +64,26 @@ pub enum ProjectCommand {
     },
 }
 
+/// When it ends: one of these is to be said.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct EndArguments {
+    /// When it ends: 2026-12-31T18:00:00Z, +2h, 30d
+    #[arg(long, value_name = "TIME", value_parser = time::parse_moment, allow_hyphen_values = true)]
+    ends: Option<Moment>,
+    /// It has no end, until somebody ends it
+    #[arg(long)]
+    no_end: bool,
+}
+
 pub async fn run(
     command: ProjectCommand,
     session: &Session,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     match command {
+        ProjectCommand::Create { name, end } => create(name, end, session, printer).await,
+        ProjectCommand::Extend { project, until } => extend(project, until, session, printer).await,
         ProjectCommand::List { all, limit } => list(all, limit, session, printer).await,
         ProjectCommand::Show { project } => {
             let response = session
@@ -67,6 +102,71 @@ pub async fn run(
             yes,
         } => end(project, reason, yes, session, printer).await,
     }
+}
+
+async fn create(
+    name: String,
+    end: EndArguments,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let request = v1::CreateProjectRequest {
+        name,
+        ends_at: end.ends.map(Moment::resolve_now),
+        no_end: end.no_end,
+        idempotency_key: session.idempotency_key(),
+    };
+    let response = session
+        .call(session.projects().create_project(request))
+        .await?;
+    let project = present(response.project)?;
+    let page = Page::new()
+        .sentence(format!(
+            "{} has begun, and ends: {}.",
+            project.name,
+            time::show_or(project.ends_at.as_ref(), "never")
+        ))
+        .sentence(format!(
+            "To share a channel for it:  foedus channel share CHANNEL --with PARTNER --project {} --ends-with-project",
+            project.name
+        ));
+    printer.answer(&json::of(&project), &page)
+}
+
+async fn extend(
+    project: String,
+    until: Moment,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let request = v1::ExtendProjectRequest {
+        project,
+        ends_at: Some(until.resolve_now()),
+        idempotency_key: session.idempotency_key(),
+    };
+    let response = session
+        .call(session.projects().extend_project(request))
+        .await?;
+    let project = present(response.project)?;
+    printer.answer(&json::of(&project), &extended_page(&project))
+}
+
+/// What an extension came to so far.
+fn extended_page(project: &v1::Project) -> Page {
+    let ends = time::show_or(project.ends_at.as_ref(), "never");
+    if project.extended_to.is_none() {
+        return Page::new().sentence(format!("{} ends: {ends}.", project.name));
+    }
+    Page::new()
+        .sentence(format!(
+            "{} is proposed to end later: {}.",
+            project.name,
+            time::show(project.extended_to.as_ref())
+        ))
+        .sentence(format!(
+            "An administrator of {} agrees with `foedus request approve`; until then it ends: {ends}.",
+            project.extension_awaits.join(", ")
+        ))
 }
 
 async fn list(
@@ -134,12 +234,24 @@ fn page(project: &v1::Project, ends: &[v1::ChannelEnd]) -> Page {
             },
             time::show(project.ends_at.as_ref()),
         ),
+        ("proposed to end", proposed(project)),
         ("channels", project.channels.join(", ")),
         ("partners", project.partners.join(", ")),
     ]);
     ends.iter()
         .filter(|end| end.ended)
         .fold(page, |page, end| page.blank().then(end_page(end)))
+}
+
+/// The later end that waits for others to agree.
+fn proposed(project: &v1::Project) -> String {
+    match time::show(project.extended_to.as_ref()) {
+        until if until.is_empty() => until,
+        until => format!(
+            "{until}, once {} agrees",
+            project.extension_awaits.join(", ")
+        ),
+    }
 }
 
 fn end_page(end: &v1::ChannelEnd) -> Page {
@@ -303,6 +415,29 @@ mod tests {
             ended(v1::Reconciliation::Waiting, Vec::new())
                 .contains("not known until all records are here")
         );
+    }
+
+    #[test]
+    fn an_extension_says_whose_yes_it_awaits() {
+        let mut project = v1::Project {
+            name: "Launch".to_owned(),
+            extended_to: Some(prost_types::Timestamp {
+                seconds: 1_798_740_000,
+                nanos: 0,
+            }),
+            extension_awaits: vec!["globex.example".to_owned()],
+            ..v1::Project::default()
+        };
+        let said = extended_page(&project).draw(Style::PLAIN);
+        assert!(
+            said.contains("An administrator of globex.example agrees"),
+            "{said}"
+        );
+        let shown = page(&project, &[]).draw(Style::PLAIN);
+        assert!(shown.contains("once globex.example agrees"), "{shown}");
+        project.extended_to = None;
+        let said = extended_page(&project).draw(Style::PLAIN);
+        assert_eq!(said, "Launch ends: never.\n");
     }
 
     #[test]

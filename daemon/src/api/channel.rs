@@ -1,10 +1,10 @@
 //! `ChannelService`.
 
 use foedus_federation::org;
-use foedus_policy::action::{Action, Actor, Ends, Outcome};
+use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::id::ChannelId;
 use foedus_policy::reason::Reason;
-use foedus_policy::state::{RequestKind, Sharing};
+use foedus_policy::state::{EndCause, RequestKind, Sharing};
 use foedus_proto::api::v1;
 
 use super::caller::{Caller, channel_reader, reader};
@@ -241,6 +241,69 @@ impl Api {
         .await
     }
 
+    async fn withdraw_from_channel(
+        &self,
+        caller: &Caller,
+        request: v1::WithdrawFromChannelRequest,
+    ) -> Result<v1::WithdrawFromChannelResponse, Refusal> {
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "channel.withdraw",
+            key,
+            request,
+            |api, caller, request| async move {
+                let cause = EndCause::Withdrawal;
+                Ok(v1::WithdrawFromChannelResponse {
+                    channel: Some(api.end_channel(&caller, &request.channel, cause).await?),
+                })
+            },
+        )
+        .await
+    }
+
+    async fn terminate_channel(
+        &self,
+        caller: &Caller,
+        request: v1::TerminateChannelRequest,
+    ) -> Result<v1::TerminateChannelResponse, Refusal> {
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "channel.terminate",
+            key,
+            request,
+            |api, caller, request| async move {
+                let cause = EndCause::Termination;
+                Ok(v1::TerminateChannelResponse {
+                    channel: Some(api.end_channel(&caller, &request.channel, cause).await?),
+                })
+            },
+        )
+        .await
+    }
+
+    /// Ends a channel for this organisation, and shows it as it is then. One that was only about to be joined is
+    /// gone by that, and is shown as it was.
+    async fn end_channel(
+        &self,
+        caller: &Caller,
+        channel: &str,
+        cause: EndCause,
+    ) -> Result<v1::Channel, Refusal> {
+        let channel = self.seen().channel(&caller.actor, channel)?;
+        let before = self.channel_now(caller, channel).await;
+        let action = Action::EndChannel { channel, cause };
+        self.runtime().act(caller.actor, action).await?;
+        if self.seen().state().channels().contains_key(&channel) {
+            return Ok(self.channel_now(caller, channel).await);
+        }
+        Ok(v1::Channel {
+            state: v1::ChannelState::Ended.into(),
+            ..before
+        })
+    }
+
     async fn list_channel_members(
         &self,
         caller: &Caller,
@@ -336,18 +399,7 @@ fn share_action(
         channel: seen.channel(actor, &request.channel)?,
         partner: handle_of(seen, &request.partner)?,
         project: request.project.clone(),
-        ends: match parse::time(request.ends_at)? {
-            Some(_) if request.no_end => {
-                return Err(Refusal::malformed(
-                    "END_TWICE",
-                    "an end and no end are both asked for",
-                    "leave one of them out",
-                ));
-            }
-            Some(at) => Ends::At(at),
-            None if request.no_end => Ends::Never,
-            None => Ends::WithProject,
-        },
+        ends: parse::ends(request.ends_at, request.no_end)?,
         capabilities: parse::capabilities(&request.capabilities)?,
         history: false,
         purpose: request.purpose.clone(),
@@ -363,5 +415,7 @@ service!(v1::channel_service_server::ChannelService {
     join_channel: JoinChannelRequest => JoinChannelResponse,
     leave_channel: LeaveChannelRequest => LeaveChannelResponse,
     add_channel_member: AddChannelMemberRequest => AddChannelMemberResponse,
+    withdraw_from_channel: WithdrawFromChannelRequest => WithdrawFromChannelResponse,
+    terminate_channel: TerminateChannelRequest => TerminateChannelResponse,
     list_channel_members: ListChannelMembersRequest => ListChannelMembersResponse,
 });

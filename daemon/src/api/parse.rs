@@ -1,7 +1,7 @@
 //! What callers name, turned into what the organisation knows: one place per kind of name.
 
 use foedus_federation::org::OrgSnapshot;
-use foedus_policy::action::Actor;
+use foedus_policy::action::{Actor, Ends};
 use foedus_policy::id::{
     ChannelId, EntryRef, IncarnationId, InvalidId, MemberId, OrgId, ProjectId,
 };
@@ -171,6 +171,20 @@ pub fn time(time: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>, R
         return Err(invalid());
     }
     Ok(Some(Timestamp(seconds * 1000 + nanos / 1_000_000)))
+}
+
+/// When something ends, of an end and the word that there is none. Neither: with its project.
+pub fn ends(at: Option<prost_types::Timestamp>, no_end: bool) -> Result<Ends, Refusal> {
+    match time(at)? {
+        Some(_) if no_end => Err(Refusal::malformed(
+            "END_TWICE",
+            "an end and no end are both asked for",
+            "leave one of them out",
+        )),
+        Some(at) => Ok(Ends::At(at)),
+        None if no_end => Ok(Ends::Never),
+        None => Ok(Ends::WithProject),
+    }
 }
 
 /// The capabilities that this release does something with.

@@ -1,6 +1,6 @@
 //! `PartnerService`.
 
-use foedus_policy::action::Action;
+use foedus_policy::action::{Action, Outcome};
 use foedus_policy::id::OrgId;
 use foedus_policy::reason::Reason;
 use foedus_policy::state::{PartnerState, RequestKind};
@@ -8,11 +8,42 @@ use foedus_proto::api::v1;
 use tonic::Code;
 
 use super::caller::{Caller, administrator, reader};
+use super::member::unexpected;
 use super::refusal::Refusal;
 use super::{Api, Seen, page, service};
-use crate::runtime::{AcceptInvitationError, Accepted, Delivery, PasteReplyError};
+use crate::runtime::{AcceptInvitationError, Accepted, Delivery, PasteReplyError, invitation_text};
 
 impl Api {
+    async fn invite_partner(
+        &self,
+        caller: &Caller,
+        request: v1::InvitePartnerRequest,
+    ) -> Result<v1::InvitePartnerResponse, Refusal> {
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "partner.invite",
+            key,
+            request,
+            |api, caller, request| async move {
+                let handle = Some(request.handle).filter(|handle| !handle.is_empty());
+                let action = Action::InvitePartner { handle };
+                let outcome = api.runtime().act(caller.actor, action).await?;
+                let Outcome::Invited { invitation, .. } = outcome else {
+                    return Err(unexpected());
+                };
+                let seen = api.seen();
+                let known = seen.state().invitations().get(&invitation);
+                let known = known.ok_or(Reason::InvitationUnknown)?;
+                Ok(v1::InvitePartnerResponse {
+                    invitation: Some(seen.invitation_message(invitation, known)),
+                    invitation_text: invitation_text(&seen.org, invitation).unwrap_or_default(),
+                })
+            },
+        )
+        .await
+    }
+
     async fn accept_invitation(
         &self,
         caller: &Caller,
@@ -406,6 +437,7 @@ pub(super) fn handle_of(seen: &Seen, text: &str) -> Result<String, Refusal> {
 }
 
 service!(v1::partner_service_server::PartnerService {
+    invite_partner: InvitePartnerRequest => InvitePartnerResponse,
     accept_invitation: AcceptInvitationRequest => AcceptInvitationResponse,
     confirm_partner: ConfirmPartnerRequest => ConfirmPartnerResponse,
     list_partners: ListPartnersRequest => ListPartnersResponse,

@@ -5,17 +5,21 @@ use std::collections::BTreeSet;
 use foedus_federation::channel::ChannelView;
 use foedus_federation::note::Verified;
 use foedus_federation::note::value::{LogHead, LogHeads};
+use foedus_federation::org;
 use foedus_federation::record::DisconnectRecord;
-use foedus_policy::action::{Action, Actor};
+use foedus_policy::action::{Action, Actor, Outcome};
+use foedus_policy::extension::Extension;
 use foedus_policy::id::{ChannelId, OrgId, ProjectId};
-use foedus_policy::state::{Channel, Project};
+use foedus_policy::reason::Reason;
+use foedus_policy::state::{Channel, Project, Sharing};
 use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
 
 use super::caller::{Caller, reader};
+use super::member::unexpected;
 use super::refusal::Refusal;
 use super::show::{cause, maybe_time, time};
-use super::{Api, Seen, page, service};
+use super::{Api, Seen, page, parse, service};
 
 /// Whether a project is over: it was ended, or its time is up by the clock.
 pub(super) fn has_ended(project: &Project, now: Timestamp) -> bool {
@@ -26,13 +30,60 @@ impl Api {
     async fn create_project(
         &self,
         caller: &Caller,
-        _request: v1::CreateProjectRequest,
+        request: v1::CreateProjectRequest,
     ) -> Result<v1::CreateProjectResponse, Refusal> {
-        reader(&caller.actor)?;
-        Err(Refusal::not_yet(
-            "projects without a channel",
-            "share a channel with `--project NAME`: the project begins when that is approved",
-        ))
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "project.create",
+            key,
+            request,
+            |api, caller, request| async move {
+                let action = Action::CreateProject {
+                    ends: parse::ends(request.ends_at, request.no_end)?,
+                    name: request.name,
+                };
+                let outcome = api.runtime().act(caller.actor, action).await?;
+                let Outcome::ProjectCreated { project } = outcome else {
+                    return Err(unexpected());
+                };
+                Ok(v1::CreateProjectResponse {
+                    project: Some(api.seen().project_message(&caller.actor, project)),
+                })
+            },
+        )
+        .await
+    }
+
+    async fn extend_project(
+        &self,
+        caller: &Caller,
+        request: v1::ExtendProjectRequest,
+    ) -> Result<v1::ExtendProjectResponse, Refusal> {
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "project.extend",
+            key,
+            request,
+            |api, caller, request| async move {
+                let project = api.seen().project(&request.project)?;
+                let until = parse::time(request.ends_at)?.ok_or_else(|| {
+                    Refusal::malformed(
+                        "END_NEEDED",
+                        "the request names no time",
+                        "say when the project ends then",
+                    )
+                })?;
+                let action = Action::ExtendProject { project, until };
+                let acted = api.runtime().act(caller.actor, action).await;
+                acted.map_err(|refused| api.seen().not_host(project, refused))?;
+                Ok(v1::ExtendProjectResponse {
+                    project: Some(api.seen().project_message(&caller.actor, project)),
+                })
+            },
+        )
+        .await
     }
 
     async fn list_projects(
@@ -123,6 +174,46 @@ impl Seen {
         channels
     }
 
+    /// The same refusal; where only another organisation could, with its name.
+    fn not_host(&self, project: ProjectId, refused: org::Refused) -> Refusal {
+        let channels = self.state().channels().values();
+        let mut hosts = channels.filter_map(|channel| match &channel.sharing {
+            Sharing::Shared { host, .. } if channel.project == Some(project) => {
+                Some((*host, channel.name.as_str())).filter(|_| !channel.is_ended(self.now))
+            }
+            _ => None,
+        });
+        match (refused, hosts.next()) {
+            (org::Refused::Denied(Reason::NotHost), Some((host, channel))) => {
+                let host = self.handle(host);
+                Refusal {
+                    text: format!(
+                        "{host} hosts {channel}, and only its host can propose a further revision"
+                    ),
+                    fix: format!("ask an administrator of {host} to extend it"),
+                    ..Refusal::from(Reason::NotHost)
+                }
+            }
+            (refused, _) => refused.into(),
+        }
+    }
+
+    /// The later end that was proposed and that not everybody has agreed to, and who has yet to.
+    fn extension(&self, id: ProjectId, project: &Project) -> Option<(Timestamp, Vec<String>)> {
+        let until = project.extended_to?;
+        let channels = Extension::of(self.state(), id, until, self.now).channels;
+        let us = self.state().org();
+        let mut awaited = BTreeSet::new();
+        for channel in channels {
+            if let Sharing::Shared { participants, .. } = &self.state().channels()[&channel].sharing
+            {
+                let others = participants.keys().filter(|org| Some(**org) != us);
+                awaited.extend(others.map(|org| self.handle(*org)));
+            }
+        }
+        (!awaited.is_empty()).then(|| (until, awaited.into_iter().collect()))
+    }
+
     fn project_message(&self, actor: &Actor, id: ProjectId) -> v1::Project {
         let Some(project) = self.state().projects().get(&id) else {
             return v1::Project::default();
@@ -134,7 +225,10 @@ impl Seen {
             .map(|org| self.handle(*org))
             .collect();
         partners.sort_unstable();
+        let extension = self.extension(id, project);
         v1::Project {
+            extended_to: extension.as_ref().and_then(|(until, _)| time(*until)),
+            extension_awaits: extension.map_or_else(Vec::new, |(_, awaited)| awaited),
             project_id: id.to_string(),
             name: project.name.to_string(),
             state: match has_ended(project, self.now) {
@@ -261,6 +355,7 @@ service!(v1::project_service_server::ProjectService {
     create_project: CreateProjectRequest => CreateProjectResponse,
     list_projects: ListProjectsRequest => ListProjectsResponse,
     get_project: GetProjectRequest => GetProjectResponse,
+    extend_project: ExtendProjectRequest => ExtendProjectResponse,
     end_project: EndProjectRequest => EndProjectResponse,
 });
 

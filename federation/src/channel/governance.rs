@@ -290,6 +290,11 @@ impl Governance {
         self.withdrawals_from(org, number).next()
     }
 
+    /// When an organisation left, if it is out of the channel by its own word.
+    pub fn withdrew_at(&self, org: OrgId) -> Option<Timestamp> {
+        self.withdrawal(org).map(|withdrawal| withdrawal.note().at)
+    }
+
     /// The withdrawals of an organisation that beat the revision of this number: those after the
     /// newest that one of its consents names, to this revision or to one before it.
     fn withdrawals_from(
@@ -474,6 +479,11 @@ impl Governance {
         let charter = proposal.charter().note();
         let previous = self.newest().map(Revision::charter);
         let good = |org: &OrgId| proposal.good_consent(*org, now).is_some();
+        // What has ended does not begin again: whoever agreed too late has ended it as well, by the
+        // same clock or soon.
+        if self.ended(now).is_some() {
+            return None;
+        }
         if charter.host != self.us || !consents_needed(previous, charter).iter().all(good) {
             return None;
         }

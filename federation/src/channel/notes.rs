@@ -17,6 +17,7 @@ use crate::evidence::{CheckedNotes, GovernanceNote};
 use crate::identity::{Extension, IdentityChain};
 use crate::kind::Body;
 use crate::message::OrgInput;
+use crate::note::value::LogHeads;
 use crate::note::{NoteType, Verified};
 use crate::steploop::Step;
 use crate::stored::{Record, StoredNote};
@@ -25,6 +26,7 @@ impl Channel {
     pub(super) fn on_govern(&mut self, now: Now, govern: &Govern, step: &mut Step<'_, Effect>) {
         match govern {
             Govern::Propose(charter) => self.propose(now, charter, step),
+            Govern::Extend { until } => self.extend(now, *until, step),
             Govern::Consent {
                 charter,
                 good_until,
@@ -46,6 +48,30 @@ impl Channel {
         if self.learn(&GovernanceNote::Charter(charter), self.ours.org, step) == Ok(Learned::Kept) {
             self.seal_if_due(now, step);
             self.charter_changed(now, step);
+        }
+    }
+
+    /// Proposes that the channel ends later. Said again it changes nothing, so that whoever says it
+    /// need not know how far it came.
+    fn extend(&mut self, now: Now, until: Timestamp, step: &mut Step<'_, Effect>) {
+        let Some(newest) = self.governance.newest() else {
+            return;
+        };
+        let before = newest.charter();
+        let ours = before.host == self.ours.org && self.governance.ended(now.wall).is_none();
+        if !ours || before.end.is_none_or(|end| end >= until) {
+            return;
+        }
+        let next = Charter {
+            number: before.number + 1,
+            predecessor: Some(newest.hash()),
+            end: Some(until),
+            finals: LogHeads::new(),
+            ..before.clone()
+        };
+        let proposed = self.governance.proposal();
+        if proposed.is_none_or(|proposal| *proposal.charter().note() != next) {
+            self.propose(now, &next, step);
         }
     }
 

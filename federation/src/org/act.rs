@@ -122,6 +122,12 @@ impl Org {
                     }
                 }
             }
+            Outcome::ExtendChannels { channels, until } => {
+                for channel in channels {
+                    let extend = Govern::Extend { until: *until };
+                    step.effect(Effect::Govern(*channel, extend));
+                }
+            }
             Outcome::PartnerDisconnected { partner, ended } => {
                 for channel in ended {
                     step.effect(Effect::Govern(*channel, Govern::Disconnect(*partner)));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foedus_policy::action::{Action, Actor};
 use foedus_policy::decide::offer_approved;
+use foedus_policy::extension::Extension;
 use foedus_policy::id::{ChannelId, NoteHash, OrgId};
 use foedus_policy::name::Label;
 use foedus_policy::reason::Reason;
@@ -114,6 +115,14 @@ impl Org {
                     step.effect(Effect::Govern(*channel, Govern::Leave));
                 }
                 _ => {}
+            }
+        }
+        for (id, project) in self.state().projects() {
+            let Some(until) = project.extended_to else {
+                continue;
+            };
+            for channel in Extension::of(self.state(), *id, until, now.wall).channels {
+                step.effect(Effect::Govern(channel, Govern::Extend { until }));
             }
         }
         let Some(us) = self.state().org() else { return };

@@ -391,6 +391,7 @@ pub(super) struct ProjectRow {
     ends: Option<u64>,
     partners: TlsVecU32<[u8; 32]>,
     ended: Option<u64>,
+    extended_to: Option<u64>,
 }
 
 impl From<&Project> for ProjectRow {
@@ -400,6 +401,7 @@ impl From<&Project> for ProjectRow {
             ends,
             partners,
             ended,
+            extended_to,
         } = project;
         let partners: Vec<[u8; 32]> = partners.iter().map(|org| org.0).collect();
         Self {
@@ -407,6 +409,7 @@ impl From<&Project> for ProjectRow {
             ends: ends.map(|ends| ends.0),
             partners: partners.into(),
             ended: ended.map(|ended| ended.0),
+            extended_to: extended_to.map(|until| until.0),
         }
     }
 }
@@ -420,12 +423,14 @@ impl TryFrom<ProjectRow> for Project {
             ends,
             partners,
             ended,
+            extended_to,
         } = row;
         Ok(Self {
             name: name("name", &project_name)?,
             ends: ends.map(Timestamp),
             partners: partners.iter().copied().map(OrgId).collect(),
             ended: ended.map(Timestamp),
+            extended_to: extended_to.map(Timestamp),
         })
     }
 }

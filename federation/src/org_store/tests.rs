@@ -198,6 +198,7 @@ fn channels() -> Vec<Record> {
                 .map(|org| OrgId([org; 32]))
                 .collect(),
             ended: present.then_some(WHEN),
+            extended_to: present.then_some(WHEN),
         };
         records.push(Record::Project(ProjectId([11; 16]), project));
     }
@@ -538,10 +539,15 @@ fn the_layout_is_what_earlier_releases_wrote() {
         ends: Some(Timestamp(256)),
         partners: BTreeSet::from([OTHER]),
         ended: None,
+        extended_to: Some(Timestamp(1)),
     };
     let value = record_value(&Record::Project(ProjectId([0; 16]), project));
     let ends = b"\x01\x00\x06Launch\x01\0\0\0\0\0\0\x01\0";
-    assert_eq!(value, [&ends[..], b"\0\0\0\x20", &[4; 32], b"\0"].concat());
+    let extended = b"\0\x01\0\0\0\0\0\0\0\x01";
+    assert_eq!(
+        value,
+        [&ends[..], b"\0\0\0\x20", &[4; 32], extended].concat()
+    );
 }
 
 proptest! {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Act;
-use crate::action::{Actor, Outcome};
+use crate::action::{Actor, Ends, Outcome};
 use crate::bounds::PROJECTS_COUNT_MAX;
+use crate::extension::Extension;
 use crate::id::{AuthorId, ChannelId, MemberId, OrgId, ProjectId};
 use crate::name::{ChannelName, Label, Sentence};
 use crate::secret::channel_id;
@@ -154,9 +155,59 @@ impl Act<'_> {
                 ends: offer.ends,
                 partners: BTreeSet::new(),
                 ended: None,
+                extended_to: None,
             },
         ));
         Some(id)
+    }
+
+    pub(super) fn create_project(&mut self, name: &str, ends: Ends) -> Outcome {
+        let project = ProjectId(self.draw());
+        self.put(Record::Project(
+            project,
+            Project {
+                name: Label::parse(name).expect("the gate parsed it"),
+                ends: ends.at(),
+                partners: BTreeSet::new(),
+                ended: None,
+                extended_to: None,
+            },
+        ));
+        Outcome::ProjectCreated { project }
+    }
+
+    /// The old end holds until the others agreed: until then it is only known what we proposed.
+    pub(super) fn extend_project(&mut self, id: ProjectId, until: Timestamp) -> Outcome {
+        let channels = Extension::of(self.state, id, until, self.given.now).channels;
+        let mut project = self.state.projects().get(&id).expect(FOUND).clone();
+        match channels.is_empty() {
+            true => project.ends = Some(until),
+            false => project.extended_to = Some(until),
+        }
+        self.put(Record::Project(id, project));
+        Outcome::ExtendChannels { channels, until }
+    }
+
+    /// A project ends with what is shared for it: later, if that does.
+    fn project_follows(&mut self, id: ProjectId, ends: Option<Timestamp>) {
+        let before = self.state.projects().get(&id).expect(FOUND).clone();
+        let mut project = before.clone();
+        let is_later = match (project.ends, ends) {
+            (Some(before), Some(ends)) => before < ends,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if is_later {
+            project.ends = ends;
+        }
+        let open = project.extended_to.filter(|until| {
+            let extension = Extension::of(self.state, id, *until, self.given.now);
+            !extension.channels.is_empty()
+        });
+        project.extended_to = open;
+        if project != before {
+            self.put(Record::Project(id, project));
+        }
     }
 
     /// The end that a project of ours sets for what is shared for it.
@@ -182,7 +233,8 @@ impl Act<'_> {
         ends: Option<Timestamp>,
     ) -> Outcome {
         let us = self.state.org();
-        if let Some(project) = self.channel(id).project {
+        let project = self.channel(id).project;
+        if let Some(project) = project {
             let others = participants.keys().copied().filter(|org| Some(*org) != us);
             self.add_project_partners(project, others);
         }
@@ -195,6 +247,9 @@ impl Act<'_> {
                 ended: None,
             },
         );
+        if let Some(project) = project {
+            self.project_follows(project, ends);
+        }
         Outcome::Done
     }
 

@@ -1,4 +1,4 @@
-use crate::action::{Action, Actor, CharterFacts, Outcome};
+use crate::action::{Action, Actor, CharterFacts, Ends, Outcome};
 use crate::bounds::{INVITATION_MILLIS, TOKENS_PER_MEMBER_COUNT_MAX};
 use crate::decide::{carrier_allowed, decide, origin_allowed};
 use crate::id::NoteHash;
@@ -241,7 +241,7 @@ fn a_taken_back_or_expired_invitation_leaves_the_channel_local() {
         cause: EndCause::Termination,
     };
     assert_eq!(
-        world.must(OPERATOR, end),
+        world.must(world.other_eyes(), end),
         Outcome::Ended { channels: vec![] }
     );
     assert_eq!(
@@ -475,4 +475,57 @@ fn a_version_is_one_more_per_act_and_a_clone_stays_as_it_was() {
         State::restore(world.state.version(), world.state.records()),
         world.state
     );
+}
+
+#[test]
+fn an_extension_holds_once_the_charter_does_and_the_project_follows() {
+    let mut world = World::acme();
+    let (one, _) = (
+        world.shared("launch", "globex.example", GLOBEX),
+        world.channel(OPERATOR, "local", false),
+    );
+    let project = world
+        .state
+        .project_named("Launch")
+        .expect("sharing made it");
+    let (before, until) = (world.soon(), START.plus_millis(60 * DAY));
+    let extend = Action::ExtendProject { project, until };
+    let proposed = Outcome::ExtendChannels {
+        channels: vec![one],
+        until,
+    };
+    assert_eq!(world.must(world.other_eyes(), extend.clone()), proposed);
+    let now = |world: &World| {
+        let project = world.state.projects()[&project].clone();
+        (project.ends, project.extended_to)
+    };
+    assert_eq!(now(&world), (before, Some(until)), "the old end holds");
+    assert!(world.state.channels()[&one].is_ended(before.expect("it has one")));
+    // Said again, it is proposed again.
+    assert_eq!(world.must(world.other_eyes(), extend), proposed);
+
+    world.must(Actor::System, sealed(one, US, &[US, GLOBEX], Some(until)));
+    assert_eq!(now(&world), (Some(until), None));
+    assert!(!world.state.channels()[&one].is_ended(before.expect("it has one")));
+}
+
+#[test]
+fn a_project_without_channels_is_extended_by_a_word() {
+    let mut world = World::acme();
+    let create = Action::CreateProject {
+        name: "Library".into(),
+        ends: Ends::At(START.plus_millis(DAY)),
+    };
+    let Outcome::ProjectCreated { project } = world.must(OPERATOR, create) else {
+        panic!("a project is made")
+    };
+    let until = START.plus_millis(2 * DAY);
+    let extend = Action::ExtendProject { project, until };
+    let outcome = world.must(world.other_eyes(), extend);
+    let none = Outcome::ExtendChannels {
+        channels: vec![],
+        until,
+    };
+    assert_eq!(outcome, none);
+    assert_eq!(world.state.projects()[&project].ends, Some(until));
 }

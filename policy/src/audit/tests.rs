@@ -44,7 +44,7 @@ fn no_secret_gets_into_an_event() {
     let action = Action::InvitePartner {
         handle: Some("globex.example".into()),
     };
-    let outcome = world.must(OPERATOR, action.clone());
+    let outcome = world.must(world.other_eyes(), action.clone());
     let Outcome::Invited { secret, .. } = &outcome else {
         panic!("{outcome:?}")
     };

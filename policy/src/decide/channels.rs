@@ -8,6 +8,7 @@ use crate::action::{CharterFacts, Ends};
 use crate::bounds::{
     CHANNELS_COUNT_MAX, MEMBERS_PER_CHANNEL_COUNT_MAX, PARTICIPANTS_COUNT_MAX, PROJECTS_COUNT_MAX,
 };
+use crate::extension::Extension;
 use crate::id::{AuthorId, ChannelId, MemberId, OrgId, ProjectId};
 use crate::name::{ChannelName, Handle, Label, Sentence};
 use crate::reason::Reason;
@@ -244,8 +245,9 @@ impl Asked<'_> {
     }
 
     pub(super) fn end_channel(&self, channel: ChannelId, cause: EndCause) -> Result<(), Reason> {
+        // An end is for good, and somebody's.
         if self.caller != Caller::Daemon {
-            self.caller.administrator()?;
+            self.caller.named_administrator()?;
         }
         let known = self.channel(channel)?;
         let host = match &known.sharing {
@@ -273,6 +275,52 @@ impl Asked<'_> {
             Some(ends) if ends <= self.now => Ok(()),
             _ => Err(Reason::EndNotReached),
         }
+    }
+
+    pub(super) fn create_project(&self, name: &str, ends: Ends) -> Result<(), Reason> {
+        self.caller.administrator()?;
+        Label::parse(name).map_err(|_| Reason::TextInvalid)?;
+        if self.state.project_named(name).is_some() {
+            return Err(Reason::ProjectExists);
+        }
+        if self.state.projects().len() >= PROJECTS_COUNT_MAX {
+            return Err(Reason::LimitReached);
+        }
+        match ends {
+            Ends::WithProject => Err(Reason::EndNeeded),
+            Ends::At(at) if at <= self.now => Err(Reason::EndInPast),
+            Ends::At(_) | Ends::Never => Ok(()),
+        }
+    }
+
+    /// Only its host can put a further revision of a channel before others, and what has ended
+    /// does not begin again.
+    pub(super) fn extend_project(
+        &self,
+        project: ProjectId,
+        until: Timestamp,
+    ) -> Result<(), Reason> {
+        self.caller.named_administrator()?;
+        let known = self.state.projects().get(&project);
+        let known = known.ok_or(Reason::ProjectUnknown)?;
+        if known.ended.is_some() || known.ends.is_some_and(|ends| ends <= self.now) {
+            return Err(Reason::ProjectEnded);
+        }
+        if until <= self.now {
+            return Err(Reason::EndInPast);
+        }
+        let extension = Extension::of(self.state, project, until, self.now);
+        if extension.unsealed {
+            return Err(Reason::ChannelNotSealed);
+        }
+        if extension.others && !extension.ours {
+            return Err(Reason::NotHost);
+        }
+        let later = match extension.ours {
+            true => !extension.channels.is_empty(),
+            false => known.ends.is_some_and(|ends| ends < until),
+        };
+        later.then_some(()).ok_or(Reason::EndNotLater)
     }
 
     pub(super) fn end_project(&self, project: ProjectId) -> Result<(), Reason> {

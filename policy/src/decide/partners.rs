@@ -139,7 +139,7 @@ impl Asked<'_> {
     }
 
     pub(super) fn invite_partner(&self, handle: Option<&str>) -> Result<(), Reason> {
-        self.caller.administrator()?;
+        self.caller.named_administrator()?;
         let handle = handle
             .map(Handle::parse)
             .transpose()

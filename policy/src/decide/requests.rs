@@ -120,7 +120,8 @@ impl Asked<'_> {
         match &known.sharing {
             Sharing::Joining { host: known, .. } if *known == host => Ok(true),
             Sharing::Shared { host: known, .. } if *known != host => Err(Reason::ChannelIdTaken),
-            Sharing::Shared { ended: Some(_), .. } => Err(Reason::ChannelEnded),
+            // Also when its time is up and nobody has noted that yet: a later end came too late.
+            Sharing::Shared { .. } if known.is_ended(self.now) => Err(Reason::ChannelEnded),
             // A host of its own makes no offers to itself.
             Sharing::Shared { .. } if self.state.org() == Some(host) => Err(Reason::ChannelIdTaken),
             Sharing::Shared { .. } => Ok(true),

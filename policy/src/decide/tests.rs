@@ -7,7 +7,7 @@ mod people;
 
 use std::collections::BTreeSet;
 
-use crate::action::{AcceptedInvitation, Action, Actor, CharterFacts, Reply};
+use crate::action::{AcceptedInvitation, Action, Actor, CharterFacts, Ends, Reply};
 use crate::bounds::{MEMBERS_COUNT_MAX, REQUESTS_PER_PARTNER_COUNT_MAX};
 use crate::id::{ChannelId, MemberId, ProjectId, RequestNumber, TokenId};
 use crate::name::MemberName;
@@ -56,12 +56,13 @@ fn with(member: MemberId, read: bool, write: bool, administer: bool) -> Actor {
     }
 }
 
-const SUBJECTS: [fn() -> Rows; 8] = [
+const SUBJECTS: [fn() -> Rows; 9] = [
     people::about_people,
     people::about_tokens,
     channels::about_channels,
     channels::about_writing,
     channels::about_sharing,
+    channels::about_projects,
     partners::about_replies,
     partners::about_invitations,
     partners::about_offers,

@@ -39,7 +39,7 @@ pub enum Visibility {
 pub enum EndCause {
     /// Its time was up.
     End,
-    /// This organisation, or the only other one, left it.
+    /// This organisation left it.
     Withdrawal,
     /// Its host ended it.
     Termination,
@@ -154,4 +154,7 @@ pub struct Project {
     pub partners: BTreeSet<OrgId>,
     /// When it ended.
     pub ended: Option<Timestamp>,
+    /// The later end that we put before the participants of channels that we host, while not
+    /// everybody has agreed to it.
+    pub extended_to: Option<Timestamp>,
 }

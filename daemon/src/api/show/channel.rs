@@ -184,6 +184,7 @@ impl Seen {
                         true => None,
                         false => lag(link),
                     },
+                    withdrew_at: maybe_time(view.governance.withdrew_at(org)),
                 }
             })
             .collect()

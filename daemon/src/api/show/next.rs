@@ -1,6 +1,6 @@
 //! What has to happen next with a request, and who has to do it: one sentence that is shown verbatim.
 
-use foedus_policy::id::{OrgId, RequestNumber};
+use foedus_policy::id::{ChannelId, OrgId, RequestNumber};
 use foedus_policy::state::{
     InvitationState, PartnerState, Request, RequestKind, RequestState, Sharing,
 };
@@ -27,6 +27,15 @@ impl Seen {
                      {handle} confirms on its side by the same words"
                 )
             }
+            (RequestState::Waiting, RequestKind::Join { host, offer, .. })
+                if self.is_shared(offer.channel) =>
+            {
+                format!(
+                    "an administrator here looks at the terms that {} proposes and approves them with \
+                     `foedus --as NAME request approve {number}`; until then what was agreed before holds",
+                    self.handle(*host)
+                )
+            }
             (RequestState::Waiting, RequestKind::Join { host, .. }) => format!(
                 "an administrator here looks at the terms that {} offers and approves them with \
                  `foedus --as NAME request approve {number} --channel NAME`",
@@ -38,6 +47,11 @@ impl Seen {
                 _,
             ) => String::new(),
         }
+    }
+
+    fn is_shared(&self, channel: ChannelId) -> bool {
+        let known = self.state().channels().get(&channel);
+        known.is_some_and(foedus_policy::state::Channel::is_shared)
     }
 
     fn after_approval(&self, number: RequestNumber, kind: &RequestKind) -> String {
@@ -80,6 +94,12 @@ impl Seen {
                 match channel.map(|channel| &channel.sharing) {
                     Some(Sharing::Joining { .. }) => format!(
                         "nothing to do: {} seals the charter, and the channel opens",
+                        self.handle(*host)
+                    ),
+                    Some(Sharing::Shared {
+                        ends, ended: None, ..
+                    }) if *ends < offer.ends => format!(
+                        "nothing to do: {} seals the revision, and it holds",
                         self.handle(*host)
                     ),
                     _ => String::new(),

@@ -112,7 +112,14 @@ impl Seen {
             _ => {
                 let channel = kind.channel();
                 let channel = channel.and_then(|channel| self.state().channels().get(&channel));
-                channel.is_some_and(foedus_policy::state::Channel::is_shared)
+                let agreed = offer_of(kind).and_then(|offer| offer.ends);
+                channel.is_some_and(|channel| match &channel.sharing {
+                    // A later end is done once it is in force; what was first agreed may have been extended since.
+                    Sharing::Shared { ends, .. } => {
+                        ends.is_none_or(|ends| agreed.is_some_and(|agreed| agreed <= ends))
+                    }
+                    _ => false,
+                })
             }
         }
     }

@@ -395,3 +395,82 @@ async fn a_channel_is_shown_with_what_waits_for_it() {
         "CHANNEL_UNKNOWN"
     );
 }
+
+#[tokio::test]
+async fn an_administrator_invites_without_a_channel_and_once_per_key() {
+    let daemon = Daemon::acme().await;
+    let anna = daemon.client(Some("anna")).await;
+    let invite = v1::InvitePartnerRequest {
+        handle: "globex.example".to_owned(),
+        idempotency_key: "i".to_owned(),
+    };
+    for (client, expected) in [
+        (daemon.client(Some("bob")).await, "NOT_ADMINISTRATOR"),
+        (daemon.client(None).await, "MEMBER_NEEDED"),
+    ] {
+        let refused = client.partners().invite_partner(invite.clone()).await;
+        assert_eq!(reason(refused), expected);
+    }
+    let made = anna.partners().invite_partner(invite.clone()).await;
+    let made = made.expect("invited").into_inner();
+    assert!(made.invitation_text.starts_with("foedus-invitation-v1."));
+    let repeated = anna.partners().invite_partner(invite.clone()).await;
+    assert_eq!(repeated.expect("the same answer").into_inner(), made);
+    let another = v1::InvitePartnerRequest {
+        idempotency_key: "j".to_owned(),
+        ..invite
+    };
+    let refused = anna.partners().invite_partner(another).await;
+    assert_eq!(reason(refused), "INVITATION_OPEN");
+    let shown = v1::GetInvitationRequest {
+        invitation_id: made.invitation.expect("which").invitation_id,
+    };
+    let shown = anna.invitations().get_invitation(shown).await;
+    let shown = shown.expect("shown").into_inner();
+    assert_eq!(shown.invitation_text, made.invitation_text);
+}
+
+#[tokio::test]
+async fn a_project_is_begun_once_per_key_and_its_end_is_said() {
+    let daemon = Daemon::acme().await;
+    let anna = daemon.client(Some("anna")).await;
+    let create = v1::CreateProjectRequest {
+        name: "Library".to_owned(),
+        no_end: true,
+        idempotency_key: "p".to_owned(),
+        ..v1::CreateProjectRequest::default()
+    };
+    let unsaid = v1::CreateProjectRequest {
+        no_end: false,
+        ..create.clone()
+    };
+    let refused = anna.projects().create_project(unsaid.clone()).await;
+    assert_eq!(reason(refused), "END_NEEDED");
+    let twice = v1::CreateProjectRequest {
+        ends_at: Some(prost_types::Timestamp {
+            seconds: 4_000_000_000,
+            nanos: 0,
+        }),
+        ..create.clone()
+    };
+    assert_eq!(
+        reason(anna.projects().create_project(twice).await),
+        "END_TWICE"
+    );
+    let made = anna.projects().create_project(create.clone()).await;
+    let made = made.expect("begun").into_inner();
+    let repeated = anna.projects().create_project(create).await;
+    assert_eq!(repeated.expect("the same answer").into_inner(), made);
+    let extend = v1::ExtendProjectRequest {
+        project: "Library".to_owned(),
+        ..v1::ExtendProjectRequest::default()
+    };
+    let refused = anna.projects().extend_project(extend).await;
+    assert_eq!(reason(refused), "END_NEEDED");
+    let end = |channel: &str| v1::TerminateChannelRequest {
+        channel: channel.to_owned(),
+        idempotency_key: String::new(),
+    };
+    let refused = anna.channels().terminate_channel(end("launch")).await;
+    assert_eq!(reason(refused), "CHANNEL_NOT_SHARED");
+}

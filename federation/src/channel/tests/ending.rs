@@ -3,6 +3,7 @@
 use foedus_policy::action::Action;
 use foedus_policy::id::{ChannelId, IncarnationId};
 use foedus_policy::state::{EndCause, Sharing};
+use foedus_policy::time::Timestamp;
 
 use crate::batch::CommitOutcome;
 use crate::bounds::NOTE_LOG_HEADS_MAX;
@@ -292,4 +293,68 @@ fn what_was_written_on_an_old_copy_after_the_end_is_recorded() {
         0
     );
     check_over(&mut world, 1, channel, record::EndCause::Termination);
+}
+
+/// Has Acme propose that its project ends a day later.
+fn extended(world: &mut World) -> Timestamp {
+    let until = END.plus_millis(DAY_MILLIS);
+    let state = &world.sides[0].snapshot.state;
+    let project = state.project_named("Launch").expect("sharing made it");
+    world.act(0, Action::ExtendProject { project, until });
+    until
+}
+
+fn ends(world: &World, at: usize, channel: ChannelId) -> Option<Timestamp> {
+    match &world.sides[at].snapshot.state.channels()[&channel].sharing {
+        Sharing::Shared { ends, .. } => *ends,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_later_end_holds_once_all_agreed() {
+    let (mut world, channel) = World::shared(2);
+    let until = extended(&mut world);
+    for at in 0..2 {
+        assert_eq!(ends(&world, at, channel), Some(END), "nobody agreed yet");
+    }
+    // Said again, also after a restart, it proposes nothing else.
+    let proposed = |world: &World| {
+        let proposal = world.sides[0].view(channel).governance.proposal();
+        proposal.expect("it waits").charter().hash()
+    };
+    let before = proposed(&world);
+    world.restart(0);
+    world.connect(0, 1);
+    world.settle();
+    extended(&mut world);
+    assert_eq!(proposed(&world), before);
+    world.approve_all(1, "launch");
+    world.pass(10_000);
+    for at in 0..2 {
+        assert_eq!(ends(&world, at, channel), Some(until));
+    }
+    world.pass(END.0 - world.now.wall.0 + 1);
+    world.post(0, channel, "after the old end");
+    world.post(1, channel, "so do we");
+    world.pass(DAY_MILLIS);
+    for at in 0..2 {
+        check_over(&mut world, at, channel, record::EndCause::End);
+    }
+}
+
+/// What has ended does not begin again, not even if the host gets a yes that was given in time.
+#[test]
+fn a_yes_that_comes_after_the_end_is_too_late() {
+    let (mut world, channel) = World::shared(2);
+    extended(&mut world);
+    world.hold(1, 0);
+    world.approve_all(1, "launch");
+    world.pass(END.0 - world.now.wall.0);
+    world.deliver(1, 0);
+    world.pass(10_000);
+    for at in 0..2 {
+        check_over(&mut world, at, channel, record::EndCause::End);
+        assert_eq!(ends(&world, at, channel), Some(END));
+    }
 }

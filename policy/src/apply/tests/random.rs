@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use crate::action::{Action, Actor};
+use crate::action::{Action, Actor, Ends};
 use crate::id::{ChannelId, MemberId, OrgId, ProjectId, RequestNumber, TokenId};
 use crate::state::{
     Change, EndCause, Invitation, InvitationId, InvitationState, Offer, PartnerMode, PartnerState,
@@ -179,6 +179,15 @@ fn own_action(world: &World, kind: u8, a: u8, b: u8) -> Action {
                 cause: end[usize::from(b % 3)],
             }
         }
+        11 if b.is_multiple_of(7) => {
+            let project = pick(state.projects().keys().copied(), a, ProjectId([0; 16]));
+            let until = world.now.plus_millis(u64::from(b) * DAY);
+            Action::ExtendProject { project, until }
+        }
+        11 if b % 7 == 1 => Action::CreateProject {
+            name: name.into(),
+            ends: Ends::Never,
+        },
         11 if b.is_multiple_of(4) => {
             let project = pick(state.projects().keys().copied(), a, ProjectId([0; 16]));
             Action::EndProject { project }

@@ -90,9 +90,15 @@ pub(super) fn about_channels() -> Rows {
     let end = |channel, cause| Action::EndChannel { channel, cause };
     rows.deny(
         &world,
-        OPERATOR,
+        member(anna),
         end(open, EndCause::Termination),
         Reason::ChannelNotShared,
+    );
+    rows.deny(
+        &world,
+        OPERATOR,
+        end(open, EndCause::Termination),
+        Reason::MemberNeeded,
     );
     let project = ProjectId([0; 16]);
     rows.deny(
@@ -177,11 +183,16 @@ pub(super) fn about_writing() -> Rows {
     let end = |cause| Action::EndChannel { channel, cause };
     rows.deny(
         &world,
-        OPERATOR,
+        member(anna),
         end(EndCause::Withdrawal),
         Reason::CauseInvalid,
     );
-    rows.deny(&world, OPERATOR, end(EndCause::End), Reason::CauseInvalid);
+    rows.deny(
+        &world,
+        member(anna),
+        end(EndCause::End),
+        Reason::CauseInvalid,
+    );
     rows.deny(
         &world,
         Actor::System,
@@ -204,7 +215,7 @@ pub(super) fn about_writing() -> Rows {
         Action::EndProject { project },
         Reason::EndNotReached,
     );
-    world.must(OPERATOR, end(EndCause::Termination));
+    world.must(member(anna), end(EndCause::Termination));
     rows.deny(&world, member(anna), post, Reason::ChannelEnded);
     rows.deny(
         &world,
@@ -380,5 +391,94 @@ pub(super) fn about_sharing() -> Rows {
         mode: PartnerMode::AnyoneAfterApproval,
     };
     rows.deny(&world, member(bob), mode, Reason::NotAdministrator);
+    rows
+}
+
+pub(super) fn about_projects() -> Rows {
+    let mut rows = Rows::default();
+    let mut world = World::acme();
+    let (anna, bob) = (world.anna(), world.add("bob", false));
+    let create = |name: &str, ends| Action::CreateProject {
+        name: name.into(),
+        ends,
+    };
+    let never = create("Library", Ends::Never);
+    rows.deny(&world, member(bob), never.clone(), Reason::NotAdministrator);
+    rows.deny(
+        &world,
+        OPERATOR,
+        create("a\nb", Ends::Never),
+        Reason::TextInvalid,
+    );
+    rows.deny(
+        &world,
+        OPERATOR,
+        create("Library", Ends::WithProject),
+        Reason::EndNeeded,
+    );
+    rows.deny(
+        &world,
+        OPERATOR,
+        create("Library", Ends::At(world.now)),
+        Reason::EndInPast,
+    );
+    world.must(OPERATOR, never.clone());
+    rows.deny(&world, OPERATOR, never, Reason::ProjectExists);
+
+    let channel = world.active("launch", "globex.example", GLOBEX);
+    let named = |world: &World, name: &str| world.state.project_named(name).expect("it exists");
+    let (launch, library) = (named(&world, "Launch"), named(&world, "Library"));
+    let extend = |project, days| Action::ExtendProject {
+        project,
+        until: START.plus_millis(days * DAY),
+    };
+    let later = extend(launch, 60);
+    rows.deny(&world, OPERATOR, later.clone(), Reason::MemberNeeded);
+    rows.deny(&world, member(bob), later.clone(), Reason::NotAdministrator);
+    rows.deny(
+        &world,
+        member(anna),
+        extend(ProjectId([0; 16]), 60),
+        Reason::ProjectUnknown,
+    );
+    rows.deny(
+        &world,
+        member(anna),
+        later.clone(),
+        Reason::ChannelNotSealed,
+    );
+    let terms = sealed(channel, US, &[US, GLOBEX], world.soon());
+    world.must(Actor::System, terms);
+    rows.deny(&world, member(anna), extend(launch, 0), Reason::EndInPast);
+    for project in [launch, library] {
+        rows.deny(
+            &world,
+            member(anna),
+            extend(project, 30),
+            Reason::EndNotLater,
+        );
+    }
+    permit(&world, member(anna), later.clone());
+    let mut late = world.clone();
+    late.now = late.now.plus_millis(30 * DAY);
+    rows.deny(&late, member(anna), later, Reason::ProjectEnded);
+
+    // What a partner hosts, only the partner extends; and what has ended is not extended.
+    let ends = world.soon();
+    let number = world.requested(GLOBEX_KEY, put_before_us(GLOBEX, 1, offer(9, ends)));
+    world.must(world.other_eyes(), approve(number, None, Some("theirs")));
+    let channel = ChannelId([9; 32]);
+    world.must(Actor::System, sealed(channel, GLOBEX, &[US, GLOBEX], ends));
+    let theirs = named(&world, "Theirs");
+    rows.deny(&world, member(anna), extend(theirs, 60), Reason::NotHost);
+    let longer = offer(9, Some(START.plus_millis(60 * DAY)));
+    let number = world.requested(GLOBEX_KEY, put_before_us(GLOBEX, 2, longer));
+    world.now = world.now.plus_millis(30 * DAY);
+    rows.deny(
+        &world,
+        world.other_eyes(),
+        approve(number, None, None),
+        Reason::RequestExpired,
+    );
     rows
 }

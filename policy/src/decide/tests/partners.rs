@@ -102,7 +102,7 @@ pub(super) fn about_replies() -> Rows {
 
     // An invitation for whoever brings it still asks the lists.
     let mut bearer = world.clone();
-    let outcome = bearer.must(OPERATOR, Action::InvitePartner { handle: None });
+    let outcome = bearer.must(bearer.other_eyes(), Action::InvitePartner { handle: None });
     let crate::action::Outcome::Invited {
         invitation: open, ..
     } = outcome
@@ -195,7 +195,8 @@ pub(super) fn about_replies() -> Rows {
     let invite = Action::InvitePartner {
         handle: Some("globex.example".into()),
     };
-    rows.deny(&world, OPERATOR, invite, Reason::PartnerExists);
+    rows.deny(&world, OPERATOR, invite.clone(), Reason::MemberNeeded);
+    rows.deny(&world, world.other_eyes(), invite, Reason::PartnerExists);
     world.must(world.other_eyes(), confirm(GLOBEX));
     rows.deny(
         &world,
@@ -388,7 +389,7 @@ pub(super) fn about_offers() -> Rows {
         channel,
         cause: EndCause::Withdrawal,
     };
-    world.must(OPERATOR, withdraw);
+    world.must(world.other_eyes(), withdraw);
     rows.deny(&world, GLOBEX_KEY, theirs(51), Reason::ChannelEnded);
     for number in 0..REQUESTS_PER_PARTNER_COUNT_MAX {
         let number = 100 + u8::try_from(number).expect("a small limit");
