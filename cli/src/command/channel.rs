@@ -79,7 +79,7 @@ pub enum ChannelCommand {
         channel: String,
     },
     /// Have this organisation leave a channel that another one hosts, at once, for good
-    #[command(after_help = "Example:\n  foedus --as gina channel withdraw acme-launch --yes")]
+    #[command(after_help = "Example:\n  foedus channel withdraw acme-launch --yes --as gina")]
     Withdraw {
         /// Its name or identifier
         channel: String,
@@ -88,7 +88,7 @@ pub enum ChannelCommand {
         yes: bool,
     },
     /// End a channel that this organisation hosts, for all, at once, for good
-    #[command(after_help = "Example:\n  foedus --as alice channel terminate launch --yes")]
+    #[command(after_help = "Example:\n  foedus channel terminate launch --yes --as alice")]
     Terminate {
         /// Its name or identifier
         channel: String,

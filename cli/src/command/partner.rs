@@ -15,7 +15,7 @@ use crate::{json, time};
 pub enum PartnerCommand {
     /// Invite an organisation without a channel; prints the invitation to send
     #[command(
-        after_help = "Examples:\n  foedus --as alice partner invite globex.example\n  foedus --as alice partner invite"
+        after_help = "Examples:\n  foedus partner invite globex.example --as alice\n  foedus partner invite --as alice"
     )]
     Invite {
         /// The handle of the organisation that has to accept it; without one, any on the allow-list may

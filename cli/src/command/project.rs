@@ -16,7 +16,7 @@ use crate::time::{self, Moment};
 pub enum ProjectCommand {
     /// Begin a project before anything is shared for it
     #[command(
-        after_help = "Examples:\n  foedus --as alice project create Launch --ends 90d\n  foedus --as alice project create Library --no-end"
+        after_help = "Examples:\n  foedus project create Launch --ends 90d --as alice\n  foedus project create Library --no-end --as alice"
     )]
     Create {
         /// What to call it
@@ -41,7 +41,7 @@ pub enum ProjectCommand {
     },
     /// Have a project end later: the others in its channels have to agree, until then the old end holds
     #[command(
-        after_help = "Examples:\n  foedus --as alice project extend Launch --until 2027-03-31T18:00:00Z\n  foedus --as alice project extend Launch --until 30d"
+        after_help = "Examples:\n  foedus project extend Launch --until 2027-03-31T18:00:00Z --as alice\n  foedus project extend Launch --until 30d --as alice"
     )]
     Extend {
         /// Its name or identifier

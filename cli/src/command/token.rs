@@ -48,7 +48,9 @@ pub enum TokenCommand {
     #[command(after_help = "Example:\n  foedus token revoke tok_mfrggzdfmztwq2lknnwg23tpoa")]
     Revoke {
         /// The token's identifier, from `token list`
-        token: String,
+        // Not called `token`: `--token`, by which the caller acts, would become this one.
+        #[arg(value_name = "TOKEN")]
+        token_id: String,
     },
 }
 
@@ -105,8 +107,8 @@ pub async fn run(
         TokenCommand::List { member, all, limit } => {
             list(member, all, limit, session, printer).await
         }
-        TokenCommand::Revoke { token } => {
-            let request = v1::RevokeTokenRequest { token_id: token };
+        TokenCommand::Revoke { token_id } => {
+            let request = v1::RevokeTokenRequest { token_id };
             let response = session.call(session.tokens().revoke_token(request)).await?;
             let token = present(response.token)?;
             let page = Page::new().sentence(format!(

@@ -208,12 +208,14 @@ async fn a_stop_under_load_loses_no_answer_and_keeps_its_grace() {
     let mut stored = Vec::new();
     while let Some(ended) = posts.join_next().await {
         let (texts, status) = ended.expect("no panic");
-        // Refused with a reason, or not taken any more: both may be asked again.
+        // Refused with a reason, or not taken any more: both may be asked again. The client calls it an internal
+        // error when the connection is told to go away, in order, before the call is sent.
+        let is_sent_away = status.message().contains("h2 protocol error");
         assert!(
             matches!(
                 status.code(),
                 Code::Unavailable | Code::Cancelled | Code::Unknown
-            ),
+            ) || (status.code() == Code::Internal && is_sent_away),
             "{status:?}"
         );
         stored.extend(texts);
