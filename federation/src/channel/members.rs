@@ -3,19 +3,23 @@
 //! The organisation's state says who is in the channel; the log has to say the same. Comparing
 //! the two at the end of each step needs no message between the scopes that could get lost.
 
+use foedus_policy::bounds::{HANDLE_BYTES_MAX, MEMBER_NAME_BYTES_MAX};
 use foedus_policy::id::{AuthorId, IncarnationId, MemberId, OrgId};
 use foedus_policy::state::Membership;
 use foedus_policy::time::Now;
 use foedus_policy::vocabulary::AuthorKind;
 
-use super::append::Draft;
+use super::append::{Draft, NotAppended};
 use super::{Channel, Effect, Governance, Unknown};
-use crate::bounds::{AUTHORS_PER_ORIGIN_MAX, DISPLAY_NAME_BYTES_MAX};
+use crate::bounds::{ADDRESS_BYTES_MAX, AUTHORS_PER_ORIGIN_MAX, DISPLAY_NAME_BYTES_MAX};
 use crate::entry::{Entry, Header, ORG_AUTHOR};
 use crate::hlc::Hlc;
 use crate::kind::Body;
 use crate::steploop::Step;
 use crate::stored::{self, Announced, Record};
+
+// An address is a member's name, `@` and a handle.
+const _: () = assert!(MEMBER_NAME_BYTES_MAX + 1 + HANDLE_BYTES_MAX <= ADDRESS_BYTES_MAX);
 
 impl Channel {
     /// Appends what the log does not say yet of our members.
@@ -86,9 +90,18 @@ impl Channel {
             Body::Left
         };
         let salt = self.derived_salt(author.as_bytes());
-        if self.append(now, Draft { author, body, salt }, step).is_ok() {
-            step.put(self.keys.announced(author), wanted.to_value());
-            self.announced.insert(author, wanted);
+        match self.append(now, Draft { author, body, salt }, step) {
+            Ok(_) => {
+                step.put(self.keys.announced(author), wanted.to_value());
+                self.announced.insert(author, wanted);
+            }
+            // The charter has no members among its kinds: a revision that does has all told anew.
+            // Or this step has just written up to the channel's end, after which nobody reads
+            // what it says of members.
+            Err(NotAppended::Void(_)) => {}
+            Err(NotAppended::Body(invalid)) => {
+                unreachable!("an address and a display name keep their limits: {invalid}")
+            }
         }
     }
 
