@@ -41,6 +41,7 @@ mod load;
 mod log;
 mod members;
 mod notes;
+mod read;
 mod relays;
 mod request;
 mod review;

@@ -19,7 +19,7 @@ use crate::bounds::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_RUNS_MAX, PART_ENTRIE
 use crate::channel::{ChannelView, Log};
 use crate::entry::{Header, LogId};
 use crate::frame::RawPart;
-use crate::keys::ChannelKeys;
+use crate::keys::{ChannelKey, ChannelKeys};
 use crate::steploop::{Damaged, Rows};
 use crate::stored::{Arrival, Record, Run, StoredEntry};
 use crate::tree::{Nodes, leaf_hash};
@@ -186,8 +186,13 @@ impl PageReader {
         let mut runs = Vec::new();
         let mut through = after;
         for (key, value) in rows.into_iter().flatten() {
-            let number = ChannelKeys::arrival_of(&key).filter(|n| *n <= self.view.arrival);
-            let Some(number) = number else { break };
+            let Some((_, ChannelKey::Arrival(number))) = ChannelKey::parse(&key) else {
+                return Err(Damaged::new(key, "the number of an arrival"));
+            };
+            // The store may be ahead of the view.
+            if number > self.view.arrival {
+                break;
+            }
             let arrival = Arrival::from_value(&key, &value)?;
             let incarnation = IncarnationId(arrival.incarnation);
             let log = self.keys().log_id(OrgId(arrival.origin), incarnation);
@@ -441,7 +446,9 @@ fn add_nodes(nodes: &mut Nodes, what: &ProofRead, rows: &Rows) -> Result<(), Dam
         match what {
             ProofRead::Tiles => {
                 let damaged = || Damaged::new(key.clone(), "the hash of a tile");
-                let index = ChannelKeys::tile_of(key).ok_or_else(damaged)?;
+                let Some((_, ChannelKey::Tile(_, index))) = ChannelKey::parse(key) else {
+                    return Err(damaged());
+                };
                 let hash = value.as_slice().try_into().map_err(|_| damaged())?;
                 nodes.add_tile(index, hash);
             }

@@ -236,19 +236,9 @@ impl ChannelKeys {
         }
     }
 
-    /// The number in the key of an arrival.
-    pub fn arrival_of(key: &[u8]) -> Option<u64> {
-        Some(u64::from_be_bytes(key.get(34..42)?.try_into().ok()?))
-    }
-
     /// The hash of one full tile.
     pub fn tile(&self, log: LogId, tile: u64) -> Key {
         self.of_log(b"t", log, tile)
-    }
-
-    /// The number in the key of a tile.
-    pub fn tile_of(key: &[u8]) -> Option<u64> {
-        Some(u64::from_be_bytes(key.get(82..90)?.try_into().ok()?))
     }
 
     /// Hashes of the full tiles from `first` to before `end`.
@@ -286,21 +276,104 @@ impl ChannelKeys {
     }
 }
 
-/// What follows the channel's id in the key of a state record: its kind, and its id.
-pub fn state_kind(key: &[u8]) -> Option<(u8, &[u8])> {
-    let rest = key.get(33..)?.strip_prefix(b"s")?;
-    Some((*rest.first()?, &rest[1..]))
+/// What a key of a channel's scope names: the way back from [`ChannelKeys`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelKey {
+    /// Version of the scope.
+    Version,
+    /// The channel's head.
+    Head,
+    /// The head of a log.
+    Log(LogId),
+    /// A note about the channel.
+    Note(NoteHash),
+    /// What was taken from a partner.
+    Taken(OrgId),
+    /// That a partner holds words of ours which we lost.
+    Lost(OrgId),
+    /// What was told of one of our members.
+    Announced(AuthorId),
+    /// What is known of an author.
+    Author(OrgId, AuthorId),
+    /// An identity note of this serial.
+    Introduced(OrgId, u64),
+    /// An entry that waits to be shown, by arrival and place.
+    Waiting(u64, u16),
+    /// Up to where entries of an organisation were judged again.
+    Judging(OrgId),
+    /// Up to where was told anew what entries say of others.
+    Telling,
+    /// The run of entries that ends with this sequence.
+    Run(LogId, u64),
+    /// What arrived under a number.
+    Arrival(u64),
+    /// The hash of a full tile.
+    Tile(LogId, u64),
+    /// What later entries say of an entry.
+    Annotations(EntryRef),
+    /// The answer to a request, by day and hash of its key.
+    Answered(u32, [u8; 32]),
 }
 
-/// The log that the key of a log's head belongs to.
-pub fn log_of(channel: ChannelId, id: &[u8]) -> Option<LogId> {
-    let origin = OrgId(id.get(..32)?.try_into().ok()?);
-    let incarnation = IncarnationId(id.get(32..)?.try_into().ok()?);
-    Some(LogId {
-        channel,
-        origin,
-        incarnation,
-    })
+impl ChannelKey {
+    /// What a key names, and of which channel; nothing for a key that [`ChannelKeys`] never makes.
+    pub fn parse(key: &[u8]) -> Option<(ChannelId, Self)> {
+        let mut rest = Parts(key.strip_prefix(b"c")?);
+        let channel = ChannelId(rest.take()?);
+        let parsed = match rest.byte()? {
+            b'v' => Self::Version,
+            b's' => Self::state(channel, &mut rest)?,
+            b'r' => Self::Run(rest.log(channel)?, rest.number()?),
+            b'a' => Self::Arrival(rest.number()?),
+            b't' => Self::Tile(rest.log(channel)?, rest.number()?),
+            b'x' => Self::Annotations(rest.log(channel)?.entry(rest.number()?)),
+            b'i' => Self::Answered(u32::from_be_bytes(rest.take()?), rest.take()?),
+            _ => return None,
+        };
+        rest.0.is_empty().then_some((channel, parsed))
+    }
+
+    /// One of the records that the channel's machine is loaded from.
+    fn state(channel: ChannelId, rest: &mut Parts<'_>) -> Option<Self> {
+        Some(match rest.byte()? {
+            b'h' => Self::Head,
+            b'l' => Self::Log(rest.log(channel)?),
+            b'n' => Self::Note(NoteHash(rest.take()?)),
+            b'c' => Self::Taken(OrgId(rest.take()?)),
+            b'g' => Self::Lost(OrgId(rest.take()?)),
+            b'm' => Self::Announced(AuthorId(rest.take()?)),
+            b'a' => Self::Author(OrgId(rest.take()?), AuthorId(rest.take()?)),
+            b'i' => Self::Introduced(OrgId(rest.take()?), rest.number()?),
+            b'w' => Self::Waiting(rest.number()?, u16::from_be_bytes(rest.take()?)),
+            b'j' => Self::Judging(OrgId(rest.take()?)),
+            b't' => Self::Telling,
+            _ => return None,
+        })
+    }
+}
+
+/// What of a key was not looked at yet.
+struct Parts<'a>(&'a [u8]);
+
+impl Parts<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (part, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*part)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take().map(|[byte]| byte)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.take().map(u64::from_be_bytes)
+    }
+
+    fn log(&mut self, channel: ChannelId) -> Option<LogId> {
+        let (origin, incarnation) = (OrgId(self.take()?), IncarnationId(self.take()?));
+        Some(ChannelKeys(channel).log_id(origin, incarnation))
+    }
 }
 
 fn prefix(prefix: &[u8]) -> Read {
@@ -322,4 +395,51 @@ fn successor(mut key: Key) -> Key {
     }
     // All bytes were 0xff: no key of ours is.
     vec![u8::MAX; 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever key is made reads back as what it was made for, and nothing longer or shorter does.
+    #[test]
+    fn every_key_reads_back() {
+        let keys = ChannelKeys(ChannelId([0x73; 32]));
+        let (org, author) = (OrgId([2; 32]), AuthorId([3; 16]));
+        let log = keys.log_id(org, IncarnationId([4; 16]));
+        let all = [
+            (keys.version(), ChannelKey::Version),
+            (keys.head(), ChannelKey::Head),
+            (keys.log(log), ChannelKey::Log(log)),
+            (
+                keys.note(NoteHash([5; 32])),
+                ChannelKey::Note(NoteHash([5; 32])),
+            ),
+            (keys.taken(org), ChannelKey::Taken(org)),
+            (keys.lost(org), ChannelKey::Lost(org)),
+            (keys.announced(author), ChannelKey::Announced(author)),
+            (keys.author(org, author), ChannelKey::Author(org, author)),
+            (keys.introduced(org, 7), ChannelKey::Introduced(org, 7)),
+            (keys.waiting(8, 9), ChannelKey::Waiting(8, 9)),
+            (keys.judging(org), ChannelKey::Judging(org)),
+            (keys.telling(), ChannelKey::Telling),
+            (keys.run(log, 10), ChannelKey::Run(log, 10)),
+            (keys.arrival(11), ChannelKey::Arrival(11)),
+            (keys.tile(log, 12), ChannelKey::Tile(log, 12)),
+            (
+                keys.annotations(log.entry(13)),
+                ChannelKey::Annotations(log.entry(13)),
+            ),
+            (
+                keys.answered(14, &[15; 32]),
+                ChannelKey::Answered(14, [15; 32]),
+            ),
+        ];
+        for (key, expected) in all {
+            assert_eq!(ChannelKey::parse(&key), Some((keys.0, expected)));
+            assert_eq!(ChannelKey::parse(&key[..key.len() - 1]), None);
+            assert_eq!(ChannelKey::parse(&[&key[..], &[0]].concat()), None);
+        }
+        assert_eq!(ChannelKey::parse(&org_version()), None);
+    }
 }

@@ -308,6 +308,12 @@ impl<E> Step<'_, E> {
         self.damage.get_or_insert(damage);
     }
 
+    /// What was read; or its damage, which is noted as by [`Self::damaged`]. Whoever gets that may
+    /// return at once: nothing of this step is kept.
+    pub fn noted<T>(&mut self, read: Result<T, Damaged>) -> Result<T, Damaged> {
+        read.inspect_err(|damage| self.damaged(damage.clone()))
+    }
+
     /// Something to be done once everything written in this step is durable.
     pub fn effect(&mut self, effect: E) {
         self.effects.push(effect);

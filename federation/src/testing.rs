@@ -27,7 +27,7 @@ use crate::note::NoteType;
 use crate::org::{self, Org};
 use crate::pairing::{InvitationReply, InvitationSecret, PairingReply, reply_proof, six_words};
 use crate::snapshot::{OrgSnapshot, OurKeys};
-use crate::steploop::{Answer, Ask, Rows, StepLoop};
+use crate::steploop::{Answer, Ask, Damaged, Rows, StepLoop};
 
 mod acts;
 mod forge;
@@ -82,6 +82,9 @@ pub(crate) struct Side {
     pub outcomes: VecDeque<CommitOutcome>,
     /// Every frame that was sent, and to whom.
     pub sent: Vec<(OrgId, Frame)>,
+    /// What its channels and links could not read, where a test damages the store; elsewhere all must be
+    /// readable.
+    pub damage: Option<Vec<Damaged>>,
 }
 
 /// The world.
@@ -127,11 +130,20 @@ impl Side {
             batches: Vec::new(),
             outcomes: VecDeque::new(),
             sent: Vec::new(),
+            damage: None,
         }
     }
 
     pub(crate) fn view(&self, channel: ChannelId) -> &ChannelView {
         self.views.get(&channel).expect("the channel was loaded")
+    }
+
+    /// Something can't be read.
+    fn found(&mut self, damage: Damaged) {
+        match &mut self.damage {
+            Some(found) => found.push(damage),
+            None => panic!("{damage}"),
+        }
     }
 
     pub(crate) fn read(&self, read: &Read) -> Rows {

@@ -281,7 +281,10 @@ impl Channel {
             self.freeze(carrier, id, &fork, step);
             return Taken::Dropped;
         }
-        if let Some(index) = self.other_entry(&log, part, step) {
+        let Ok(other_entry) = self.other_entry(&log, part, step) else {
+            return Taken::Missing;
+        };
+        if let Some(index) = other_entry {
             let part = Box::new(part.clone());
             self.examine(
                 Examine::Entry {

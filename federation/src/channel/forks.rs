@@ -6,6 +6,7 @@
 
 use foedus_policy::id::OrgId;
 
+use super::read::scanned;
 use super::{Channel, Effect, Examine, Input, Log, Reject};
 use crate::batch::Read;
 use crate::bounds::{EXAMINED_MAX, EXAMINES_PENDING_MAX};
@@ -13,11 +14,9 @@ use crate::checkpoint::{Checkpoint, Fork, ForkSide, KeySide};
 use crate::entry::LogId;
 use crate::evidence::SignedPart;
 use crate::key::VerifyingKey;
-use crate::keys::ChannelKeys;
 use crate::kind::Head;
 use crate::message::OrgInput;
-use crate::steploop::Step;
-use crate::stored::{Record, Run};
+use crate::steploop::{Damaged, Step};
 use crate::tree::{Frontier, Nodes, TILE_LEAVES, leaf_hash};
 
 impl Channel {
@@ -54,19 +53,17 @@ impl Channel {
         &self,
         log: &Log,
         part: &SignedPart,
-        step: &Step<'_, Effect>,
-    ) -> Option<u64> {
+        step: &mut Step<'_, Effect>,
+    ) -> Result<Option<u64>, Damaged> {
         // What came in earlier in this very step is compared by root only.
-        let rows = step.try_scanned(&self.overlap(part))?;
-        let held = headers(rows);
+        let held = scanned(&self.overlap(part), step)?.unwrap_or_default();
         let known = part.checked().known_entries(log.size()).iter();
-        known
-            .map(|entry| (entry.header.sequence, &entry.raw.header))
-            .find(|(sequence, header)| {
-                let ours = held.iter().find(|(place, _)| place == sequence);
-                ours.is_some_and(|(_, ours)| ours != *header)
-            })
-            .map(|(sequence, _)| sequence)
+        let mut known = known.map(|entry| (entry.header.sequence, &entry.raw.header));
+        let other = known.find(|(sequence, header)| {
+            let ours = held.headers.iter().find(|(place, _)| place == sequence);
+            ours.is_some_and(|(_, ours)| ours != *header)
+        });
+        Ok(other.map(|(sequence, _)| sequence))
     }
 
     /// Reads the entries that we hold where a part says to have the same.
@@ -147,9 +144,12 @@ impl Channel {
                 // The headers of a part that we held before are not proven by it: whoever carried
                 // it may have changed them. Only evidence that holds counts.
                 let key = VerifyingKey::from_bytes(&part.key()).ok();
-                let evidence = self
-                    .entry_evidence(part, *index, step)
-                    .filter(|fork| key.is_some_and(|key| fork.verify(&key).is_ok()));
+                let Ok(evidence) = self.entry_evidence(part, *index, step) else {
+                    // What can't be read gives the step up; the partner brings the part again.
+                    return;
+                };
+                let evidence =
+                    evidence.filter(|fork| key.is_some_and(|key| fork.verify(&key).is_ok()));
                 match evidence {
                     Some(fork) => self.freeze(*carrier, id, &fork, step),
                     // Or theirs goes on beyond this part, so that it can't be proven yet.
@@ -172,11 +172,13 @@ impl Channel {
         &self,
         part: &SignedPart,
         index: u64,
-        step: &Step<'_, Effect>,
-    ) -> Option<Fork> {
+        step: &mut Step<'_, Effect>,
+    ) -> Result<Option<Fork>, Damaged> {
         let checked = part.checked();
         let id = *checked.log();
-        let log = self.logs.get(&id)?;
+        let Some(log) = self.logs.get(&id) else {
+            return Ok(None);
+        };
         let mut ours = log.known_nodes();
         let mut theirs = Nodes::new();
         let their_size = checked.checkpoint().size();
@@ -187,14 +189,16 @@ impl Channel {
             part: Box::new(part.clone()),
             index,
         }) {
-            let rows = step.try_scanned(&read)?;
-            for (tile, hash) in tiles(rows) {
+            let Some(rows) = scanned(&read, step)? else {
+                return Ok(None);
+            };
+            for (tile, hash) in rows.tiles {
                 ours.add_tile(tile, hash);
                 if tile < index / TILE_LEAVES {
                     theirs.add_tile(tile, hash);
                 }
             }
-            for (sequence, header) in headers(rows) {
+            for (sequence, header) in rows.headers {
                 ours.add_leaf(sequence, leaf_hash(&header));
                 if sequence < index {
                     theirs.add_leaf(sequence, leaf_hash(&header));
@@ -207,20 +211,28 @@ impl Channel {
         for entry in all.iter().filter(|entry| entry.header.sequence >= index) {
             theirs.add_leaf(entry.header.sequence, entry.leaf);
         }
-        let their_entry = all.iter().find(|entry| entry.header.sequence == index)?;
-        Some(Fork::Entries {
+        let their_entry = all.iter().find(|entry| entry.header.sequence == index);
+        let (Some(our_header), Some(their_entry), Ok(our_proof), Ok(their_proof)) = (
+            our_header,
+            their_entry,
+            ours.inclusion_proof(index, log.checkpoint_size),
+            theirs.inclusion_proof(index, their_size),
+        ) else {
+            return Ok(None);
+        };
+        Ok(Some(Fork::Entries {
             index,
             first: ForkSide {
                 checkpoint: log.checkpoint.clone(),
-                header: our_header?,
-                proof: ours.inclusion_proof(index, log.checkpoint_size).ok()?,
+                header: our_header,
+                proof: our_proof,
             },
             second: ForkSide {
                 checkpoint: checked.checkpoint().bytes().to_vec(),
                 header: their_entry.raw.header.clone(),
-                proof: theirs.inclusion_proof(index, their_size).ok()?,
+                proof: their_proof,
             },
-        })
+        }))
     }
 
     /// Whether our tree of the stated size has the root that was stated.
@@ -232,13 +244,13 @@ impl Channel {
         }
         for read in self.reads_of_root(stated_by, id, head) {
             // Other statements that were examined since the reads were named may ask for less now.
-            let Some(rows) = step.try_scanned(&read) else {
+            let Ok(Some(rows)) = scanned(&read, step) else {
                 return;
             };
-            for (index, hash) in tiles(rows) {
+            for (index, hash) in rows.tiles {
                 nodes.add_tile(index, hash);
             }
-            for (sequence, header) in headers(rows) {
+            for (sequence, header) in rows.headers {
                 nodes.add_leaf(sequence, leaf_hash(&header));
             }
         }
@@ -306,23 +318,4 @@ impl Channel {
         self.examining += 1;
         step.effect(Effect::Again(Box::new(Input::Examine(examine))));
     }
-}
-
-fn headers(rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<(u64, Vec<u8>)> {
-    rows.iter()
-        .filter_map(|(key, value)| Run::from_value(key, value).ok())
-        .flat_map(|run| (run.first..).zip(run.entries.into_iter().map(|entry| entry.header)))
-        .collect()
-}
-
-fn tiles(rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<(u64, [u8; 32])> {
-    // Runs are never 32 bytes long, and their keys never name a tile.
-    rows.iter()
-        .filter_map(|(key, value)| {
-            Some((
-                ChannelKeys::tile_of(key)?,
-                value.as_slice().try_into().ok()?,
-            ))
-        })
-        .collect()
 }

@@ -9,89 +9,31 @@ use foedus_policy::time::Timestamp;
 use super::governance::Governance;
 use super::members::Heard;
 use super::{Channel, Log, Setup, Unknown, Waiting};
+use crate::batch::Key;
+use crate::entry::LogId;
 use crate::evidence::GovernanceNote;
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
-use crate::keys::{ChannelKeys, log_of, state_kind};
+use crate::keys::{ChannelKey, ChannelKeys};
 use crate::planted::{Fault, planted};
 use crate::steploop::{Damaged, Rows};
 use crate::stored;
 use crate::stored::{Announced, ChannelHead, LogHead, Record, Reviewing, StoredNote, Taken};
 
 pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Channel, Damaged> {
-    let mut channel = empty(setup, tainted);
-    let mut notes: Vec<(u32, NoteHash, Vec<u8>)> = Vec::new();
-    let mut identities: BTreeMap<OrgId, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut loading = Loading {
+        channel: empty(setup, tainted),
+        notes: Vec::new(),
+        identities: BTreeMap::new(),
+    };
     for (key, value) in rows.into_iter().flatten() {
-        let damaged = || Damaged::new(key.clone(), "a record of a channel");
-        let (kind, id) = state_kind(&key).ok_or_else(damaged)?;
-        match kind {
-            b'h' => channel.head = ChannelHead::from_value(&key, &value)?,
-            b'l' => {
-                let log = log_of(setup.channel, id).ok_or_else(damaged)?;
-                let head = Log::of_record(&key, LogHead::from_value(&key, &value)?)?;
-                channel.logs.insert(log, head);
-            }
-            b'n' => {
-                let note = StoredNote::from_value(&key, &value)?;
-                let hash = NoteHash(id.try_into().map_err(|_| damaged())?);
-                notes.push((note.order, hash, note.bytes));
-            }
-            b'c' => {
-                let partner = OrgId(id.try_into().map_err(|_| damaged())?);
-                channel
-                    .taken
-                    .insert(partner, Taken::from_value(&key, &value)?);
-            }
-            b'g' => {
-                let partner = OrgId(id.try_into().map_err(|_| damaged())?);
-                stored::Lost::from_value(&key, &value)?;
-                channel.lost.insert(partner);
-            }
-            b'm' => {
-                let author = AuthorId(id.try_into().map_err(|_| damaged())?);
-                channel
-                    .announced
-                    .insert(author, Announced::from_value(&key, &value)?);
-            }
-            b'i' => {
-                let org = OrgId(
-                    id.get(..32)
-                        .and_then(|id| id.try_into().ok())
-                        .ok_or_else(damaged)?,
-                );
-                identities
-                    .entry(org)
-                    .or_default()
-                    .push(StoredNote::from_value(&key, &value)?.bytes);
-            }
-            b'a' => {
-                let known = author_place(id).ok_or_else(damaged)?;
-                let heard = Heard::of_record(stored::Author::from_value(&key, &value)?);
-                channel.take_heard(known, heard.ok_or_else(damaged)?);
-                *channel.author_counts.entry(known.0).or_default() += 1;
-            }
-            b'w' => {
-                let place = waiting_place(id).ok_or_else(damaged)?;
-                let waiting = waiting(stored::Waiting::from_value(&key, &value)?);
-                channel.waiting.insert(place, waiting);
-                let count = channel.waiting_counts.entry(waiting.entry.origin);
-                *count.or_default() += 1;
-            }
-            b'j' => {
-                let position = Reviewing::from_value(&key, &value)?;
-                let next = (IncarnationId(position.incarnation), position.next);
-                channel.review.judging.insert(OrgId(position.origin), next);
-            }
-            b't' => {
-                let position = Reviewing::from_value(&key, &value)?;
-                let incarnation = IncarnationId(position.incarnation);
-                let log = channel.keys.log_id(OrgId(position.origin), incarnation);
-                channel.review.telling = Some((log, position.next));
-            }
-            _ => return Err(damaged()),
-        }
+        loading.take(key, &value)?;
     }
+    let Loading {
+        mut channel,
+        mut notes,
+        identities,
+    } = loading;
     notes.sort_unstable();
     for (org, notes) in identities {
         let chain = IdentityChain::verify(notes.iter().map(Vec::as_slice)).map_err(|wrong| {
@@ -103,6 +45,93 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
     channel.governance = Arc::new(governance(setup, notes)?);
     channel.own = own_incarnation(setup, tainted, &channel.head);
     Ok(channel)
+}
+
+/// A channel of which some records were read, and what is made of others once all were.
+struct Loading {
+    channel: Channel,
+    /// With their place in the order in which they were learnt, and their identity.
+    notes: Vec<(u32, NoteHash, Vec<u8>)>,
+    /// Of each organisation, ascending by serial.
+    identities: BTreeMap<OrgId, Vec<Vec<u8>>>,
+}
+
+impl Loading {
+    /// Takes one record of the channel's state.
+    fn take(&mut self, key: Key, value: &[u8]) -> Result<(), Damaged> {
+        let channel = &mut self.channel;
+        match ChannelKey::parse(&key).map(|(_, parsed)| parsed) {
+            Some(ChannelKey::Head) => channel.head = ChannelHead::from_value(&key, value)?,
+            Some(ChannelKey::Log(log)) => {
+                let head = Log::of_record(&key, LogHead::from_value(&key, value)?)?;
+                channel.logs.insert(log, head);
+            }
+            Some(ChannelKey::Note(hash)) => {
+                let note = StoredNote::from_value(&key, value)?;
+                self.notes.push((note.order, hash, note.bytes));
+            }
+            Some(ChannelKey::Taken(partner)) => {
+                let taken = Taken::from_value(&key, value)?;
+                channel.taken.insert(partner, taken);
+            }
+            Some(ChannelKey::Lost(partner)) => {
+                stored::Lost::from_value(&key, value)?;
+                channel.lost.insert(partner);
+            }
+            Some(ChannelKey::Announced(author)) => {
+                let announced = Announced::from_value(&key, value)?;
+                channel.announced.insert(author, announced);
+            }
+            Some(ChannelKey::Introduced(org, _)) => {
+                let note = StoredNote::from_value(&key, value)?;
+                self.identities.entry(org).or_default().push(note.bytes);
+            }
+            Some(ChannelKey::Author(org, author)) => {
+                take_author(channel, (org, author), &key, value)?;
+            }
+            Some(ChannelKey::Waiting(arrival, place)) => {
+                let waiting = waiting(stored::Waiting::from_value(&key, value)?);
+                take_waiting(channel, (arrival, place), waiting);
+            }
+            Some(ChannelKey::Judging(_)) => {
+                let (log, next) = position(channel, &key, value)?;
+                let judging = &mut channel.review.judging;
+                judging.insert(log.origin, (log.incarnation, next));
+            }
+            Some(ChannelKey::Telling) => {
+                channel.review.telling = Some(position(channel, &key, value)?);
+            }
+            _ => return Err(Damaged::new(key, "a record of a channel")),
+        }
+        Ok(())
+    }
+}
+
+fn take_author(
+    channel: &mut Channel,
+    place: (OrgId, AuthorId),
+    key: &[u8],
+    value: &[u8],
+) -> Result<(), Damaged> {
+    let heard = Heard::of_record(stored::Author::from_value(key, value)?);
+    let heard = heard.ok_or_else(|| Damaged::new(key.to_vec(), "an author"))?;
+    channel.take_heard(place, heard);
+    *channel.author_counts.entry(place.0).or_default() += 1;
+    Ok(())
+}
+
+fn take_waiting(channel: &mut Channel, place: (u64, u16), waiting: Waiting) {
+    channel.waiting.insert(place, waiting);
+    let count = channel.waiting_counts.entry(waiting.entry.origin);
+    *count.or_default() += 1;
+}
+
+/// How far a log was looked at again.
+fn position(channel: &Channel, key: &[u8], value: &[u8]) -> Result<(LogId, u64), Damaged> {
+    let position = Reviewing::from_value(key, value)?;
+    let incarnation = IncarnationId(position.incarnation);
+    let log = channel.keys.log_id(OrgId(position.origin), incarnation);
+    Ok((log, position.next))
 }
 
 fn empty(setup: &Setup, tainted: u32) -> Channel {
@@ -184,16 +213,6 @@ fn governance(setup: &Setup, notes: Vec<(u32, NoteHash, Vec<u8>)>) -> Result<Gov
         governance.learn(&note, host).ok();
     }
     Ok(governance)
-}
-
-fn author_place(id: &[u8]) -> Option<(OrgId, AuthorId)> {
-    let origin = OrgId(id.get(..32)?.try_into().ok()?);
-    Some((origin, AuthorId(id.get(32..)?.try_into().ok()?)))
-}
-
-fn waiting_place(id: &[u8]) -> Option<(u64, u16)> {
-    let arrival = u64::from_be_bytes(id.get(..8)?.try_into().ok()?);
-    Some((arrival, u16::from_be_bytes(id.get(8..)?.try_into().ok()?)))
 }
 
 fn waiting(record: stored::Waiting) -> Waiting {

@@ -10,13 +10,14 @@ use foedus_policy::vocabulary::Capability;
 use sha2::{Digest, Sha256};
 
 use super::append::{Draft, NotAppended};
-use super::{Channel, Effect, Refused};
+use super::read::{named_record, record};
+use super::{Channel, Effect, Log, Refused};
 use crate::batch::Read;
 use crate::bounds::{POST_BYTES_MAX, POST_TEXTS_MAX};
 use crate::entry::Header;
 use crate::hlc::Hlc;
 use crate::kind::{Body, Kind};
-use crate::steploop::Step;
+use crate::steploop::{Damaged, Failure, Step};
 use crate::stored::{Annotation, Annotations, Answered, Record, Run};
 
 /// One message to post.
@@ -157,6 +158,13 @@ impl Request {
             .chain_update((index as u64).to_be_bytes())
             .finalize()
             .into()
+    }
+}
+
+/// Which value can't be read is for the organisation's own eyes, and noted where it was found.
+impl From<Damaged> for Refused {
+    fn from(_: Damaged) -> Self {
+        Self::Failed(Failure::Damaged)
     }
 }
 
@@ -339,7 +347,7 @@ impl Channel {
         &self,
         now: Now,
         request: &Request,
-        step: &Step<'_, Effect>,
+        step: &mut Step<'_, Effect>,
     ) -> Result<Option<Posted>, Refused> {
         let Some(hash) = request.answer_hash() else {
             return Ok(None);
@@ -348,11 +356,9 @@ impl Channel {
             let key = self.keys.answered(day, &hash);
             // Midnight may have passed since the reads were named; what nobody has named yet,
             // nobody has answered.
-            let Some(value) = step.try_get(&key) else {
+            let Some(answered) = named_record::<Answered>(&key, step)? else {
                 continue;
             };
-            let answered = Answered::from_value(&key, value)
-                .map_err(|_| Refused::Failed(crate::steploop::Failure::Damaged))?;
             if answered.request != request.digest() {
                 return Err(Refused::KeyReused);
             }
@@ -399,11 +405,10 @@ impl Channel {
         author: AuthorId,
         target: EntryRef,
         verb: &Verb,
-        step: &Step<'_, Effect>,
+        step: &mut Step<'_, Effect>,
     ) -> Result<AuthorId, Refused> {
-        let header = self
-            .stored_header(target, step)
-            .ok_or(Refused::NoSuchEntry)?;
+        let header = self.stored_header(target, step)?;
+        let header = header.ok_or(Refused::NoSuchEntry)?;
         if header.kind != Kind::Post.number() {
             return Err(Refused::NotAMessage);
         }
@@ -420,7 +425,7 @@ impl Channel {
         &self,
         said: Said,
         verb: &Verb,
-        step: &Step<'_, Effect>,
+        step: &mut Step<'_, Effect>,
     ) -> Result<Option<Posted>, Refused> {
         let Said {
             author,
@@ -428,11 +433,7 @@ impl Channel {
             writer,
         } = said;
         let key = self.keys.annotations(target);
-        let annotations = step
-            .get(&key)
-            .map(|value| Annotations::from_value(&key, value))
-            .transpose()
-            .map_err(|_| Refused::Failed(crate::steploop::Failure::Damaged))?;
+        let annotations = record::<Annotations>(&key, step)?;
         let rows = annotations.map_or_else(Vec::new, |known| known.rows);
         let by = |kind: u8, org: OrgId, author: AuthorId| {
             rows.iter().filter(move |row| {
@@ -463,14 +464,28 @@ impl Channel {
         }))
     }
 
-    fn stored_header(&self, target: EntryRef, step: &Step<'_, Effect>) -> Option<Header> {
+    /// The header of an entry that was stored before this step. What this step appends nobody was
+    /// told of yet, so nobody can mean it.
+    fn stored_header(
+        &self,
+        target: EntryRef,
+        step: &mut Step<'_, Effect>,
+    ) -> Result<Option<Header>, Damaged> {
         let log = self.keys.log_id(target.origin, target.incarnation);
-        if target.sequence >= self.logs.get(&log)?.size() {
-            return None;
-        }
-        let (key, value) = step.scanned(&self.keys.run_of(target)).first()?;
-        let run = Run::from_value(key, value).ok()?;
-        let index = usize::try_from(target.sequence.checked_sub(run.first)?).ok()?;
-        Header::decode(&run.entries.get(index)?.header).ok()
+        let held = self.logs.get(&log).map_or(0, Log::size);
+        let run = step.scanned(&self.keys.run_of(target)).first();
+        let Some((key, value)) = run.filter(|_| target.sequence < held) else {
+            return Ok(None);
+        };
+        let header = Run::from_value(key, value).and_then(|run| {
+            let index = target.sequence.checked_sub(run.first);
+            let index = index.and_then(|index| usize::try_from(index).ok());
+            let header = index.and_then(|index| Some(&run.entries.get(index)?.header));
+            let header = header.map(|header| Header::decode(header)).transpose();
+            header.map_err(|wrong| {
+                Damaged::new(key.clone(), "the header of an entry").caused_by(wrong)
+            })
+        });
+        step.noted(header)
     }
 }

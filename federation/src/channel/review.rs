@@ -14,6 +14,7 @@ use foedus_policy::time::Now;
 
 use super::annotations::target;
 use super::judge::{Verdict, Void};
+use super::read::record;
 use super::{Channel, Effect, Input, Log, Waiting};
 use crate::batch::Read;
 use crate::bounds::{ANNOTATED_PER_STEP_MAX, REVIEW_RUNS_MAX};
@@ -163,9 +164,9 @@ impl Channel {
         let rows = rows.clone();
         let mut through = self.logs.get(&log).map_or(0, Log::size);
         for (at, (key, value)) in rows.iter().enumerate() {
-            // What can't be read was told by whoever read it; it says nothing.
-            let Ok(mut run) = Run::from_value(key, value) else {
-                continue;
+            let Ok(mut run) = step.noted(Run::from_value(key, value)) else {
+                // Past it the position would say that all of it was looked at.
+                return;
             };
             let before = run.clone();
             for (sequence, entry) in (run.first..).zip(&mut run.entries) {
@@ -298,10 +299,10 @@ impl Channel {
             }
             Row::TakeBack(entry) => {
                 let key = self.keys.annotations(target);
-                let known = step
-                    .get(&key)
-                    .and_then(|value| Annotations::from_value(&key, value).ok());
-                let Some(mut known) = known else { return };
+                // Nothing was said of it, or what was said can't be read, which gives the step up.
+                let Ok(Some(mut known)) = record::<Annotations>(&key, step) else {
+                    return;
+                };
                 let count = known.rows.len();
                 known.rows.retain(|row| row.entry() != entry);
                 if known.rows.len() < count {

@@ -3,6 +3,7 @@
 mod accept;
 mod append;
 mod between;
+mod damaged;
 mod ending;
 mod open;
 mod own;

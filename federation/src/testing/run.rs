@@ -237,9 +237,15 @@ impl World {
             }
         }
         let steps = self.sides[at].channels.get_mut(&id).expect("just made");
-        assert_eq!(steps.take_damage(), None);
+        let damage = steps.take_damage();
+        if let Some(damage) = &damage {
+            self.sides[at].found(damage.clone());
+        }
         for effect in effects {
-            self.channel_effect(at, id, effect);
+            // As in a daemon: while the channel can't be read there is nothing to tell it.
+            if damage.is_none() || !matches!(effect, channel::Effect::Forgotten) {
+                self.channel_effect(at, id, effect);
+            }
         }
     }
 
@@ -332,7 +338,7 @@ impl World {
                     let input = link::Input::Page(channel, subscription, page);
                     return self.push_link(at, partner, input);
                 }
-                Err(damaged) => panic!("{damaged}"),
+                Err(damage) => return self.sides[at].found(damage),
             }
         }
     }

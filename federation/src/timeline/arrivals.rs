@@ -16,7 +16,7 @@ use crate::bounds::TIMELINE_ARRIVALS_MAX;
 use crate::channel::ChannelView;
 use crate::frame::Cursor;
 use crate::hlc::Hlc;
-use crate::keys::ChannelKeys;
+use crate::keys::ChannelKey;
 use crate::kind::CustomName;
 use crate::steploop::{Damaged, Rows};
 use crate::stored::{Arrival, Record};
@@ -197,8 +197,9 @@ impl ArrivalReader {
     fn numbers(&mut self, rows: Vec<Rows>) -> Result<ArrivalStep, Damaged> {
         let mut reads = Vec::new();
         for (key, value) in rows.into_iter().flatten() {
-            let number = ChannelKeys::arrival_of(&key)
-                .ok_or_else(|| Damaged::new(key.clone(), "the number of an arrival"))?;
+            let Some((_, ChannelKey::Arrival(number))) = ChannelKey::parse(&key) else {
+                return Err(Damaged::new(key, "the number of an arrival"));
+            };
             // The store may be ahead of the snapshot.
             if number > self.lens.view.arrival {
                 break;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use foedus_daemon::store::memory::VirtualDisk;
 use foedus_federation::batch::{Key, Read, Value};
 use foedus_federation::entry::{Header, LogId};
-use foedus_federation::keys::{self, ChannelKeys, state_kind};
+use foedus_federation::keys::{self, ChannelKey, ChannelKeys};
 use foedus_federation::kind::{Body, Kind};
 use foedus_federation::org_store::read_record;
 use foedus_federation::stored::{
@@ -107,31 +107,34 @@ impl<'a> ChannelOnDisk<'a> {
         answer(self.disk, read).unwrap_or_default()
     }
 
-    fn state(&self, kind: u8) -> Vec<(Vec<u8>, Key, Value)> {
-        let of_kind = |(key, value): (Key, Value)| match state_kind(&key) {
-            Some((found, id)) if found == kind => Some((id.to_vec(), key, value)),
-            _ => None,
-        };
+    /// The records of the channel's state, and what each is.
+    fn state(&self) -> impl Iterator<Item = (ChannelKey, Key, Value)> {
         let rows = self.rows(&self.keys.state());
-        rows.into_iter().filter_map(of_kind).collect()
+        rows.into_iter().filter_map(|(key, value)| {
+            let (_, parsed) = ChannelKey::parse(&key)?;
+            Some((parsed, key, value))
+        })
     }
 
     /// The heads of the logs.
     pub fn heads(&self) -> BTreeMap<LogId, LogHead> {
-        let rows = self.state(b'l').into_iter();
-        rows.filter_map(|(id, key, value)| {
-            let log = keys::log_of(self.keys.0, &id)?;
-            Some((log, LogHead::from_value(&key, &value).ok()?))
-        })
-        .collect()
+        let heads = self
+            .state()
+            .filter_map(|(parsed, key, value)| match parsed {
+                ChannelKey::Log(log) => Some((log, LogHead::from_value(&key, &value).ok()?)),
+                _ => None,
+            });
+        heads.collect()
     }
 
     /// The notes, in the order in which they were learnt.
     pub fn notes(&self) -> Vec<Vec<u8>> {
         let mut notes: Vec<StoredNote> = self
-            .state(b'n')
-            .iter()
-            .filter_map(|(_, key, value)| StoredNote::from_value(key, value).ok())
+            .state()
+            .filter_map(|(parsed, key, value)| match parsed {
+                ChannelKey::Note(_) => StoredNote::from_value(&key, &value).ok(),
+                _ => None,
+            })
             .collect();
         notes.sort_by_key(|note| note.order);
         notes.into_iter().map(|note| note.bytes).collect()
@@ -167,8 +170,11 @@ impl<'a> ChannelOnDisk<'a> {
 
     /// Entries that wait to be shown, and for what.
     pub fn waiting(&self) -> BTreeMap<EntryRef, Waiting> {
-        let rows = self.state(b'w').into_iter();
-        rows.filter_map(|(_, key, value)| Waiting::from_value(&key, &value).ok())
+        self.state()
+            .filter_map(|(parsed, key, value)| match parsed {
+                ChannelKey::Waiting(..) => Waiting::from_value(&key, &value).ok(),
+                _ => None,
+            })
             .map(|waiting| {
                 let entry = EntryRef {
                     origin: OrgId(waiting.origin),

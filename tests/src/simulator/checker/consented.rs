@@ -5,7 +5,7 @@ use foedus_federation::batch::Batch;
 use foedus_federation::charter::{Charter, Consent, Seal};
 use foedus_federation::entry::Header;
 use foedus_federation::frame::Entries;
-use foedus_federation::keys;
+use foedus_federation::keys::ChannelKey;
 use foedus_federation::note::{Claimed, NoteKind};
 use foedus_federation::org_store::read_record;
 use foedus_federation::stored::{Record as _, Run};
@@ -108,9 +108,9 @@ impl World {
     /// No body is stored where it may not be read.
     pub(super) fn check_bodies(&mut self, at: usize, batch: &Batch) {
         for (key, value) in &batch.puts {
-            if key.get(33) != Some(&b'r') || keys::channel_of(key).is_none() {
+            let Some((_, ChannelKey::Run(..))) = ChannelKey::parse(key) else {
                 continue;
-            }
+            };
             let Ok(run) = Run::from_value(key, value) else {
                 continue;
             };

@@ -4,7 +4,7 @@
 use foedus_federation::batch::Batch;
 use foedus_federation::entry::LogId;
 use foedus_federation::frame::Frame;
-use foedus_federation::keys;
+use foedus_federation::keys::ChannelKey;
 use foedus_federation::steploop::Ask;
 use foedus_federation::stored::{Record as _, Run, StoredEntry, StoredNote};
 
@@ -15,10 +15,10 @@ use crate::simulator::world::World;
 
 /// The run of entries that is stored under a key, if one is.
 fn runs_of(key: &[u8], value: &[u8]) -> Option<(LogId, Run)> {
-    let channel = keys::channel_of(key)?;
-    let log = key.get(34..82).filter(|_| key.get(33) == Some(&b'r'))?;
-    let log = keys::log_of(channel, log)?;
-    Some((log, Run::from_value(key, value).ok()?))
+    match ChannelKey::parse(key)? {
+        (_, ChannelKey::Run(log, _)) => Some((log, Run::from_value(key, value).ok()?)),
+        _ => None,
+    }
 }
 
 impl World {
@@ -55,7 +55,7 @@ impl World {
     fn is_new_run(&self, at: usize, key: &[u8], value: &[u8]) -> bool {
         let Some((_, run)) = runs_of(key, value) else {
             // Whatever else is under such a key has no place there.
-            return key.get(33) == Some(&b'r');
+            return matches!(ChannelKey::parse(key), Some((_, ChannelKey::Run(..))));
         };
         let held = self.orgs[at].disk.get(key).ok().flatten();
         let Some((_, held)) = held.and_then(|held| runs_of(key, &held)) else {
@@ -111,7 +111,7 @@ impl World {
                 self.keep_written(at, batch);
                 let mut notes = Vec::new();
                 for (key, value) in &batch.puts {
-                    if let Some((b'n', _)) = keys::state_kind(key)
+                    if let Some((_, ChannelKey::Note(_))) = ChannelKey::parse(key)
                         && let Ok(note) = StoredNote::from_value(key, value)
                     {
                         notes.push(note);

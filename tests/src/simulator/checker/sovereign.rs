@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use foedus_federation::batch::{Batch, Key, Value};
-use foedus_federation::entry::{Header, LogId, ORG_AUTHOR};
-use foedus_federation::keys;
+use foedus_federation::entry::{Header, ORG_AUTHOR};
+use foedus_federation::keys::{self, ChannelKey};
 use foedus_federation::org_store::read_record;
 use foedus_federation::stored::{Annotation, Annotations, Record as _, Run};
-use foedus_policy::id::{ChannelId, IncarnationId, OrgId};
+use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::state::{InvitationState, PartnerState, Record};
 
 use super::SOVEREIGN;
@@ -60,8 +60,13 @@ impl World {
         key: &Key,
         value: &Value,
     ) -> Option<&'static str> {
-        let rest = key.strip_prefix(b"c")?.strip_prefix(&channel.0)?;
-        let origin = rest.strip_prefix(b"x")?.get(..32)?;
+        let Some((of, ChannelKey::Annotations(target))) = ChannelKey::parse(key) else {
+            return None;
+        };
+        if of != channel {
+            return None;
+        }
+        let origin = target.origin.0;
         let annotations = Annotations::from_value(key, value).ok()?;
         let foreign = annotations
             .rows
@@ -123,20 +128,12 @@ impl World {
     /// Entries that appear: another's as that one signed them, and of our own only what the
     /// organisation itself has to say.
     fn wrong_run(&self, at: usize, key: &Key, value: &Value) -> Option<&'static str> {
-        if key.get(33) != Some(&b'r') {
+        let Some((_, ChannelKey::Run(log, _))) = ChannelKey::parse(key) else {
             return None;
-        }
-        let us = self.orgs[at].id;
-        let origin = OrgId(key.get(34..66)?.try_into().ok()?);
-        if origin != us {
-            return None;
-        }
-        let incarnation = IncarnationId(key.get(66..82)?.try_into().ok()?);
-        let log = LogId {
-            channel: keys::channel_of(key)?,
-            origin: us,
-            incarnation,
         };
+        if log.origin != self.orgs[at].id {
+            return None;
+        }
         if self.checker.forged.contains(&log) {
             // The lie is in a log that our own key signed: it is ours, whoever brings it back.
             return None;
