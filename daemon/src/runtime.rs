@@ -22,8 +22,9 @@ mod scope;
 use std::path::Path;
 use std::sync::Arc;
 
+use foedus_federation::damaged::Damaged;
 use foedus_federation::org::{Org, OrgSnapshot, OurKeys, Setup};
-use foedus_federation::steploop::{Damaged, Machine};
+use foedus_federation::steploop::Machine;
 use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
 use foedus_federation::transport::{Pins, Reach};
 use foedus_policy::id::RunId;

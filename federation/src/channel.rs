@@ -17,6 +17,7 @@ use foedus_policy::time::{Now, Timestamp};
 
 use crate::batch::{Key, Read};
 use crate::bounds::POST_BYTES_MAX;
+use crate::damaged::Damaged;
 use crate::entry::LogId;
 use crate::evidence::{CheckedEntries, CheckedNotes, SignedPart};
 use crate::frame::{Frame, Subscribe};
@@ -25,7 +26,7 @@ use crate::keys::ChannelKeys;
 use crate::kind::Head;
 use crate::message::OrgInput;
 use crate::snapshot::{OrgSnapshot, OurKeys};
-use crate::steploop::{Damaged, Failure, Machine, Rows, Step};
+use crate::steploop::{Failure, Machine, Rows, Step};
 use crate::stored;
 use crate::tree::Frontier;
 

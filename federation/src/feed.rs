@@ -17,10 +17,11 @@ use foedus_policy::id::{IncarnationId, OrgId};
 use crate::batch::Read;
 use crate::bounds::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_RUNS_MAX, PART_ENTRIES_MAX};
 use crate::channel::{ChannelView, Log};
+use crate::damaged::Damaged;
 use crate::entry::{Header, LogId};
 use crate::frame::RawPart;
 use crate::keys::{ChannelKey, ChannelKeys};
-use crate::steploop::{Damaged, Rows};
+use crate::steploop::Rows;
 use crate::stored::{Arrival, Record, Run, StoredEntry};
 use crate::tree::{Nodes, leaf_hash};
 

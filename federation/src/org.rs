@@ -16,9 +16,10 @@ use foedus_policy::state::State;
 use foedus_policy::time::Now;
 
 use crate::batch::{Key, Read};
+use crate::damaged::Damaged;
 use crate::keys;
 use crate::message::{Govern, ReplyTo};
-use crate::steploop::{Damaged, Failure, Machine, Rows, Step};
+use crate::steploop::{Failure, Machine, Rows, Step};
 
 mod act;
 mod audit;

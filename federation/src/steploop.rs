@@ -14,20 +14,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
-use data_encoding::HEXLOWER;
 use foedus_policy::time::Now;
 
 use crate::batch::{Batch, CommitOutcome, Expect, Key, Read, Value};
-use crate::bounds::{
-    STEP_BYTES_MAX, STEP_DECISIONS_MAX, STEP_INPUTS_MAX, STEP_KEYS_MAX, STEP_READS_MAX,
-};
-use crate::entry::InvalidHeader;
-use crate::evidence::RefusedGovernanceNote;
-use crate::identity::InvalidChain;
-use crate::note::InvalidSignature;
-use crate::org_store::InvalidRecord;
+use crate::bounds::{STEP_DECISIONS_MAX, STEP_INPUTS_MAX, STEP_READS_MAX};
+use crate::damaged::Damaged;
 use crate::planted::{Fault, planted};
-use crate::tree::InvalidFrontier;
+
+mod step;
+
+pub use step::Step;
 
 /// Pairs that one read returned: at most one for a get, in key order (or reversed) for a scan.
 pub type Rows = Vec<(Key, Value)>;
@@ -97,89 +93,6 @@ pub enum Failure {
     Refused,
 }
 
-/// What is stored does not read back as what was written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the value under key {} can't be read as {expected}", HEXLOWER.encode(.key))]
-pub struct Damaged {
-    /// Where it was found.
-    pub key: Key,
-    /// What should have been there.
-    pub expected: &'static str,
-    /// What is wrong with it, where more is known.
-    #[source]
-    pub cause: Option<Box<DamageCause>>,
-}
-
-impl Damaged {
-    /// Found under `key`, in place of what was expected.
-    pub fn new(key: Key, expected: &'static str) -> Self {
-        Self {
-            key,
-            expected,
-            cause: None,
-        }
-    }
-
-    /// With what is wrong.
-    #[must_use]
-    pub fn caused_by(self, cause: impl Into<DamageCause>) -> Self {
-        let cause = Some(Box::new(cause.into()));
-        Self { cause, ..self }
-    }
-}
-
-/// What is wrong with a stored value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DamageCause {
-    /// Nothing but its format: it need not be damaged at all.
-    #[error(
-        "it was written by another version of foedusd, in format {found}; \
-         this one reads format {known}"
-    )]
-    Version {
-        /// The format that is read here.
-        known: u8,
-        /// The format found.
-        found: u8,
-    },
-    /// It is not laid out as such a value is.
-    #[error(transparent)]
-    Layout(#[from] tls_codec::Error),
-    /// It is no record of the organisation's state.
-    #[error(transparent)]
-    Record(InvalidRecord),
-    /// The identity notes prove nothing.
-    #[error(transparent)]
-    Chain(#[from] InvalidChain),
-    /// The note can't be read.
-    #[error("the note cannot be read")]
-    Note,
-    /// Nobody is known who could have signed the note.
-    #[error("the signer is not known")]
-    UnknownSigner,
-    /// The note is not signed by whom it must be.
-    #[error(transparent)]
-    Signature(#[from] InvalidSignature),
-    /// The note does not govern this channel.
-    #[error(transparent)]
-    Governance(#[from] RefusedGovernanceNote),
-    /// The right edge of the tree is none.
-    #[error(transparent)]
-    Frontier(#[from] InvalidFrontier),
-    /// The header is none.
-    #[error(transparent)]
-    Header(#[from] InvalidHeader),
-}
-
-impl From<InvalidRecord> for DamageCause {
-    fn from(wrong: InvalidRecord) -> Self {
-        match wrong {
-            InvalidRecord::Version { known, found, .. } => Self::Version { known, found },
-            wrong => Self::Record(wrong),
-        }
-    }
-}
-
 /// What the loop asks of its host. The next call must bring the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
@@ -198,126 +111,6 @@ pub enum Answer {
     Committed(CommitOutcome),
     /// The reads failed: the store can't be read at present.
     ReadFailed,
-}
-
-/// The reads of a step, and what it wrote so far.
-#[derive(Debug)]
-pub struct Step<'a, E> {
-    fetched: &'a BTreeMap<Read, Rows>,
-    writes: BTreeMap<Key, Option<Value>>,
-    bytes: usize,
-    effects: Vec<E>,
-    done: u32,
-    left: Option<u32>,
-    damage: Option<Damaged>,
-}
-
-impl<E> Step<'_, E> {
-    /// The value of `key`, as earlier writes of this step and the prefetched reads have it.
-    ///
-    /// # Panics
-    /// If the input did not name this read: a fault of the machine.
-    pub fn get(&self, key: &[u8]) -> Option<&Value> {
-        if let Some(written) = self.writes.get(key) {
-            return written.as_ref();
-        }
-        let rows = self
-            .fetched
-            .get(&Read::Get(key.to_vec()))
-            .unwrap_or_else(|| panic!("key {key:02x?} was not named by the input"));
-        rows.first().map(|(_, value)| value)
-    }
-
-    /// As [`Self::get`], but nothing for a key that the input did not name: for reads whose keys
-    /// depend on the clock, which moves on between naming and handling.
-    pub fn try_get(&self, key: &[u8]) -> Option<&Value> {
-        if let Some(written) = self.writes.get(key) {
-            return written.as_ref();
-        }
-        let rows = self.fetched.get(&Read::Get(key.to_vec()))?;
-        rows.first().map(|(_, value)| value)
-    }
-
-    /// What a prefetched scan returned, without the writes of this step.
-    ///
-    /// # Panics
-    /// If the input did not name this read: a fault of the machine.
-    pub fn scanned(&self, read: &Read) -> &Rows {
-        self.fetched
-            .get(read)
-            .unwrap_or_else(|| panic!("{read:?} was not named by the input"))
-    }
-
-    /// What a prefetched scan returned, if it was named.
-    pub fn try_scanned(&self, read: &Read) -> Option<&Rows> {
-        self.fetched.get(read)
-    }
-
-    /// Whether the value of a key is known: it was read for this step, or written in it.
-    pub fn knows(&self, key: &[u8]) -> bool {
-        self.writes.contains_key(key) || self.fetched.contains_key(&Read::Get(key.to_vec()))
-    }
-
-    /// Writes a value.
-    pub fn put(&mut self, key: Key, value: Value) {
-        self.write(key, Some(value));
-    }
-
-    /// Removes a value.
-    pub fn delete(&mut self, key: Key) {
-        self.write(key, None);
-    }
-
-    fn write(&mut self, key: Key, value: Option<Value>) {
-        let bytes = |value: &Option<Value>| value.as_ref().map_or(0, Vec::len);
-        let length = key.len();
-        self.bytes += length + bytes(&value);
-        // Only the last value of a key is written.
-        if let Some(before) = self.writes.insert(key, value) {
-            self.bytes -= length + bytes(&before);
-        }
-    }
-
-    /// Whether this step has written so much that it takes nothing further. A machine that has
-    /// more to do of its present input leaves it.
-    pub fn is_full(&self) -> bool {
-        self.bytes >= STEP_BYTES_MAX || self.writes.len() >= STEP_KEYS_MAX
-    }
-
-    /// How much of the present input earlier steps did, in the machine's own measure.
-    pub fn done(&self) -> u32 {
-        self.done
-    }
-
-    /// Leaves the rest of the present input to the next step, which begins with it and is told
-    /// `done`. The step that begins with an input must do some of it, or nothing ever does.
-    ///
-    /// What was done so far becomes durable by itself: whoever sent it hears of it only when the
-    /// last of it is.
-    pub fn leave(&mut self, done: u32) {
-        self.left = Some(done);
-    }
-
-    /// Counts bytes that will be written when the step ends.
-    pub fn weigh(&mut self, bytes: usize) {
-        self.bytes += bytes;
-    }
-
-    /// A value that was read is not what was written: the step is given up, and whoever waits is told.
-    pub fn damaged(&mut self, damage: Damaged) {
-        self.damage.get_or_insert(damage);
-    }
-
-    /// What was read; or its damage, which is noted as by [`Self::damaged`]. Whoever gets that may
-    /// return at once: nothing of this step is kept.
-    pub fn noted<T>(&mut self, read: Result<T, Damaged>) -> Result<T, Damaged> {
-        read.inspect_err(|damage| self.damaged(damage.clone()))
-    }
-
-    /// Something to be done once everything written in this step is durable.
-    pub fn effect(&mut self, effect: E) {
-        self.effects.push(effect);
-    }
 }
 
 /// An input that waits, and how much of it earlier steps did.
@@ -496,15 +289,7 @@ impl<M: Machine> StepLoop<M> {
         out: &mut Vec<M::Effect>,
     ) -> Option<Batch> {
         let machine = self.machine.as_mut().expect("an idle loop has its machine");
-        let mut step = Step {
-            fetched,
-            writes: BTreeMap::new(),
-            bytes: 0,
-            effects: Vec::new(),
-            done: 0,
-            left: None,
-            damage: None,
-        };
+        let mut step = Step::new(fetched);
         let mut handled = 0;
         for queued in &inputs {
             step.done = queued.done;

@@ -8,8 +8,8 @@ use foedus_policy::id::{EntryRef, IncarnationId, OrgId};
 use tls_codec::{DeserializeBytes, Serialize, Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
 
 use crate::batch::{Key, Value};
+use crate::damaged::{DamageCause, Damaged};
 use crate::frame::{RawBody, RawEntry};
-use crate::steploop::{DamageCause, Damaged};
 
 /// The only version of every format so far.
 const VERSION: u8 = 1;

@@ -17,6 +17,7 @@ use foedus_policy::vocabulary::{Capabilities, Capability};
 use crate::batch::{Batch, CommitOutcome, Key, Read, Value};
 use crate::channel::{self, Channel, ChannelView, Posted, Reject, Request, Text, Verb};
 use crate::charter::Charter;
+use crate::damaged::Damaged;
 use crate::evidence::CheckedFrame;
 use crate::examples::{ACME, AT, GLOBEX, INITECH, chain, key, sign_seed};
 use crate::feed::{PageReader, Progress};
@@ -27,7 +28,7 @@ use crate::note::NoteType;
 use crate::org::{self, Org};
 use crate::pairing::{InvitationReply, InvitationSecret, PairingReply, reply_proof, six_words};
 use crate::snapshot::{OrgSnapshot, OurKeys};
-use crate::steploop::{Answer, Ask, Damaged, Rows, StepLoop};
+use crate::steploop::{Answer, Ask, Rows, StepLoop};
 
 mod acts;
 mod forge;

@@ -18,11 +18,12 @@ use foedus_policy::time::Timestamp;
 
 use crate::batch::Read;
 use crate::channel::{Author, ChannelView, Revision, Verdict};
+use crate::damaged::Damaged;
 use crate::entry::{Header, LogId};
 use crate::hlc::Hlc;
 use crate::keys::ChannelKeys;
 use crate::kind::{Body, CustomName, Kind};
-use crate::steploop::{Damaged, Rows};
+use crate::steploop::Rows;
 use crate::stored::{Annotation, Annotations, Record, Run, StoredEntry};
 
 mod arrivals;

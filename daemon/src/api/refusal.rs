@@ -3,9 +3,10 @@
 //! One type for all services; how each kind of "no" becomes one is said here and nowhere else.
 
 use foedus_federation::channel;
+use foedus_federation::damaged::Damaged;
 use foedus_federation::kind::{Field, InvalidBody};
 use foedus_federation::org;
-use foedus_federation::steploop::{Damaged, Failure};
+use foedus_federation::steploop::Failure;
 use foedus_policy::reason::{Reason, ReasonKind};
 use foedus_proto::api::v1;
 use tonic::{Code, Status};

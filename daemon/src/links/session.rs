@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use foedus_federation::bounds::CREDIT_FRAMES_MAX;
 use foedus_federation::channel::{self, ChannelView};
+use foedus_federation::damaged::Damaged;
 use foedus_federation::evidence::{CheckedEntries, CheckedFrame, CheckedNotes};
 use foedus_federation::feed::{Page, PageReader, Progress};
 use foedus_federation::frame::{Frame, Goodbye};
 use foedus_federation::link::{Effect, Input, Link};
 use foedus_federation::org::OrgSnapshot;
-use foedus_federation::steploop::Damaged;
 use foedus_federation::transport::{Kept, LinkFailure, LinkHandle, kept};
 use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::time::Timestamp;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use foedus_federation::batch::{Batch, CommitOutcome, Key, Read, Value};
 use foedus_federation::bounds::STEP_INPUTS_MAX;
-use foedus_federation::steploop::{Answer, Ask, Damaged, Machine, Rows, StepLoop};
+use foedus_federation::damaged::Damaged;
+use foedus_federation::steploop::{Answer, Ask, Machine, Rows, StepLoop};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 

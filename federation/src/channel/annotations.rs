@@ -12,9 +12,10 @@ use super::judge::Wait;
 use super::members::is_author_known;
 use super::{Channel, Effect, Unknown};
 use crate::bounds::{CHANGES_OF_OWN_MAX, REACTIONS_MAX};
+use crate::damaged::Damaged;
 use crate::entry::{Header, LogId};
 use crate::kind::Body;
-use crate::steploop::{Damaged, Step};
+use crate::steploop::Step;
 use crate::stored::{Annotation, Annotations, Record};
 
 /// Edits of one entry beyond one for each author, kept until they are shown. A further one that waits

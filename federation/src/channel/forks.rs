@@ -11,12 +11,13 @@ use super::{Channel, Effect, Examine, Input, Log, Reject};
 use crate::batch::Read;
 use crate::bounds::{EXAMINED_MAX, EXAMINES_PENDING_MAX};
 use crate::checkpoint::{Checkpoint, Fork, ForkSide, KeySide};
+use crate::damaged::Damaged;
 use crate::entry::LogId;
 use crate::evidence::SignedPart;
 use crate::key::VerifyingKey;
 use crate::kind::Head;
 use crate::message::OrgInput;
-use crate::steploop::{Damaged, Step};
+use crate::steploop::Step;
 use crate::tree::{Frontier, Nodes, TILE_LEAVES, leaf_hash};
 
 impl Channel {

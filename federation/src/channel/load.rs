@@ -10,13 +10,14 @@ use super::governance::Governance;
 use super::members::Heard;
 use super::{Channel, Log, Setup, Unknown, Waiting};
 use crate::batch::Key;
+use crate::damaged::Damaged;
 use crate::entry::LogId;
 use crate::evidence::GovernanceNote;
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
 use crate::keys::{ChannelKey, ChannelKeys};
 use crate::planted::{Fault, planted};
-use crate::steploop::{Damaged, Rows};
+use crate::steploop::Rows;
 use crate::stored;
 use crate::stored::{Announced, ChannelHead, LogHead, Record, Reviewing, StoredNote, Taken};
 

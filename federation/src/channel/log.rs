@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::bounds::{CHECKPOINT_BYTES_MAX, PROOF_HASHES_MAX, RECORD_OVERHEAD_BYTES_MAX};
+use crate::damaged::Damaged;
 use crate::entry::LogId;
 use crate::hlc::Hlc;
 use crate::part::CheckedPart;
-use crate::steploop::Damaged;
 use crate::stored;
 use crate::tree::{Frontier, Hash, Nodes};
 

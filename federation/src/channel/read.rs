@@ -5,8 +5,9 @@
 
 use super::Effect;
 use crate::batch::Read;
+use crate::damaged::Damaged;
 use crate::keys::ChannelKey;
-use crate::steploop::{Damaged, Step};
+use crate::steploop::Step;
 use crate::stored::{Record, Run};
 
 /// The record under a key that the input named, if there is one.

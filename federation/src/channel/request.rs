@@ -14,10 +14,11 @@ use super::read::{named_record, record};
 use super::{Channel, Effect, Log, Refused};
 use crate::batch::Read;
 use crate::bounds::{POST_BYTES_MAX, POST_TEXTS_MAX};
+use crate::damaged::Damaged;
 use crate::entry::Header;
 use crate::hlc::Hlc;
 use crate::kind::{Body, Kind};
-use crate::steploop::{Damaged, Failure, Step};
+use crate::steploop::{Failure, Step};
 use crate::stored::{Annotation, Annotations, Answered, Record, Run};
 
 /// One message to post.

@@ -13,12 +13,13 @@ use sha2::{Digest, Sha256};
 use super::{Effect, Org};
 use crate::bounds::{DENIAL_SOURCES_MAX, DENIALS_PER_MINUTE_MAX};
 use crate::checkpoint::Checkpoint;
+use crate::damaged::Damaged;
 use crate::entry::{Header, LogId, ORG_AUTHOR, Place, compose};
 use crate::hlc::Hlc;
 use crate::keys;
 use crate::kind::{Body, ClosedLog, CustomName, Opened};
 use crate::org_store::{actor_text, audit_value};
-use crate::steploop::{Damaged, Step};
+use crate::steploop::Step;
 use crate::stored::{AuditHead, Record, Run, StoredEntry};
 use crate::tree::Frontier;
 

@@ -315,6 +315,6 @@ impl Org {
 }
 
 /// The record of an address or of who introduced somebody: bytes that are no note.
-pub(super) fn plain_bytes(key: &[u8], value: &[u8]) -> Result<Vec<u8>, crate::steploop::Damaged> {
+pub(super) fn plain_bytes(key: &[u8], value: &[u8]) -> Result<Vec<u8>, crate::damaged::Damaged> {
     Ok(stored::StoredNote::from_value(key, value)?.bytes)
 }

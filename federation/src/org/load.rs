@@ -15,12 +15,13 @@ use super::store::{
 use super::{Org, OrgSnapshot, Setup};
 use crate::batch::{Key, Value};
 use crate::charter::Charter;
+use crate::damaged::{DamageCause, Damaged};
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
 use crate::keys;
 use crate::note::{Claimed, KeyName, NoteType, Verified};
 use crate::org_store::read_record;
-use crate::steploop::{DamageCause, Damaged, Rows};
+use crate::steploop::Rows;
 use crate::stored::{AuditHead, Record, StateVersion};
 use crate::tree::Frontier;
 

@@ -14,11 +14,12 @@ use super::{Fold, Held, Lens, Message, Said, edit_text};
 use crate::batch::Read;
 use crate::bounds::TIMELINE_ARRIVALS_MAX;
 use crate::channel::ChannelView;
+use crate::damaged::Damaged;
 use crate::frame::Cursor;
 use crate::hlc::Hlc;
 use crate::keys::ChannelKey;
 use crate::kind::CustomName;
-use crate::steploop::{Damaged, Rows};
+use crate::steploop::Rows;
 use crate::stored::{Arrival, Record};
 
 /// The cursor means nothing here (any more): an old copy of the store was put back, or it is too

@@ -14,9 +14,10 @@ use super::{Fold, Held, Lens, Message, Position, Reaction, Said, edit_text, read
 use crate::batch::Read;
 use crate::bounds::{TIMELINE_PAGE_BYTES_MAX, TIMELINE_PAGE_ITEMS_MAX, TIMELINE_SCANNED_MAX};
 use crate::channel::ChannelView;
+use crate::damaged::Damaged;
 use crate::hlc::Hlc;
 use crate::kind::CustomName;
-use crate::steploop::{Damaged, Rows};
+use crate::steploop::Rows;
 
 /// In which direction history is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

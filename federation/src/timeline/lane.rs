@@ -8,10 +8,11 @@ use super::history::Order;
 use super::{Held, Lens, Position};
 use crate::batch::Read;
 use crate::bounds::TIMELINE_RUNS_READ_MAX;
+use crate::damaged::Damaged;
 use crate::entry::LogId;
 use crate::hlc::Hlc;
 use crate::keys::ChannelKeys;
-use crate::steploop::{Damaged, Rows};
+use crate::steploop::Rows;
 
 /// One log in the merge.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use foedus_federation::channel::Verb;
 use foedus_federation::charter::{Charter, Seal, Termination, Withdrawal};
+use foedus_federation::damaged::Damaged;
 use foedus_federation::entry::LogId;
 use foedus_federation::note::{Claimed, NoteKind};
 use foedus_federation::record::DisconnectRecord;
-use foedus_federation::steploop::Damaged;
 use foedus_policy::id::{ChannelId, EntryRef, NoteHash, OrgId};
 use foedus_policy::state::Offer;
 use foedus_policy::time::Timestamp;

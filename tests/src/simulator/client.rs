@@ -7,8 +7,8 @@ use std::sync::Arc;
 use foedus_federation::channel::{
     self, ChannelView, Posted, Refused, ReplyTo, Request, Text, Verb,
 };
+use foedus_federation::damaged::Damaged;
 use foedus_federation::frame::Cursor;
-use foedus_federation::steploop::Damaged;
 use foedus_federation::timeline::{
     self, ArrivalReader, ArrivalStep, Arrivals, Happening, HistoryReader, HistoryStep,
     Order as HistoryOrder,
