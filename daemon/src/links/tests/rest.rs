@@ -129,7 +129,7 @@ async fn a_daemon_that_begins_says_hello_and_rests_again() {
     // Suspending and resuming is such a beginning, too.
     let partner = globex.id();
     acme.act(Action::SuspendPartner { partner }).await;
-    acme.link_is_gone(partner).await;
+    acme.link_is(partner, LinkState::Down).await;
     acme.act(Action::ResumePartner { partner }).await;
     globex.link_is(acme_id, LinkState::Up).await;
     globex.link_is(acme_id, LinkState::Resting).await;

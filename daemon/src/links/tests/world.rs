@@ -198,18 +198,12 @@ impl Org {
 
     /// Waits until the link with a partner is in a state.
     pub(super) async fn link_is(&self, partner: OrgId, state: LinkState) {
-        self.link_becomes(&format!("{state:?}, for a link,"), partner, Some(state))
-            .await;
-    }
-
-    /// Waits until there is no link with a partner, as while it is suspended.
-    pub(super) async fn link_is_gone(&self, partner: OrgId) {
-        self.link_becomes("the end of a link", partner, None).await;
-    }
-
-    async fn link_becomes(&self, what: &str, partner: OrgId, state: Option<LinkState>) {
-        within(what, async {
-            while self.runtime.links().get(&partner).map(|link| link.state) != state {
+        within(&format!("{state:?} of a link"), async {
+            loop {
+                let found = self.runtime.links();
+                if found.get(&partner).map(|link| link.state) == Some(state) {
+                    return;
+                }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
