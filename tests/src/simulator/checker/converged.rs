@@ -297,6 +297,7 @@ impl World {
                     && self.is_open(at)
                     && self.are_partners(at, known.at)
                     && !self.orgs[at].dishonest
+                    && !self.out_of_reach(known.entry.origin, known.at, at)
             })
     }
 

@@ -166,7 +166,7 @@ impl World {
     /// with their bodies. Whoever has a link with the origin, or with another reader, is compared
     /// with that one. One's own words that were lost wait likewise for each reader that may give
     /// them back with their bodies, also for one that broke off the peering and does not say so.
-    fn out_of_reach(&self, origin: OrgId, to: usize, from: usize) -> bool {
+    pub(super) fn out_of_reach(&self, origin: OrgId, to: usize, from: usize) -> bool {
         let reads = |at: usize| {
             let charter = self.checker.charter_at(at);
             charter.is_some_and(|charter| {
