@@ -164,8 +164,9 @@ impl World {
     /// Whether `to`, who may read, can't have the words of `origin` from `from`: it has no bodies to
     /// bring, and nobody takes its bare headers, which would take the place of entries that may come
     /// with their bodies. Whoever has a link with the origin, or with another reader, is compared
-    /// with that one. One's own words that were lost wait likewise for each reader that may give
-    /// them back with their bodies, also for one that broke off the peering and does not say so.
+    /// with that one: what the origin lost with its disk, too, has no body anywhere. One's own words
+    /// that were lost wait likewise for each reader that may give them back with their bodies, also
+    /// for one that broke off the peering and does not say so.
     pub(super) fn out_of_reach(&self, origin: OrgId, to: usize, from: usize) -> bool {
         let reads = |at: usize| {
             let charter = self.checker.charter_at(at);
@@ -179,10 +180,8 @@ impl World {
         else {
             return false;
         };
-        match origin == to {
-            true => (0..self.orgs.len())
-                .any(|other| other != to && reads(other) && !self.are_partners(to, other)),
-            false => !self.are_partners(to, origin),
-        }
+        origin != to
+            || (0..self.orgs.len())
+                .any(|other| other != to && reads(other) && !self.are_partners(to, other))
     }
 }
