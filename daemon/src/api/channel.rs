@@ -327,7 +327,8 @@ impl Api {
             })
             .collect();
         let (members, next_page_token) = page::list(
-            "channel members",
+            // A token of one channel stands for no place in another.
+            &format!("channel members {channel}"),
             request.page_size,
             &request.page_token,
             all,

@@ -68,7 +68,7 @@ pub fn after(kind: &str, token: &str) -> Result<Option<Vec<u8>>, Refusal> {
 /// A page that is being filled.
 #[derive(Debug)]
 pub struct Page<T> {
-    kind: &'static str,
+    kind: String,
     size: usize,
     bytes: usize,
     last: Vec<u8>,
@@ -80,9 +80,9 @@ pub struct Page<T> {
 
 impl<T: Message> Page<T> {
     /// An empty page.
-    pub fn new(kind: &'static str, wish: u32) -> Self {
+    pub fn new(kind: &str, wish: u32) -> Self {
         Self {
-            kind,
+            kind: kind.to_owned(),
             size: size(wish),
             bytes: 0,
             last: Vec::new(),
@@ -95,7 +95,7 @@ impl<T: Message> Page<T> {
     pub fn is_full(&mut self) -> bool {
         let full = self.items.len() >= self.size || self.bytes >= PAGE_BYTES_MAX;
         if full {
-            self.next = seal(self.kind, &self.last);
+            self.next = seal(&self.kind, &self.last);
         }
         full
     }
@@ -110,7 +110,7 @@ impl<T: Message> Page<T> {
 
 /// The page of a list whose items have places, in their order.
 pub fn list<K, T: Message>(
-    kind: &'static str,
+    kind: &str,
     wish: u32,
     token: &str,
     mut all: Vec<(Vec<u8>, K)>,

@@ -30,6 +30,7 @@ use crate::store::Engine;
 use crate::store::memory::{MemoryEngine, VirtualDisk};
 
 mod messages;
+mod pages;
 mod people;
 mod sharing;
 mod streams;
