@@ -22,6 +22,7 @@ mod hostile;
 mod link;
 mod pairing;
 mod raw;
+mod resumption;
 
 /// Longer than anything here takes; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
