@@ -480,6 +480,14 @@ pub const LACKING_MILLIS: u64 = 60_000;
 /// How long until it is asked for again.
 pub const LACKING_AGAIN_MILLIS: u64 = 600_000;
 
+/// How long until who was asked for the bodies of a log, or brought entries without them, is asked for
+/// those of entries that came since.
+pub const BODIES_MILLIS_MIN: u64 = 60_000;
+
+/// How long until it is asked for all of them again: it sends the log from there on, and may not have
+/// them either.
+pub const BODIES_AGAIN_MILLIS: u64 = 86_400_000;
+
 /// Stated heads of logs that were compared and are remembered, so that the next is compared from there; beyond that
 /// all are forgotten, and what is stated next is compared with all of the log.
 pub const EXAMINED_MAX: usize = 1024;

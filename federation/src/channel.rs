@@ -33,6 +33,7 @@ use crate::tree::Frontier;
 mod accept;
 mod annotations;
 mod append;
+mod bodies;
 mod ending;
 mod forks;
 mod governance;
@@ -288,6 +289,12 @@ pub struct Channel {
     author_counts: BTreeMap<OrgId, usize>,
     /// Differences that wait to be looked into.
     examining: usize,
+    /// Logs with entries whose bodies we may read and lack.
+    bodiless: BTreeMap<LogId, bodies::Bodiless>,
+    /// Who is asked for them now.
+    filling: BTreeMap<LogId, bodies::Filling>,
+    /// How far that got in a part that takes several steps.
+    filled: Option<bodies::Filled>,
     /// What others stated to hold of a log beyond what we hold.
     lacking: BTreeMap<(OrgId, LogId), lacking::Lacking>,
     /// Our tree of the size that an organisation stated last of a log, where it said the same.
@@ -336,7 +343,7 @@ impl Machine for Channel {
     fn reads(&self, now: Now, input: &Input, done: u32) -> Vec<Read> {
         match input {
             Input::Request { request, .. } => self.reads_of_request(now, request),
-            Input::Entries { entries, .. } => self.reads_of_entries(entries, done),
+            Input::Entries { carrier, entries } => self.reads_of_entries(*carrier, entries, done),
             Input::Examine(examine) => self.reads_of_examine(examine),
             Input::Review => self.reads_of_review(),
             Input::Tick => self.reads_of_tick(now),

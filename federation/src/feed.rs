@@ -198,7 +198,10 @@ impl PageReader {
             let incarnation = IncarnationId(arrival.incarnation);
             let log = self.keys().log_id(OrgId(arrival.origin), incarnation);
             let known = self.view.logs.get(&log).is_some_and(Log::is_shared);
-            if known && arrival.shown_late == 0 && self.origins.contains(&log.origin) {
+            if known
+                && arrival.shown_late != Arrival::SHOWN_LATE
+                && self.origins.contains(&log.origin)
+            {
                 match arrival.last < self.provable(&log) {
                     true => runs.push((number, log, arrival.first..arrival.last + 1)),
                     false => self.unsigned.push((log, arrival.first)),

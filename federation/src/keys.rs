@@ -16,6 +16,7 @@
 //! | `c` channel `s n` hash | one note about the channel |
 //! | `c` channel `s c` partner | what was taken from that partner |
 //! | `c` channel `s g` partner | that partner holds words of ours which we lost |
+//! | `c` channel `s b` origin incarnation | where that log lacks bodies which we may read |
 //! | `c` channel `s m` author | what was told of one of our members |
 //! | `c` channel `s a` origin author | what is known of an author |
 //! | `c` channel `s i` org serial | an identity note of somebody whom a partner introduced |
@@ -133,6 +134,11 @@ impl ChannelKeys {
     /// That one partner holds words of ours which we lost.
     pub fn lost(&self, partner: OrgId) -> Key {
         self.key(b"sg", &[partner.as_bytes()])
+    }
+
+    /// Where a log lacks bodies which we may read.
+    pub fn bodiless(&self, log: LogId) -> Key {
+        self.key(b"sb", &[log.origin.as_bytes(), log.incarnation.as_bytes()])
     }
 
     /// What was told of one of our members.
@@ -291,6 +297,8 @@ pub enum ChannelKey {
     Taken(OrgId),
     /// That a partner holds words of ours which we lost.
     Lost(OrgId),
+    /// Where a log lacks bodies.
+    Bodiless(LogId),
     /// What was told of one of our members.
     Announced(AuthorId),
     /// What is known of an author.
@@ -341,6 +349,7 @@ impl ChannelKey {
             b'n' => Self::Note(NoteHash(rest.take()?)),
             b'c' => Self::Taken(OrgId(rest.take()?)),
             b'g' => Self::Lost(OrgId(rest.take()?)),
+            b'b' => Self::Bodiless(rest.log(channel)?),
             b'm' => Self::Announced(AuthorId(rest.take()?)),
             b'a' => Self::Author(OrgId(rest.take()?), AuthorId(rest.take()?)),
             b'i' => Self::Introduced(OrgId(rest.take()?), rest.number()?),
@@ -417,6 +426,7 @@ mod tests {
             ),
             (keys.taken(org), ChannelKey::Taken(org)),
             (keys.lost(org), ChannelKey::Lost(org)),
+            (keys.bodiless(log), ChannelKey::Bodiless(log)),
             (keys.announced(author), ChannelKey::Announced(author)),
             (keys.author(org, author), ChannelKey::Author(org, author)),
             (keys.introduced(org, 7), ChannelKey::Introduced(org, 7)),

@@ -179,6 +179,30 @@ record!(
 );
 
 record!(
+    /// Where a log has entries whose bodies we may read and lack.
+    Bodiless, "where a log lacks bodies" {
+        /// Sequence of the first that may lack its body.
+        first: u64,
+        /// Sequence of the last that may.
+        last: u64,
+        /// Who was asked for them, or brought them without.
+        asked: Vec<AskedForBodies>,
+    }
+);
+
+record!(
+    /// Who was asked for bodies.
+    AskedForBodies, "who was asked for bodies" {
+        /// Who.
+        org: [u8; 32],
+        /// For entries before this one.
+        up_to: u64,
+        /// When, in milliseconds.
+        at: u64,
+    }
+);
+
+record!(
     /// What the log says of one of our members.
     Announced, "an announced member" {
         /// Whether the member is in the channel.
@@ -354,13 +378,21 @@ record!(
         first: u64,
         /// Sequence of the last entry.
         last: u64,
-        /// 1 if these entries had arrived before, and are only shown now.
+        /// 1 if these entries had arrived before, and are only shown now; 2 if their bodies have come
+        /// now: then they are sent once more to whoever follows what arrives, too.
         shown_late: u8,
         /// Which of the entries had to wait when they arrived: they are shown when they arrive
         /// once more, and never here, so that no reader is shown them twice.
         held_back: Vec<u64>,
     }
 );
+
+impl Arrival {
+    /// The entries are only shown now.
+    pub const SHOWN_LATE: u8 = 1;
+    /// Their bodies have come now.
+    pub const WITH_BODIES: u8 = 2;
+}
 
 record!(
     /// What one later entry says of an earlier one.

@@ -48,13 +48,23 @@ pub(super) struct Counts {
 impl Channel {
     /// What has to be read for as much of a frame as one step may take. Parts before `done` were
     /// taken.
-    pub(super) fn reads_of_entries(&self, entries: &CheckedEntries, done: u32) -> Vec<Read> {
+    pub(super) fn reads_of_entries(
+        &self,
+        carrier: OrgId,
+        entries: &CheckedEntries,
+        done: u32,
+    ) -> Vec<Read> {
         let (mut reads, mut annotated, mut looked_at) = (Vec::new(), 0, 0);
         for part in entries.parts().iter().skip(done as usize) {
             reads.extend(self.reads_of_overlap(part));
             let log = self.logs.get(part.checked().log());
-            let new = part.checked().new_entries(log.map_or(0, Log::size));
-            let targets = new.iter().filter_map(|entry| target(entry.body.as_ref()?));
+            let new = log.map_or(0, Log::size);
+            let bodies = self.fills_from((carrier, entries.number()), part);
+            // Beside what is new, bodies may come that we lack.
+            let taken = part.checked().new_entries(bodies.unwrap_or(new).min(new));
+            let targets = taken
+                .iter()
+                .filter_map(|entry| target(entry.body.as_ref()?));
             for target in targets {
                 if annotated == ANNOTATED_PER_STEP_MAX {
                     return reads;
@@ -100,7 +110,8 @@ impl Channel {
                 step.effect(Effect::Reject(carrier, Reject::NotAsked(origin)));
                 continue;
             }
-            match self.take_part(now, carrier, part, &mut counts, step) {
+            let frame = (carrier, entries.number());
+            match self.take_part(now, frame, part, &mut counts, step) {
                 Taken::Held | Taken::Dropped => {}
                 Taken::Some => {
                     return self.leave_entries(carrier, entries.number(), counts, index, step);
@@ -238,12 +249,12 @@ impl Channel {
     fn take_part(
         &mut self,
         now: Now,
-        carrier: OrgId,
+        frame: (OrgId, u64),
         part: &SignedPart,
         counts: &mut Counts,
         step: &mut Step<'_, Effect>,
     ) -> Taken {
-        let checked = part.checked();
+        let (carrier, checked) = (frame.0, part.checked());
         let id = *checked.log();
         let mut log = match self.logs.get(&id) {
             Some(log) => log.clone(),
@@ -305,6 +316,11 @@ impl Channel {
         if let Some(left) = self.leave_to_readers(carrier, part, &log) {
             return left;
         }
+        match self.fill_bodies(now, frame, part, step) {
+            Ok(true) => {}
+            Ok(false) => return Taken::Some,
+            Err(_) => return Taken::Missing,
+        }
         let advanced = match checked.advance(&log.frontier) {
             Ok(advanced) => advanced,
             Err(PartMismatch::Gap { .. }) => return Taken::Missing,
@@ -328,6 +344,7 @@ impl Channel {
             self.touch(id, step);
             self.changed.view = true;
         }
+        self.note_carrier_of_bodiless(now, carrier, (id, held, advanced.frontier.size()), step);
         match all {
             true => Taken::Held,
             false => Taken::Some,
@@ -377,8 +394,7 @@ impl Channel {
     ) {
         let mut run: Vec<StoredEntry> = Vec::new();
         let mut waits: Vec<(u64, Wait)> = Vec::new();
-        let mut first = log.size();
-        let mut bytes = 0;
+        let (mut first, mut bytes, mut apart) = (log.size(), 0, false);
         for (place, entry) in entries.iter().enumerate() {
             let unread = entry.body.as_ref().and_then(target);
             let unread = unread.is_some_and(|target| !step.knows(&self.keys.annotations(target)));
@@ -411,11 +427,18 @@ impl Channel {
                 step.put(self.keys.tile(id, tile.index), tile.hash.to_vec());
             }
             self.follow(now, &entry, log);
+            let lacks_body = self.lacks_body(&entry);
             let entry = StoredEntry::of(entry.raw, verdict.code());
             let size = entry.bytes();
-            if run.len() >= RUN_ENTRIES_MAX || (!run.is_empty() && bytes + size > RUN_BYTES_MAX) {
+            let full = run.len() >= RUN_ENTRIES_MAX || bytes + size > RUN_BYTES_MAX;
+            // What lacks its body stands alone, so that there is room for it when it comes.
+            if !run.is_empty() && (full || apart || lacks_body) {
                 self.write_waiting_run(id, first, &mut run, &mut waits, step);
                 (first, bytes) = (sequence, 0);
+            }
+            apart = lacks_body;
+            if lacks_body {
+                self.note_bodiless(id, sequence, step);
             }
             bytes += size;
             run.push(entry);
@@ -478,12 +501,12 @@ impl Channel {
         (!wait.is_for_author_only() || wait.author.is_some()).then_some(wait)
     }
 
-    fn waiting_of(&self, origin: OrgId) -> usize {
+    pub(super) fn waiting_of(&self, origin: OrgId) -> usize {
         self.waiting_counts.get(&origin).copied().unwrap_or(0)
     }
 
     /// Whether what is kept of its target has room for an edit that waits for its time.
-    fn may_wait(
+    pub(super) fn may_wait(
         &self,
         entry: &Entry,
         wait: Wait,
@@ -498,7 +521,12 @@ impl Channel {
         }
     }
 
-    fn accept(&mut self, entry: &Entry, waits: &[(u64, Wait)], step: &mut Step<'_, Effect>) {
+    pub(super) fn accept(
+        &mut self,
+        entry: &Entry,
+        waits: &[(u64, Wait)],
+        step: &mut Step<'_, Effect>,
+    ) {
         let header = &entry.header;
         let Some(body) = &entry.body else { return };
         self.annotate(header, body, waits, step);

@@ -41,6 +41,7 @@ impl Channel {
         self.end_if_due(now, step);
         self.release_waiting(now, step);
         self.forget_answers(now, step);
+        self.ask_for_bodies(now);
         self.retry_sessions(step);
         self.ask_for_ours(now, step);
         self.look_for_lacking(now, step);

@@ -74,7 +74,7 @@ impl Channel {
         overlaps.then(|| self.overlap(part))
     }
 
-    fn overlap(&self, part: &SignedPart) -> Read {
+    pub(super) fn overlap(&self, part: &SignedPart) -> Read {
         let checked = part.checked();
         self.keys
             .runs_between(*checked.log(), checked.first(), checked.end())

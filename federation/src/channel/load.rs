@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foedus_policy::id::{AuthorId, EntryRef, IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
 
+use super::bodies::Bodiless;
 use super::governance::Governance;
 use super::members::Heard;
 use super::{Channel, Log, Setup, Unknown, Waiting};
@@ -78,6 +79,10 @@ impl Loading {
             Some(ChannelKey::Lost(partner)) => {
                 stored::Lost::from_value(&key, value)?;
                 channel.lost.insert(partner);
+            }
+            Some(ChannelKey::Bodiless(log)) => {
+                let bodiless = stored::Bodiless::from_value(&key, value)?;
+                channel.bodiless.insert(log, Bodiless::of_record(bodiless));
             }
             Some(ChannelKey::Announced(author)) => {
                 let announced = Announced::from_value(&key, value)?;
@@ -169,6 +174,9 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         author_counts: BTreeMap::new(),
         examining: 0,
         examined: BTreeMap::new(),
+        bodiless: BTreeMap::new(),
+        filling: BTreeMap::new(),
+        filled: None,
         lacking: BTreeMap::new(),
         sessions: BTreeMap::new(),
         recovering: std::collections::BTreeSet::new(),

@@ -52,7 +52,7 @@ impl Channel {
             .keys()
             .copied()
             .filter(may_carry)
-            .min_by_key(|org| (Some(*org) != host, *org));
+            .min_by_key(|org| (self.sessions[org].bodiless, Some(*org) != host, *org));
         // The most important first: a frame names no more of them than a charter.
         let mut relayed = Vec::new();
         let holds_ours = self.recovering.contains(&partner) || self.lost.contains(&partner);
@@ -62,6 +62,9 @@ impl Channel {
         let doubted = self.doubted.iter().filter(|(org, _)| *org == partner);
         let doubted = doubted.map(|(_, log)| log.origin);
         relayed.extend(doubted.filter(|org| *org != partner));
+        let bodies = self.filled_by(partner);
+        let bodies = bodies.iter().map(|log| log.origin);
+        relayed.extend(bodies.filter(|org| *org != partner));
         if chosen == Some(partner) {
             // Those who take part no more, too: what they wrote before may not all be here.
             let serves =

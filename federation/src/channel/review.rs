@@ -216,7 +216,7 @@ impl Channel {
     }
 
     /// What we make of an entry now. What does not depend on notes that come later stays.
-    fn judge_again(&self, before: u8, entry: &Entry) -> u8 {
+    pub(super) fn judge_again(&self, before: u8, entry: &Entry) -> u8 {
         let stays = [Void::Fault, Void::NotAParticipant, Void::RevisionWentBack];
         if stays
             .iter()

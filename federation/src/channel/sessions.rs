@@ -41,6 +41,10 @@ pub(super) struct Session {
     pub unreconciled: BTreeSet<LogId>,
     /// Logs of which it was asked for all, because it may hold another history of them.
     pub doubts: BTreeSet<LogId>,
+    /// Logs of which it was asked for bodies that we lack.
+    pub filling: BTreeSet<LogId>,
+    /// It brought others' words without bodies that we may read.
+    pub bodiless: bool,
     /// What was counted so far of the frame of this number, which takes several steps.
     pub counted: Option<(u64, super::accept::Counts)>,
     /// Notes that the partner was sent since it was last sent all of them.
@@ -84,6 +88,7 @@ impl Channel {
     ) {
         self.sessions.remove(&partner);
         self.recovering.remove(&partner);
+        self.filling.retain(|_, filling| filling.partner != partner);
         self.share_out_relays(now, partner, step);
     }
 
@@ -100,11 +105,13 @@ impl Channel {
         }
         let relayed = self.relayed_by(partner);
         let digest = relayed_digest(&relayed);
+        let filling = self.filled_by(partner);
         let in_doubt = self.doubted.iter().any(|(org, _)| *org == partner);
+        let from_held = in_doubt || !filling.is_empty();
         let cursor = self
             .taken
             .get(&partner)
-            .filter(|taken| taken.relayed == digest && !in_doubt);
+            .filter(|taken| taken.relayed == digest && !from_held);
         let cursor = cursor.map(|taken| Cursor {
             run: foedus_policy::id::RunId(taken.run),
             arrival: taken.arrival,
@@ -118,6 +125,7 @@ impl Channel {
         let doubts: BTreeSet<LogId> = doubts.map(|(_, log)| *log).collect();
         let session = self.sessions.get_mut(&partner).expect("there is a session");
         session.doubts = doubts;
+        session.filling = filling;
         session.relayed = relayed.clone();
         let subscribe = Subscribe {
             channel: self.keys.0,
@@ -148,7 +156,8 @@ impl Channel {
         step.effect(Effect::Send(partner, Frame::Subscribe(subscribe)));
     }
 
-    /// How much we hold of the logs that `partner` is asked for.
+    /// How much we hold of the logs that `partner` is asked for; of one whose bodies it is asked for,
+    /// up to where they are all there.
     fn held(&self, partner: OrgId, relayed: &[OrgId]) -> Vec<LogSize> {
         let asked = |origin: &OrgId| *origin == partner || relayed.contains(origin);
         self.logs
@@ -159,7 +168,10 @@ impl Channel {
             .map(|(id, log)| LogSize {
                 origin: id.origin,
                 incarnation: id.incarnation,
-                size: log.size(),
+                size: match self.filling.get(id) {
+                    Some(filling) if filling.partner == partner => filling.from.min(log.size()),
+                    _ => log.size(),
+                },
             })
             .collect()
     }
@@ -246,6 +258,8 @@ impl Channel {
             for log in std::mem::take(&mut session.doubts) {
                 self.doubted.remove(&(partner, log));
             }
+            let filling = std::mem::take(&mut session.filling);
+            self.note_asked(partner, filling, step);
         }
         if relayed.contains(&self.ours.org) && self.lost.remove(&partner) {
             step.delete(self.keys.lost(partner));

@@ -3,6 +3,7 @@
 mod accept;
 mod append;
 mod between;
+mod bodies;
 mod damaged;
 mod ending;
 mod open;

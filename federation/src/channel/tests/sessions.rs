@@ -13,7 +13,7 @@ use crate::note::NoteType;
 use crate::stored::{Record, Run, Taken};
 use crate::testing::{Forger, World, newest, remove, revise};
 
-fn asked(world: &World, at: usize, of: usize) -> Subscribe {
+pub(super) fn asked(world: &World, at: usize, of: usize) -> Subscribe {
     let partner = world.id(of);
     let frames = world.sides[at].sent.iter().rev();
     let mut asked = frames.filter_map(|(to, frame)| match frame {
