@@ -347,6 +347,11 @@ pub const POST_TEXTS_MAX: usize = 256;
 /// most have no effect.
 pub const REACTIONS_MAX: usize = 360;
 
+/// Reactions, edits and so on that stand in one stored page of what is said of an entry. One more
+/// rewrites the page that it comes to, and the one that it has something taken out of; not all that was
+/// ever said: else a partner would have us write a thousand times what it sends.
+pub const ANNOTATIONS_PER_PAGE_MAX: usize = 16;
+
 /// Edits, retractions and erasures of one entry, by author: all but one of them by others than
 /// its author, without effect. Of more, the last have none.
 pub const CHANGES_OF_OWN_MAX: usize = 40;

@@ -26,7 +26,7 @@
 //! | `c` channel `r` origin incarnation last | a run of entries, by the sequence of its last |
 //! | `c` channel `a` arrival | which entries arrived under that number |
 //! | `c` channel `t` origin incarnation tile | hash of a full tile |
-//! | `c` channel `x` origin incarnation sequence | what later entries say of that entry |
+//! | `c` channel `x` origin incarnation sequence page | some of what later entries say of that entry |
 //! | `c` channel `i` day hash | the answer to a request with an idempotency key |
 
 use foedus_policy::id::{AuthorId, ChannelId, EntryRef, IncarnationId, NoteHash, OrgId};
@@ -257,13 +257,18 @@ impl ChannelKeys {
         }
     }
 
-    /// What later entries say of one entry.
-    pub fn annotations(&self, entry: EntryRef) -> Key {
-        self.of_log(
-            b"x",
-            self.log_id(entry.origin, entry.incarnation),
-            entry.sequence,
-        )
+    /// All that later entries say of one entry.
+    pub fn annotations(&self, entry: EntryRef) -> Read {
+        let log = self.log_id(entry.origin, entry.incarnation);
+        prefix(&self.of_log(b"x", log, entry.sequence))
+    }
+
+    /// One page of it.
+    pub fn annotation_page(&self, entry: EntryRef, page: u8) -> Key {
+        let log = self.log_id(entry.origin, entry.incarnation);
+        let mut key = self.of_log(b"x", log, entry.sequence);
+        key.push(page);
+        key
     }
 
     /// The answer to a request with an idempotency key, by day since 1970 and hash of the key.
@@ -317,8 +322,8 @@ pub enum ChannelKey {
     Arrival(u64),
     /// The hash of a full tile.
     Tile(LogId, u64),
-    /// What later entries say of an entry.
-    Annotations(EntryRef),
+    /// A page of what later entries say of an entry.
+    Annotations(EntryRef, u8),
     /// The answer to a request, by day and hash of its key.
     Answered(u32, [u8; 32]),
 }
@@ -334,7 +339,7 @@ impl ChannelKey {
             b'r' => Self::Run(rest.log(channel)?, rest.number()?),
             b'a' => Self::Arrival(rest.number()?),
             b't' => Self::Tile(rest.log(channel)?, rest.number()?),
-            b'x' => Self::Annotations(rest.log(channel)?.entry(rest.number()?)),
+            b'x' => Self::Annotations(rest.log(channel)?.entry(rest.number()?), rest.byte()?),
             b'i' => Self::Answered(u32::from_be_bytes(rest.take()?), rest.take()?),
             _ => return None,
         };
@@ -437,8 +442,8 @@ mod tests {
             (keys.arrival(11), ChannelKey::Arrival(11)),
             (keys.tile(log, 12), ChannelKey::Tile(log, 12)),
             (
-                keys.annotations(log.entry(13)),
-                ChannelKey::Annotations(log.entry(13)),
+                keys.annotation_page(log.entry(13), 3),
+                ChannelKey::Annotations(log.entry(13), 3),
             ),
             (
                 keys.answered(14, &[15; 32]),

@@ -440,8 +440,8 @@ impl Annotation {
 }
 
 record!(
-    /// All that later entries say of one entry: at most one annotation for each author, kind and
-    /// emoji, the latest.
+    /// A page of what later entries say of one entry: over all pages at most one annotation for each
+    /// author, kind and emoji, the latest.
     Annotations, "annotations" {
         /// In no particular order.
         rows: Vec<Annotation>,

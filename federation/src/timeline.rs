@@ -225,10 +225,11 @@ impl Lens {
 
     /// What the annotations of `target`, written by `author`, come to.
     fn fold(&self, target: EntryRef, author: AuthorId, rows: &Rows) -> Result<Fold, Damaged> {
-        let Some((key, value)) = rows.first() else {
-            return Ok(Fold::default());
-        };
-        let mut rows = Annotations::from_value(key, value)?.rows;
+        let pages = rows
+            .iter()
+            .map(|(key, value)| Ok(Annotations::from_value(key, value)?.rows));
+        let pages: Vec<Vec<Annotation>> = pages.collect::<Result<_, Damaged>>()?;
+        let mut rows = pages.concat();
         rows.retain(|row| self.annotates(row));
         rows.sort_unstable_by_key(annotation_position);
         let mut fold = Fold::default();
@@ -260,7 +261,7 @@ impl Lens {
     }
 
     fn annotations_of(&self, entry: EntryRef) -> Read {
-        Read::Get(self.keys.annotations(entry))
+        self.keys.annotations(entry)
     }
 }
 

@@ -288,7 +288,7 @@ async fn what_cannot_be_read_is_not_written_over() {
         runtime.request(channel, as_member(anna), request).await
     };
     react("\u{1f44d}").await.expect("it is noted");
-    let key = foedus_federation::keys::ChannelKeys(channel).annotations(target);
+    let key = foedus_federation::keys::ChannelKeys(channel).annotation_page(target, 0);
     let spoilt = vec![0xff; 3];
     acme.engine.disk().apply(foedus_federation::batch::Batch {
         puts: vec![(key.clone(), spoilt.clone())],

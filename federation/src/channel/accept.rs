@@ -70,7 +70,7 @@ impl Channel {
                     return reads;
                 }
                 annotated += 1;
-                reads.push(Read::Get(self.keys.annotations(target)));
+                reads.push(self.keys.annotations(target));
             }
             looked_at += part.checked().new_entries(0).len();
             if looked_at >= PART_ENTRIES_MAX {
@@ -397,7 +397,7 @@ impl Channel {
         let (mut first, mut bytes, mut apart) = (log.size(), 0, false);
         for (place, entry) in entries.iter().enumerate() {
             let unread = entry.body.as_ref().and_then(target);
-            let unread = unread.is_some_and(|target| !step.knows(&self.keys.annotations(target)));
+            let unread = unread.is_some_and(|target| !self.is_said_known(target, step));
             if unread || (place > 0 && step.is_full()) {
                 break;
             }

@@ -1,7 +1,7 @@
 //! What later entries say of earlier ones: edits, retractions, reactions, erasures.
 //!
 //! It is noted beside the entry that is spoken of, so that whoever reads that entry needs no
-//! search. Which of many are kept is a function of the entries alone, whatever the order of their
+//! search, in pages, so that a further word rewrites little of it. Which of many are kept is a function of the entries alone, whatever the order of their
 //! arrival, so that everybody keeps the same.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,9 +11,11 @@ use foedus_policy::id::{AuthorId, EntryRef};
 use super::judge::Wait;
 use super::members::is_author_known;
 use super::{Channel, Effect, Unknown};
-use crate::bounds::{CHANGES_OF_OWN_MAX, REACTIONS_MAX};
+use crate::batch::{Key, Value};
+use crate::bounds::{ANNOTATIONS_PER_PAGE_MAX, CHANGES_OF_OWN_MAX, REACTIONS_MAX};
 use crate::damaged::Damaged;
 use crate::entry::{Header, LogId};
+use crate::keys::ChannelKey;
 use crate::kind::Body;
 use crate::steploop::Step;
 use crate::stored::{Annotation, Annotations, Record};
@@ -21,6 +23,9 @@ use crate::stored::{Annotation, Annotations, Record};
 /// Edits of one entry beyond one for each author, kept until they are shown. A further one that waits
 /// for its time is withheld; of those that wait for somebody's word the earliest make room.
 const EDITS_WAITING_MAX: usize = CHANGES_OF_OWN_MAX;
+
+/// What is stored of what later entries say of one entry, by page.
+pub(super) type Pages = BTreeMap<u8, Vec<Annotation>>;
 
 /// Why an edit is not shown yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,17 +61,80 @@ impl Channel {
         held: &BTreeMap<EntryRef, bool>,
         step: &mut Step<'_, Effect>,
     ) {
-        let key = self.keys.annotations(target);
-        let mut rows = match self.rows_on(target, step) {
-            Ok(rows) => rows,
+        let pages = match self.pages_on(target, step) {
+            Ok(pages) => pages,
             // Written over, it would be lost for good, and nobody told.
             Err(damage) => return step.damaged(damage),
         };
+        let mut rows: Vec<Annotation> = pages.values().flatten().cloned().collect();
         let held = self.held_edits(rows.iter().chain([&row]), held);
         if add(&mut rows, row, |row| held.get(&row.entry()).copied()) {
-            step.put(key, Annotations { rows }.to_value());
-            self.changed.view = true;
+            self.write_pages(target, pages, &rows, step);
         }
+    }
+
+    /// Whether what was said of an entry was read for this step.
+    pub(super) fn is_said_known(&self, target: EntryRef, step: &Step<'_, Effect>) -> bool {
+        step.try_scanned(&self.keys.annotations(target)).is_some()
+    }
+
+    /// Takes out what one entry said, and says whether there was something.
+    pub(super) fn take_from_pages(
+        &mut self,
+        target: EntryRef,
+        said_by: EntryRef,
+        pages: Pages,
+        step: &mut Step<'_, Effect>,
+    ) -> bool {
+        let rows = pages.values().flatten();
+        let others = rows.filter(|row| row.entry() != said_by).cloned();
+        let others: Vec<Annotation> = others.collect();
+        let found = others.len() < pages.values().map(Vec::len).sum();
+        if found {
+            self.write_pages(target, pages, &others, step);
+        }
+        found
+    }
+
+    /// Makes `rows` of what the pages hold: of these only those are written that change.
+    fn write_pages(
+        &mut self,
+        target: EntryRef,
+        mut pages: Pages,
+        rows: &[Annotation],
+        step: &mut Step<'_, Effect>,
+    ) {
+        let entries = |rows: &mut dyn Iterator<Item = &Annotation>| -> BTreeSet<EntryRef> {
+            rows.map(Annotation::entry).collect()
+        };
+        let kept = entries(&mut rows.iter());
+        let known = entries(&mut pages.values().flatten());
+        let mut changed = BTreeSet::new();
+        for (page, held) in &mut pages {
+            let count = held.len();
+            held.retain(|row| kept.contains(&row.entry()));
+            if held.len() < count {
+                changed.insert(*page);
+            }
+        }
+        for row in rows.iter().filter(|row| !known.contains(&row.entry())) {
+            let has_room =
+                |page: &u8| pages.get(page).map_or(0, Vec::len) < ANNOTATIONS_PER_PAGE_MAX;
+            // One that is written anyway, if there is one.
+            let page = changed.iter().copied().find(has_room);
+            let page = page.or_else(|| (0..=u8::MAX).find(has_room));
+            let page = page.expect("there is room for several times what is kept");
+            pages.entry(page).or_default().push(row.clone());
+            changed.insert(page);
+        }
+        for page in changed {
+            let key = self.keys.annotation_page(target, page);
+            match pages.remove(&page).filter(|rows| !rows.is_empty()) {
+                Some(rows) => step.put(key, Annotations { rows }.to_value()),
+                None => step.delete(key),
+            }
+        }
+        self.changed.view = true;
     }
 
     /// Whether there is room for one more edit of the target that waits for its time.
@@ -80,20 +148,32 @@ impl Channel {
         let held = held
             .iter()
             .map(|(sequence, wait)| (log.entry(*sequence), wait.until.is_some()));
-        let rows = self.rows_on(target, step).unwrap_or_default();
-        self.held_edits(rows.iter(), &held.collect()).len() < EDITS_WAITING_MAX
+        let pages = self.pages_on(target, step).unwrap_or_default();
+        self.held_edits(pages.values().flatten(), &held.collect())
+            .len()
+            < EDITS_WAITING_MAX
     }
 
-    fn rows_on(
+    /// What was said of an entry, as it is stored.
+    ///
+    /// # Panics
+    /// If the input did not name this read: a fault of the machine.
+    pub(super) fn pages_on(
         &self,
         target: EntryRef,
         step: &Step<'_, Effect>,
-    ) -> Result<Vec<Annotation>, Damaged> {
-        let key = self.keys.annotations(target);
-        let known = step
-            .get(&key)
-            .map(|value| Annotations::from_value(&key, value));
-        Ok(known.transpose()?.map_or_else(Vec::new, |known| known.rows))
+    ) -> Result<Pages, Damaged> {
+        let rows = step.merged(&self.keys.annotations(target));
+        let rows = rows
+            .expect("what is said of an entry is read before more is said")
+            .into_iter();
+        let page = |(key, value): (Key, Value)| match ChannelKey::parse(&key) {
+            Some((_, ChannelKey::Annotations(_, page))) => {
+                Ok((page, Annotations::from_value(&key, &value)?.rows))
+            }
+            _ => Err(Damaged::new(key, "a page of what is said of an entry")),
+        };
+        rows.map(page).collect()
     }
 
     /// Those of the rows that are edits and not shown yet.

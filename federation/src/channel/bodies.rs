@@ -298,7 +298,7 @@ impl Channel {
                 continue;
             };
             let unread = brought.body.as_ref().and_then(target);
-            let unread = unread.is_some_and(|target| !step.knows(&self.keys.annotations(target)));
+            let unread = unread.is_some_and(|target| !self.is_said_known(target, step));
             if unread || (number.is_none() && sequence > pass.from && step.is_full()) {
                 pass.stopped = Some(sequence);
                 break;

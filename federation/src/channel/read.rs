@@ -10,17 +10,7 @@ use crate::keys::ChannelKey;
 use crate::steploop::Step;
 use crate::stored::{Record, Run};
 
-/// The record under a key that the input named, if there is one.
-pub(super) fn record<R: Record>(
-    key: &[u8],
-    step: &mut Step<'_, Effect>,
-) -> Result<Option<R>, Damaged> {
-    let value = step.get(key);
-    let read = value.map(|value| R::from_value(key, value)).transpose();
-    step.noted(read)
-}
-
-/// As [`record`], but nothing for a key that the input did not name.
+/// The record under a key, if there is one; nothing for a key that the input did not name.
 pub(super) fn named_record<R: Record>(
     key: &[u8],
     step: &mut Step<'_, Effect>,

@@ -10,7 +10,7 @@ use foedus_policy::vocabulary::Capability;
 use sha2::{Digest, Sha256};
 
 use super::append::{Draft, NotAppended};
-use super::read::{named_record, record};
+use super::read::named_record;
 use super::{Channel, Effect, Log, Refused};
 use crate::batch::Read;
 use crate::bounds::{POST_BYTES_MAX, POST_TEXTS_MAX};
@@ -19,7 +19,7 @@ use crate::entry::Header;
 use crate::hlc::Hlc;
 use crate::kind::{Body, Kind};
 use crate::steploop::{Failure, Step};
-use crate::stored::{Annotation, Annotations, Answered, Record, Run};
+use crate::stored::{Annotation, Answered, Record, Run};
 
 /// One message to post.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,7 +208,7 @@ impl Channel {
         }
         if let Some(target) = request.verb.target() {
             reads.push(self.keys.run_of(target));
-            reads.push(Read::Get(self.keys.annotations(target)));
+            reads.push(self.keys.annotations(target));
         }
         reads
     }
@@ -433,9 +433,8 @@ impl Channel {
             target,
             writer,
         } = said;
-        let key = self.keys.annotations(target);
-        let annotations = record::<Annotations>(&key, step)?;
-        let rows = annotations.map_or_else(Vec::new, |known| known.rows);
+        let pages = self.pages_on(target, step);
+        let rows: Vec<Annotation> = step.noted(pages)?.into_values().flatten().collect();
         let by = |kind: u8, org: OrgId, author: AuthorId| {
             rows.iter().filter(move |row| {
                 row.kind == kind && row.origin == org.0 && row.author == *author.as_bytes()

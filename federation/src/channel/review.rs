@@ -14,7 +14,6 @@ use foedus_policy::time::Now;
 
 use super::annotations::target;
 use super::judge::{Verdict, Void};
-use super::read::record;
 use super::{Channel, Effect, Input, Log, Waiting};
 use crate::batch::Read;
 use crate::bounds::{ANNOTATED_PER_STEP_MAX, REVIEW_RUNS_MAX};
@@ -22,7 +21,7 @@ use crate::entry::{Entry, LogId};
 use crate::evidence::GovernanceNote;
 use crate::kind::Body;
 use crate::steploop::Step;
-use crate::stored::{self, Annotation, Annotations, Record, Run, StoredEntry};
+use crate::stored::{self, Annotation, Record, Run, StoredEntry};
 
 /// What has to be looked at again.
 #[derive(Debug, Default)]
@@ -127,7 +126,7 @@ impl Channel {
         if !self.review.rows.is_empty() {
             let rows = self.review.rows.iter().take(ANNOTATED_PER_STEP_MAX);
             return rows
-                .map(|(target, _)| Read::Get(self.keys.annotations(*target)))
+                .map(|(target, _)| self.keys.annotations(*target))
                 .collect();
         }
         let next = self.review_next();
@@ -143,7 +142,7 @@ impl Channel {
             self.review_page(now, step);
         }
         while let Some((target, _)) = self.review.rows.front() {
-            if step.is_full() || !step.knows(&self.keys.annotations(*target)) {
+            if step.is_full() || !self.is_said_known(*target, step) {
                 return;
             }
             let (target, row) = self.review.rows.pop_front().expect("there is one");
@@ -298,16 +297,10 @@ impl Channel {
                 self.annotate_with(target, row, &BTreeMap::new(), step);
             }
             Row::TakeBack(entry) => {
-                let key = self.keys.annotations(target);
-                // Nothing was said of it, or what was said can't be read, which gives the step up.
-                let Ok(Some(mut known)) = record::<Annotations>(&key, step) else {
-                    return;
-                };
-                let count = known.rows.len();
-                known.rows.retain(|row| row.entry() != entry);
-                if known.rows.len() < count {
-                    step.put(key, known.to_value());
-                    self.changed.view = true;
+                let pages = self.pages_on(target, step);
+                // What can't be read gives the step up.
+                let Ok(pages) = step.noted(pages) else { return };
+                if self.take_from_pages(target, entry, pages, step) {
                     self.note_taken_back(step);
                 }
             }

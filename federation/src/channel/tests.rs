@@ -8,5 +8,6 @@ mod damaged;
 mod ending;
 mod open;
 mod own;
+mod reactions;
 mod sessions;
 mod waiting;

@@ -77,6 +77,21 @@ impl<E> Step<'_, E> {
         self.fetched.get(read)
     }
 
+    /// What a scan without a limit returns, as earlier writes of this step and the prefetched reads have
+    /// it, if it was named.
+    pub fn merged(&self, read: &Read) -> Option<BTreeMap<Key, Value>> {
+        let mut rows: BTreeMap<Key, Value> = self.fetched.get(read)?.iter().cloned().collect();
+        if let Read::Scan { start, end, .. } = read {
+            for (key, written) in self.writes.range(start.clone()..end.clone()) {
+                match written {
+                    Some(value) => rows.insert(key.clone(), value.clone()),
+                    None => rows.remove(key),
+                };
+            }
+        }
+        Some(rows)
+    }
+
     /// Whether the value of a key is known: it was read for this step, or written in it.
     pub fn knows(&self, key: &[u8]) -> bool {
         self.writes.contains_key(key) || self.fetched.contains_key(&Read::Get(key.to_vec()))

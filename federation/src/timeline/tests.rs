@@ -223,7 +223,7 @@ impl World {
             Body::React { target, emoji, on } => (Annotation::REACT, *target, emoji.as_str(), *on),
             _ => return,
         };
-        let key = ChannelKeys(CHANNEL).annotations(target);
+        let key = ChannelKeys(CHANNEL).annotation_page(target, 0);
         let known = self.kept.0.get(&key);
         let mut rows = known.map_or_else(Vec::new, |value| {
             Annotations::from_value(&key, value)

@@ -51,7 +51,7 @@ fn held(world: &World, at: usize, forger: &Forger) -> (u64, usize) {
 }
 
 fn reactions(world: &World, forger: &Forger, target: EntryRef) -> usize {
-    let key = ChannelKeys(forger.log.channel).annotations(target);
+    let key = ChannelKeys(forger.log.channel).annotation_page(target, 0);
     let value = world.sides[2].store.get(&key);
     let rows = value.map(|value| Annotations::from_value(&key, value).expect("it reads"));
     rows.map_or(0, |rows| rows.rows.len())

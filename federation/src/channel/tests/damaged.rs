@@ -14,7 +14,7 @@ use crate::kind::{Body, Head};
 use crate::note::NoteType;
 use crate::note::value::LogHead;
 use crate::steploop::Failure;
-use crate::stored::{Annotations, Record, Run};
+use crate::stored::{Record, Run};
 use crate::testing::{Forger, World, newest, post};
 
 /// Cuts a stored value short, and says what it was. From here on damage is expected.
@@ -66,7 +66,7 @@ fn looking_again_does_not_pass_over_what_cannot_be_read() {
         world.send(2, 0, forger.frame(subscription, 100, vec![forger.whole()]));
         let key = match of_the_run {
             true => keys.run(forger.log, 2),
-            false => keys.annotations(target),
+            false => keys.annotation_page(target, 0),
         };
         let value = damage(&mut world, 0, &key);
         let head = LogHead {
@@ -104,9 +104,8 @@ fn looking_again_does_not_pass_over_what_cannot_be_read() {
         let run = Run::from_value(&key, &read(&key)).expect("it reads");
         let void = Verdict::Void(Void::AfterFinalHeads).code();
         assert_eq!(run.entries[2].verdict, void);
-        let key = keys.annotations(target);
-        let said = Annotations::from_value(&key, &read(&key)).expect("it reads");
-        assert_eq!(said.rows, []);
+        let key = keys.annotation_page(target, 0);
+        assert_eq!(world.sides[0].store.get(&key), None, "nothing is said");
     }
 }
 
@@ -133,7 +132,7 @@ fn a_request_that_rests_on_what_cannot_be_read_fails_and_that_is_told() {
     let answer = answer.expect("it is remembered");
     let cases = [
         (run, react("a"), None),
-        (keys.annotations(target), react("b"), None),
+        (keys.annotation_page(target, 0), react("b"), None),
         (answer, post("hello"), idempotency),
     ];
     for (key, verb, idempotency) in cases {

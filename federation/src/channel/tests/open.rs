@@ -8,7 +8,9 @@ use foedus_policy::state::EndCause;
 use foedus_policy::vocabulary::AuthorKind;
 
 use crate::batch::{Batch, CommitOutcome};
-use crate::bounds::{BATCH_BYTES_MAX, EMOJI_BYTES_MAX, FRAME_ENTRIES_MAX, REACTIONS_MAX};
+use crate::bounds::{
+    ANNOTATIONS_PER_PAGE_MAX, BATCH_BYTES_MAX, EMOJI_BYTES_MAX, FRAME_ENTRIES_MAX, REACTIONS_MAX,
+};
 use crate::channel::{Input, Verdict, Void};
 use crate::charter::{Charter, Consent, Seal, Withdrawal};
 use crate::evidence::{CheckedEntries, CheckedNotes};
@@ -180,7 +182,7 @@ fn what_is_shown_does_not_depend_on_what_came_first() {
             world.send(2, 0, notes(vec![signed.bytes().to_vec()]));
         }
         world.pass(10_000);
-        let key = ChannelKeys(channel).annotations(target);
+        let key = ChannelKeys(channel).annotation_page(target, 0);
         let value = world.sides[0]
             .store
             .get(&key)
@@ -291,14 +293,15 @@ fn a_frame_of_reactions_fits_into_one_commit() {
         emoji: vec![b'x'; EMOJI_BYTES_MAX],
         on: 1,
     };
-    let full = Annotations {
-        rows: (0..REACTIONS_MAX).map(rows).collect(),
-    };
+    let full: Vec<Annotation> = (0..REACTIONS_MAX).map(rows).collect();
     for sequence in 0..200 {
         let target = forger.log.entry(1_000 + sequence);
-        world.sides[0]
-            .store
-            .insert(keys.annotations(target), full.to_value());
+        for (page, rows) in (0..).zip(full.chunks(ANNOTATIONS_PER_PAGE_MAX)) {
+            let rows = rows.to_vec();
+            let key = keys.annotation_page(target, page);
+            let store = &mut world.sides[0].store;
+            store.insert(key, Annotations { rows }.to_value());
+        }
         forger.append(&Body::React {
             target,
             emoji: "+1".to_owned(),

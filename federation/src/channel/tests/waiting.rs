@@ -229,7 +229,7 @@ fn an_edit_is_the_text_once_it_is_due_however_it_came() {
             world.send(1, 0, forger.frame(subscription, number, vec![part]));
         };
         let text = |world: &World| {
-            let key = ChannelKeys(channel).annotations(target);
+            let key = ChannelKeys(channel).annotation_page(target, 0);
             let value = world.sides[0].store.get(&key).expect("it was edited");
             let rows = Annotations::from_value(&key, value).expect("it reads").rows;
             let shown = |row: &&Annotation| !world.sides[0].view(channel).is_waiting(row.entry());

@@ -60,7 +60,7 @@ impl World {
         key: &Key,
         value: &Value,
     ) -> Option<&'static str> {
-        let Some((of, ChannelKey::Annotations(target))) = ChannelKey::parse(key) else {
+        let Some((of, ChannelKey::Annotations(target, _))) = ChannelKey::parse(key) else {
             return None;
         };
         if of != channel {
