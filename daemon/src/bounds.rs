@@ -97,6 +97,23 @@ pub const LINK_QUEUE_MESSAGES_MAX: usize = 1024;
 /// How long the answer to `init` waits until it is stored where the organisation can be reached.
 pub const ENDPOINTS_STORED_MAX: Duration = Duration::from_secs(2);
 
+/// How long channels wait, after keys were renewed, until no link of before is left.
+pub const LINKS_REPLACED_MAX: Duration = Duration::from_secs(3);
+
+/// How often a renewal of keys is asked for of which the store does not say whether it is durable.
+pub const RENEW_ATTEMPTS_MAX: usize = 3;
+
+/// Between two attempts to tell a partner that refuses our key, or shows one that we do not know, who we are, and to
+/// hear who it is.
+pub const MEET_AGAIN_PAUSE: Duration = Duration::from_secs(5);
+/// The same, after one that succeeded: it may refuse us for another reason.
+pub const MET_AGAIN_PAUSE: Duration = Duration::from_secs(60);
+
+/// Who announces itself is looked at so often in a minute, of all and of one source.
+pub const ANNOUNCES_PER_MINUTE_MAX: u32 = 600;
+/// See [`ANNOUNCES_PER_MINUTE_MAX`].
+pub const ANNOUNCES_PER_SOURCE_PER_MINUTE_MAX: u32 = 60;
+
 /// Between two ticks of the organisation.
 pub const ORG_TICK: Duration = Duration::from_secs(1);
 

@@ -1,4 +1,5 @@
-//! The organisation's secret keys as files: `keys/root.key`, `keys/link.key`, `keys/sign.key`.
+//! The organisation's secret keys as files: `keys/root.key`, `keys/link.key`, `keys/sign.key`; and, while one is being
+//! renewed, `keys/link.key.next` and `keys/sign.key.next`.
 //!
 //! Each holds the 32-byte seed of one Ed25519 key as one line of text, readable by its owner only. Knows
 //! nothing of what a key signs. A seed is wiped from memory when it is dropped and is never printed.
@@ -135,9 +136,53 @@ impl IdentityFiles {
         self.folder.join(format!("{role}.key"))
     }
 
+    /// Where the key is that is to take the place of the one in use.
+    fn next_path(&self, role: KeyRole) -> PathBuf {
+        self.folder.join(format!("{role}.key.next"))
+    }
+
     /// The seed of one key.
     pub fn load(&self, role: KeyRole) -> Result<Seed, KeyFileError> {
+        Self::read(self.path(role), role)
+    }
+
+    /// Draws a key that is to take the place of the one in use. Its file is durable when this returns; one that an
+    /// earlier attempt left is overwritten.
+    pub fn make_next(
+        &self,
+        role: KeyRole,
+        draw: impl Fn() -> [u8; 32],
+    ) -> Result<Seed, KeyFileError> {
+        let path = self.next_path(role);
+        let seed = Seed(Zeroizing::new(draw()));
+        write(&path, &seed, role)
+            .and_then(|()| self.sync())
+            .map_err(|source| KeyFileError::Io { path, source })?;
+        Ok(seed)
+    }
+
+    /// The seed that is to take the place of the one in use, if there is one.
+    pub fn load_next(&self, role: KeyRole) -> Result<Option<Seed>, KeyFileError> {
+        match Self::read(self.next_path(role), role) {
+            Ok(seed) => Ok(Some(seed)),
+            Err(KeyFileError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts the next key in the place of the one in use, whose file is gone then.
+    pub fn take_next(&self, role: KeyRole) -> Result<(), KeyFileError> {
         let path = self.path(role);
+        fs::rename(self.next_path(role), &path)
+            .and_then(|()| self.sync())
+            .map_err(|source| KeyFileError::Io { path, source })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.folder).and_then(|folder| folder.sync_all())
+    }
+
+    fn read(path: PathBuf, role: KeyRole) -> Result<Seed, KeyFileError> {
         let failed = |source| KeyFileError::Io {
             path: path.clone(),
             source,
@@ -187,9 +232,7 @@ impl IdentityFiles {
                 Err(error) => return Err(error),
             }
         }
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
+        self.sync().map_err(failed)?;
         if let Some(parent) = self.folder.parent() {
             let synced = File::open(parent).and_then(|folder| folder.sync_all());
             synced.map_err(failed)?;
@@ -204,7 +247,7 @@ impl IdentityFiles {
 
 /// A whole file comes into being, or none: a crash leaves at most the unfinished one beside it.
 fn write(path: &Path, seed: &Seed, role: KeyRole) -> io::Result<()> {
-    let making = path.with_extension("key.making");
+    let making = path.with_extension("making");
     match fs::remove_file(&making) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -260,9 +303,25 @@ mod tests {
         let (_data, files) = files();
         files.load_or_create(|| [7; 32]).expect("made");
         fs::remove_file(files.path(KeyRole::Sign)).expect("it was there");
-        fs::write(files.path(KeyRole::Sign).with_extension("key.making"), "fo").expect("written");
+        fs::write(files.path(KeyRole::Sign).with_extension("making"), "fo").expect("written");
         let [root, _, sign] = files.load_or_create(|| [8; 32]).expect("repaired");
         assert_eq!((root.expose(), sign.expose()), (&[7; 32], &[8; 32]));
+    }
+
+    #[test]
+    fn the_next_key_takes_the_place_of_the_one_in_use() {
+        let (_data, files) = files();
+        files.load_or_create(|| [7; 32]).expect("made");
+        assert!(files.load_next(KeyRole::Link).expect("none").is_none());
+        for drawn in [[8; 32], [9; 32]] {
+            files.make_next(KeyRole::Link, || drawn).expect("made");
+        }
+        let kept = files.load(KeyRole::Link).expect("there");
+        assert_eq!(kept.expose(), &[7; 32], "until it is taken");
+        files.take_next(KeyRole::Link).expect("taken");
+        let kept = files.load(KeyRole::Link).expect("there");
+        assert_eq!(kept.expose(), &[9; 32]);
+        assert!(files.load_next(KeyRole::Link).expect("none").is_none());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod doorway;
 mod ending;
 mod frames;
 mod pairing_host;
+mod meet;
 mod partner;
 mod rest;
 mod session;
@@ -19,6 +20,7 @@ use std::sync::atomic::Ordering;
 
 use foedus_federation::key::VerifyingKey;
 use foedus_federation::org::OrgSnapshot;
+use foedus_federation::transport::tls::Tls;
 use foedus_federation::transport::{
     AcceptCounters, AcceptLimits, Accepted, AcceptedLink, Acceptor, Reach, Source, pairing,
 };
@@ -59,6 +61,7 @@ pub fn spawn(
         stopping: runtime.stopping(),
         partners: BTreeMap::new(),
         leaving: BTreeMap::new(),
+        shown: None,
         told_claims: BTreeSet::new(),
         tasks: TaskTracker::new(),
     };
@@ -81,6 +84,8 @@ struct Keeper {
     partners: BTreeMap<OrgId, Partner>,
     /// Tasks that were told to stop and may not have ended.
     leaving: BTreeMap<OrgId, CancellationToken>,
+    /// What connections that arrive are shown.
+    shown: Option<watch::Sender<Arc<Tls>>>,
     /// Who claims whose link key, as far as it was logged.
     told_claims: BTreeSet<(OrgId, OrgId)>,
     tasks: TaskTracker,
@@ -88,7 +93,8 @@ struct Keeper {
 
 impl Keeper {
     async fn run(mut self, listener: Option<TcpListener>, limits: AcceptLimits) {
-        let Some(ours) = self.organisation().await else {
+        let mut renewed = self.runtime.ours_watch();
+        let Some(mut ours) = self.organisation(&mut renewed).await else {
             return;
         };
         let mut org = self.runtime.org();
@@ -105,6 +111,10 @@ impl Keeper {
                 changed = org.changed() => match changed {
                     Ok(()) => self.take_org(&org.borrow_and_update().clone(), &ours),
                     Err(_) => break,
+                },
+                Ok(()) = renewed.changed() => if let Some(newer) = renewed.borrow_and_update().clone() {
+                    ours = newer;
+                    self.renew(&org.borrow_and_update().clone(), &ours);
                 },
                 Some(_) = pairings.join_next() => {}
                 Some(connection) = next(&mut accepted) => match connection {
@@ -130,16 +140,30 @@ impl Keeper {
     }
 
     /// Waits until there is an organisation whose keys can be shown.
-    async fn organisation(&self) -> Option<Arc<Ours>> {
-        let mut ours = self.runtime.ours_watch();
+    async fn organisation(
+        &self,
+        ours: &mut watch::Receiver<Option<Arc<Ours>>>,
+    ) -> Option<Arc<Ours>> {
         tokio::select! {
             () = self.stopping.cancelled() => None,
             found = ours.wait_for(Option::is_some) => found.ok().and_then(|found| found.clone()),
         }
     }
 
+    /// Our keys are others from now on: links end, and begin anew under them.
+    fn renew(&mut self, org: &OrgSnapshot, ours: &Ours) {
+        if let Some(shown) = &self.shown {
+            shown.send_replace(ours.tls.clone());
+        }
+        for (partner, task) in std::mem::take(&mut self.partners) {
+            task.stop.cancel();
+            self.leaving.insert(partner, task.ended);
+        }
+        self.take_org(org, ours);
+    }
+
     fn accept(
-        &self,
+        &mut self,
         listener: Option<TcpListener>,
         limits: AcceptLimits,
         ours: &Ours,
@@ -150,7 +174,8 @@ impl Keeper {
         let Some(listener) = listener else {
             return (None, None);
         };
-        let (_, tls) = watch::channel(ours.tls.clone());
+        let (shown, tls) = watch::channel(ours.tls.clone());
+        self.shown = Some(shown);
         let (acceptor, accepted) = Acceptor::new(listener, tls, limits);
         let counters = acceptor.counters();
         self.tasks.spawn(acceptor.run(self.stopping.clone()));

@@ -17,6 +17,7 @@ mod links;
 mod message;
 mod org;
 mod pairing;
+mod renew;
 mod scope;
 
 use std::path::Path;
@@ -44,6 +45,7 @@ pub use links::{LinkState, LinkStatus, Links, ToLink};
 pub use pairing::{
     AcceptInvitationError, Accepted, Delivery, PasteReplyError, Undelivered, invitation_text,
 };
+pub use renew::RenewError;
 pub(crate) use scope::chain;
 
 use channels::Channels;
@@ -130,11 +132,13 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
     let ours = ours.transpose()?.map(Arc::new);
     let setup = Setup {
         keys: ours.as_ref().map(|ours| ours.keys.clone()),
+        renewed: None,
         run,
         seed: random::bytes(),
     };
     let (org_queue, inputs) = mpsc::channel(ORG_QUEUE_INPUTS_MAX);
     let (snapshots, org) = watch::channel(snapshot);
+    let (writers_sender, writers) = watch::channel(ours.clone());
     let (ours_sender, ours) = watch::channel(ours);
     let tasks = TaskTracker::new();
     let links = Links::new(org.clone());
@@ -142,7 +146,7 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
         ground: ground.clone(),
         run,
         org: org.clone(),
-        ours: ours.clone(),
+        ours: writers,
         org_queue: org_queue.clone(),
         links: links.clone(),
         tasks: tasks.clone(),
@@ -168,6 +172,7 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
         org_queue,
         ours,
         ours_sender,
+        writers_sender,
         channels,
         links,
         tasks,
@@ -176,6 +181,7 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
         failed,
         next_reply: std::sync::atomic::AtomicU64::new(0),
         initialising: tokio::sync::Mutex::new(()),
+        renewing: tokio::sync::Mutex::new(None),
     });
     Ok(Built { runtime, org_task })
 }
@@ -201,6 +207,7 @@ impl Built {
 async fn stored_organisation(ground: &Ground, run: RunId) -> Result<Arc<OrgSnapshot>, StartError> {
     let setup = Setup {
         keys: None,
+        renewed: None,
         run,
         seed: [0; 32],
     };
@@ -215,23 +222,13 @@ fn our_keys(
     snapshot: &OrgSnapshot,
     pins: &Arc<Pins>,
 ) -> Result<Ours, StartError> {
-    let (link, sign) = (files.load(KeyRole::Link)?, files.load(KeyRole::Sign)?);
     let identity = snapshot
         .org()
         .and_then(|org| snapshot.identity(org))
         .ok_or_else(|| StartError::Damaged(Damaged::new(Vec::new(), "our own identity notes")))?;
-    let sign = sign.signing_key();
-    if *sign.verifying_key() != identity.current().sign {
-        return Err(StartError::OtherKey {
-            role: KeyRole::Sign,
-        });
-    }
+    let link = renew::named_key(files, KeyRole::Link, &identity.current().link)?;
+    let sign = renew::named_key(files, KeyRole::Sign, &identity.current().sign)?.signing_key();
     let tls = Tls::new(link.expose(), Arc::clone(pins))?;
-    if tls.key() != identity.current().link {
-        return Err(StartError::OtherKey {
-            role: KeyRole::Link,
-        });
-    }
     Ok(Ours {
         keys: Arc::new(OurKeys {
             org: identity.org(),

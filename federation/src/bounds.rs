@@ -156,6 +156,9 @@ pub mod transport {
     pub const PAIRING_REPLY_BYTES_MAX: usize = super::INVITATION_REPLY_BYTES_MAX;
     /// Most bytes of the inviter's identity chain.
     pub const PAIRING_IDENTITY_BYTES_MAX: usize = 64 * 1024;
+    /// Most bytes of the identity chain of whoever announces itself.
+    pub const PAIRING_ANNOUNCE_BYTES_MAX: usize =
+        super::IDENTITY_CHAIN_NOTES_MAX * super::IDENTITY_NOTE_BYTES_MAX;
     /// Room for what protocol buffers wrap around bytes.
     pub const PAIRING_WRAPPING_BYTES_MAX: usize = 1024;
     /// HTTP/2 windows of a pairing connection.

@@ -45,6 +45,7 @@ mod members;
 mod notes;
 mod read;
 mod relays;
+mod renew;
 mod request;
 mod review;
 mod sessions;
@@ -106,6 +107,8 @@ pub enum Input {
         /// The entries.
         entries: Arc<CheckedEntries>,
     },
+    /// Our keys are others from now on.
+    Renewed(Arc<OurKeys>),
     /// A difference between what we hold and what others hold is to be looked into.
     Examine(Examine),
     /// What was judged before is to be looked at again.
@@ -335,8 +338,10 @@ impl Machine for Channel {
     }
 
     fn prepare(setup: &mut Setup, input: &Input) {
-        if let Input::Org(org) = input {
-            setup.org = org.clone();
+        match input {
+            Input::Org(org) => setup.org = org.clone(),
+            Input::Renewed(keys) => setup.keys = keys.clone(),
+            _ => {}
         }
     }
 
@@ -363,6 +368,7 @@ impl Machine for Channel {
                 step.effect(Effect::Reply(*reply, result));
             }
             Input::Org(org) => self.on_org(now, org, step),
+            Input::Renewed(keys) => self.on_renewed(keys, step),
             Input::Govern(govern) => self.on_govern(now, govern, step),
             Input::PartnerUp {
                 partner,

@@ -71,6 +71,19 @@ pub enum OrgInput {
         /// Random bytes for this act alone.
         entropy: [u8; 64],
     },
+    /// Operational keys are made anew: they are on disk beside those in use.
+    Renew {
+        /// Whom to answer.
+        reply: ReplyTo,
+        /// Who asks.
+        actor: Actor,
+        /// `RenewKeys`, with what the identity note says.
+        action: Box<Action>,
+        /// The keys, and our identity with the note that names them.
+        keys: Arc<OurKeys>,
+        /// The keys that are in use.
+        before: Arc<OurKeys>,
+    },
     /// Somebody asks for something.
     Act {
         /// Whom to answer.

@@ -249,6 +249,15 @@ impl SignedNote {
         self
     }
 
+    /// Whether a line claims to be by `key` under `name`. Proves nothing: for notes of which it is known that what
+    /// they claim holds.
+    pub(crate) fn claims_key(&self, name: KeyName, key: &VerifyingKey) -> bool {
+        let name = name.to_string();
+        let id = key_id(&name, key);
+        let mut lines = self.signatures.iter();
+        lines.any(|line| line.name == name && line.key_id == id)
+    }
+
     /// Whether `key` signed this text under `name`.
     ///
     /// Lines with another name or another key id are ignored, as the specification demands; a line

@@ -26,6 +26,7 @@ mod audit;
 mod charters;
 mod learn;
 mod load;
+mod renew;
 mod store;
 
 pub use crate::message::OrgInput as Input;
@@ -61,6 +62,8 @@ pub enum Refused {
 pub struct Setup {
     /// Our keys, if the organisation exists.
     pub keys: Option<Arc<OurKeys>>,
+    /// Keys that are to take their place, or have: what is stored says which.
+    pub renewed: Option<Arc<OurKeys>>,
     /// This run of our daemon.
     pub run: RunId,
     /// Random bytes, new for each run.
@@ -99,8 +102,13 @@ impl Machine for Org {
     }
 
     fn prepare(setup: &mut Setup, input: &Input) {
-        if let Input::Initialise { keys, .. } = input {
-            setup.keys = Some(keys.clone());
+        match input {
+            Input::Initialise { keys, .. } => setup.keys = Some(keys.clone()),
+            Input::Renew { keys, before, .. } => {
+                setup.keys = Some(before.clone());
+                setup.renewed = Some(keys.clone());
+            }
+            _ => {}
         }
     }
 
@@ -119,6 +127,17 @@ impl Machine for Org {
             } => {
                 let result = self.initialise(now, actor, action, keys, *entropy, step);
                 step.effect(Effect::Reply(*reply, result));
+            }
+            Input::Renew {
+                reply,
+                actor,
+                action,
+                keys,
+                before: _,
+            } => {
+                if let Some(result) = self.renew(now, actor, action, keys, step) {
+                    step.effect(Effect::Reply(*reply, result));
+                }
             }
             Input::Act {
                 reply,
@@ -197,6 +216,7 @@ impl Machine for Org {
     fn abandon(input: Input, failure: Failure, out: &mut Vec<Effect>) {
         match input {
             Input::Initialise { reply, .. }
+            | Input::Renew { reply, .. }
             | Input::Act { reply, .. }
             | Input::Accept { reply, .. }
             | Input::Replied { reply, .. } => {

@@ -197,6 +197,7 @@ impl Side {
 fn org_setup(keys: &Option<Arc<OurKeys>>, run: u8) -> org::Setup {
     org::Setup {
         keys: keys.clone(),
+        renewed: None,
         run: RunId([run; 16]),
         seed: [run; 32],
     }

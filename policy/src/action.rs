@@ -105,6 +105,28 @@ impl Ends {
     }
 }
 
+/// Which of the organisation's operational keys are made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenewedKeys {
+    /// The one that authenticates links.
+    Link,
+    /// The one that signs notes and checkpoints.
+    Sign,
+    /// Both.
+    All,
+}
+
+impl RenewedKeys {
+    /// The text form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Sign => "sign",
+            Self::All => "all",
+        }
+    }
+}
+
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -120,6 +142,14 @@ pub enum Action {
         display_name: String,
         /// The name of its first administrator.
         administrator: String,
+    },
+    /// To make operational keys anew, by an identity note of this serial. Changes nothing here: who
+    /// the organisation is stays as it was.
+    RenewKeys {
+        /// Which.
+        keys: RenewedKeys,
+        /// The serial of the note that names them.
+        serial: u64,
     },
     /// To add a person.
     AddMember {

@@ -149,7 +149,7 @@ impl Act<'_> {
             Action::ResumePartner { partner } => self.resume_partner(partner),
             Action::DisconnectPartner { partner } => self.disconnect_partner(partner),
             Action::ExpireDue => self.expire_due(),
-            Action::Write { .. } | Action::Read { .. } => Outcome::Done,
+            Action::RenewKeys { .. } | Action::Write { .. } | Action::Read { .. } => Outcome::Done,
         }
     }
 

@@ -90,6 +90,7 @@ fn optional(value: Option<impl ToString>) -> String {
 fn describe(action: &Action) -> Described {
     match action {
         Action::Init { .. }
+        | Action::RenewKeys { .. }
         | Action::AddMember { .. }
         | Action::DeactivateMember { .. }
         | Action::CreateToken { .. }
@@ -142,6 +143,11 @@ fn describe_people(action: &Action) -> Described {
             ];
             described("organisation.init", org, details)
         }
+        Action::RenewKeys { keys, serial } => described(
+            "identity.renew",
+            keys.name(),
+            [("serial", serial.to_string())],
+        ),
         Action::AddMember {
             name,
             administrator,

@@ -116,6 +116,7 @@ fn check(
                 .map(Some);
         }
         Action::Init { .. } => unreachable!("decided above"),
+        Action::RenewKeys { .. } => asked.caller.administrator().map(drop),
         Action::AddMember {
             name, display_name, ..
         } => asked.add_member(name, display_name),

@@ -5,6 +5,7 @@ mod governing;
 mod meeting;
 mod names;
 mod outages;
+mod renewing;
 mod talking;
 mod unreachable;
 mod waiting;

@@ -1,6 +1,6 @@
 //! `init`, `status` and `identity`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use foedus_proto::api::v1;
 
 use super::{present, wording};
@@ -32,6 +32,37 @@ pub enum IdentityCommand {
     /// Show the identity, its keys and the signed note
     #[command(after_help = "Example:\n  foedus identity show")]
     Show,
+    /// Make new keys for links and for signing; the root key has to be in its place
+    #[command(
+        after_help = "Partners hear of the new keys by themselves, also those that are away now.\n\nExamples:\n  foedus identity renew --as alice\n  foedus identity renew --role link --as alice"
+    )]
+    Renew {
+        /// Which key: link, sign or all
+        #[arg(long, value_enum, default_value_t = Role::All)]
+        role: Role,
+    },
+}
+
+/// Which keys are made anew.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Role {
+    /// The key of its links
+    Link,
+    /// The key that signs notes and checkpoints
+    Sign,
+    /// Both
+    All,
+}
+
+impl Role {
+    fn keys(self) -> Vec<i32> {
+        let (link, sign) = (v1::KeyRole::Link.into(), v1::KeyRole::Sign.into());
+        match self {
+            Self::Link => vec![link],
+            Self::Sign => vec![sign],
+            Self::All => vec![link, sign],
+        }
+    }
 }
 
 pub async fn init(
@@ -62,7 +93,28 @@ pub async fn identity(
     session: &Session,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
-    let IdentityCommand::Show = command;
+    match command {
+        IdentityCommand::Show => show(session, printer).await,
+        IdentityCommand::Renew { role } => renew(role, session, printer).await,
+    }
+}
+
+async fn renew(role: Role, session: &Session, printer: &mut Printer) -> Result<(), Failure> {
+    let request = v1::RenewKeysRequest {
+        roles: role.keys(),
+        idempotency_key: session.idempotency_key(),
+    };
+    let response = session
+        .call(session.organisation().renew_keys(request))
+        .await?;
+    let identity = present(response.identity)?;
+    let page = Page::new()
+        .sentence(format!("{} goes on under new keys.", identity.handle))
+        .then(identity_page(&identity));
+    printer.answer(&json::of(&identity), &page)
+}
+
+async fn show(session: &Session, printer: &mut Printer) -> Result<(), Failure> {
     let response = session
         .call(
             session

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use foedus_federation::org::OrgSnapshot;
-use foedus_policy::action::Actor;
+use foedus_policy::action::{Actor, RenewedKeys};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::{InvitationState, PartnerState, Sharing};
 use foedus_proto::api::v1;
+use tonic::Code;
 
 use super::caller::{Caller, administrator, reader};
 use super::refusal::Refusal;
@@ -15,7 +16,8 @@ use super::{Api, Seen, service};
 use crate::bounds::api::{
     CLOCK_SKEW_MILLIS_MAX, LINK_DOWN_MILLIS_MAX, REQUESTS_SHOWN_MAX, STORE_SIZE_AGE_MAX,
 };
-use crate::runtime::{Initialise, InitialiseError, LinkState};
+use crate::identity_files::KeyFileError;
+use crate::runtime::{Initialise, InitialiseError, LinkState, RenewError, chain};
 
 /// The first administrator, if nobody says who it is: an organisation has one from its first day.
 const ADMINISTRATOR_DEFAULT: &str = "admin";
@@ -99,6 +101,35 @@ impl Api {
     ) -> Result<v1::GetIdentityResponse, Refusal> {
         reader(&caller.actor)?;
         Ok(v1::GetIdentityResponse {
+            identity: Some(self.identity(&self.seen())?),
+        })
+    }
+
+    async fn renew_keys(
+        &self,
+        caller: &Caller,
+        request: v1::RenewKeysRequest,
+    ) -> Result<v1::RenewKeysResponse, Refusal> {
+        let key = request.idempotency_key.clone();
+        self.once(
+            caller,
+            "renew_keys",
+            key,
+            request,
+            |api, caller, request| async move { api.renew(&caller, &request).await },
+        )
+        .await
+    }
+
+    async fn renew(
+        &self,
+        caller: &Caller,
+        request: &v1::RenewKeysRequest,
+    ) -> Result<v1::RenewKeysResponse, Refusal> {
+        let keys = renewed_keys(request)?;
+        let renewed = self.runtime().renew_keys(caller.actor, keys).await;
+        renewed.map_err(|error| not_renewed(&error))?;
+        Ok(v1::RenewKeysResponse {
             identity: Some(self.identity(&self.seen())?),
         })
     }
@@ -302,6 +333,52 @@ fn check_domain(handle: &str) -> Result<(), Refusal> {
     }
 }
 
+fn renewed_keys(request: &v1::RenewKeysRequest) -> Result<RenewedKeys, Refusal> {
+    let has = |role: v1::KeyRole| request.roles.contains(&role.into());
+    let (link, sign) = (has(v1::KeyRole::Link), has(v1::KeyRole::Sign));
+    let known = |role: &i32| {
+        v1::KeyRole::try_from(*role).is_ok_and(|role| role != v1::KeyRole::Unspecified)
+    };
+    match (link, sign) {
+        _ if !request.roles.iter().all(known) => None,
+        (true, true) => Some(RenewedKeys::All),
+        (true, false) => Some(RenewedKeys::Link),
+        (false, true) => Some(RenewedKeys::Sign),
+        (false, false) => None,
+    }
+    .ok_or_else(|| {
+        Refusal::malformed(
+            "KEY_ROLE_INVALID",
+            "only the keys for links and for signing can be renewed",
+            "name `link`, `sign` or both",
+        )
+    })
+}
+
+/// The root key may be kept elsewhere, so that its file is not there is no fault; where it should be is for whoever
+/// may put it there.
+fn not_renewed(error: &RenewError) -> Refusal {
+    match error {
+        RenewError::Refused(refused) => (*refused).into(),
+        RenewError::Keys(KeyFileError::Missing { path }) => Refusal::new(
+            Code::FailedPrecondition,
+            "ROOT_KEY_NEEDED",
+            format!("{} is not there, and only the root key can name other keys", path.display()),
+            "put it in its place, renew, and take it away again",
+        ),
+        RenewError::OtherRoot => Refusal::new(
+            Code::FailedPrecondition,
+            "ROOT_KEY_NEEDED",
+            error.to_string(),
+            "put the right one in its place",
+        ),
+        RenewError::Keys(_) | RenewError::Link(_) => {
+            tracing::error!(error = %chain(error), "keys could not be renewed");
+            Refusal::internal("KEYS_FAILED", error.to_string())
+        }
+    }
+}
+
 fn check_endpoints(endpoints: &[String]) -> Result<(), Refusal> {
     use foedus_federation::bounds::ENDPOINT_ADDRESSES_MAX;
     use foedus_federation::record::EndpointAddress;
@@ -346,4 +423,5 @@ service!(v1::organisation_service_server::OrganisationService {
     init: InitRequest => InitResponse,
     get_status: GetStatusRequest => GetStatusResponse,
     get_identity: GetIdentityRequest => GetIdentityResponse,
+    renew_keys: RenewKeysRequest => RenewKeysResponse,
 });

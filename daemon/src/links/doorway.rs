@@ -18,8 +18,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::meet::{may_be_keys, meet};
 use super::rest::{Rest, Rests};
-use crate::bounds::{OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX};
+use crate::bounds::{MEET_AGAIN_PAUSE, MET_AGAIN_PAUSE, OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX};
 use crate::per_minute::PerMinute;
 use crate::random;
 use crate::runtime::{LinkState, Runtime, chain};
@@ -31,8 +32,17 @@ pub(super) struct Established {
 }
 
 enum Opened {
-    Dialled(Result<Established, (String, DialError)>),
+    Dialled(Result<Established, Undialled>),
     Accepted(SocketAddr, Result<LinkSession, DialError>),
+}
+
+/// The last address that was tried, and why there is no link.
+struct Undialled {
+    address: String,
+    error: DialError,
+    /// Whether each knows now who the other is, so that to dial again is worth while; `None` if it was not tried to find
+    /// out.
+    met: Option<bool>,
 }
 
 /// Both ways to a connection.
@@ -48,6 +58,8 @@ pub(super) struct Doorway {
     dialling: Option<tokio::task::AbortHandle>,
     backoff: Backoff,
     dial_at: Instant,
+    /// From when on it may be asked again who answers, if there is no link with it.
+    meet_at: Instant,
     rest: Rest,
     /// When it was last looked whether anything is wanted of the partner.
     looked: Instant,
@@ -76,6 +88,7 @@ impl Doorway {
             dialling: None,
             backoff: Backoff::default(),
             dial_at: Instant::now(),
+            meet_at: Instant::now(),
             rest: Rest::new(rests),
             looked: Instant::now(),
         }
@@ -227,6 +240,7 @@ impl Doorway {
             }
         });
         let (tls, partner, settings) = (self.tls.clone(), self.partner, self.settings);
+        let (runtime, may_meet) = (self.runtime.clone(), self.meet_at <= Instant::now());
         let dialling = self.opening.spawn(async move {
             let mut last = None;
             for address in addresses {
@@ -237,7 +251,19 @@ impl Doorway {
                             remote: address,
                         }));
                     }
-                    Err(error) => last = Some((address, error)),
+                    Err(error) => {
+                        let met = match may_meet && may_be_keys(&error) {
+                            true => {
+                                Some(met(&runtime, &tls, settings.reach, partner, &address).await)
+                            }
+                            false => None,
+                        };
+                        last = Some(Undialled {
+                            address,
+                            error,
+                            met,
+                        });
+                    }
                 }
             }
             Opened::Dialled(Err(last.expect("there is an address")))
@@ -251,8 +277,8 @@ impl Doorway {
                 self.dialling = None;
                 match result {
                     Ok(established) => Some(established),
-                    Err((address, error)) => {
-                        self.failed(&address, &error);
+                    Err(undialled) => {
+                        self.failed(&undialled);
                         None
                     }
                 }
@@ -268,7 +294,12 @@ impl Doorway {
         }
     }
 
-    fn failed(&mut self, address: &str, error: &DialError) {
+    fn failed(&mut self, undialled: &Undialled) {
+        let Undialled {
+            address,
+            error,
+            met,
+        } = undialled;
         let problem = format!("{address}: {}", chain(error));
         tracing::debug!(remote = address, error = %chain(error), "a partner could not be dialled");
         self.runtime.link_registry().update(self.partner, |status| {
@@ -281,5 +312,32 @@ impl Doorway {
             }
         });
         self.put_off(false);
+        let now = Instant::now();
+        if *met == Some(true) {
+            // It may refuse us for another reason, and then it does so again: delays go on growing.
+            self.meet_at = now + MET_AGAIN_PAUSE;
+            if !self.rest.is_resting() {
+                self.dial_at = now;
+            }
+        } else if met.is_some() {
+            self.meet_at = now + MEET_AGAIN_PAUSE;
+        }
+    }
+}
+
+/// Whether whoever answers at `address` is the partner, and knows now who we are.
+async fn met(
+    runtime: &Runtime,
+    tls: &Tls,
+    reach: Reach,
+    partner: OrgId,
+    address: &str,
+) -> bool {
+    match meet(runtime, tls, reach, partner, address).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::debug!(remote = address, error = %chain(&error), "a partner was not met");
+            false
+        }
     }
 }

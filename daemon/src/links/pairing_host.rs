@@ -1,15 +1,19 @@
-//! What a stranger can ask of us: who we are, and to take note of an answer to an invitation.
+//! What a stranger can ask of us: who we are, and to take note of an answer to an invitation, or of a partner's newest
+//! keys.
 //!
-//! Whatever is wrong with an answer, the stranger hears the same word.
+//! Whatever is wrong with an answer, the stranger hears the same word; and who announces itself hears nothing else
+//! whether it is a partner or not.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foedus_federation::identity::IdentityChain;
 use foedus_federation::key::VerifyingKey;
 use foedus_federation::org::Refused;
 use foedus_federation::pairing::PairingReply;
 use foedus_federation::transport::{PairingHost, PairingRefusal, ReplyAccepted, Source};
 
 use crate::bounds::{
+    ANNOUNCES_PER_MINUTE_MAX, ANNOUNCES_PER_SOURCE_PER_MINUTE_MAX,
     PAIRING_REPLIES_PER_MINUTE_MAX, PAIRING_REPLIES_PER_SOURCE_PER_MINUTE_MAX, PAIRING_SOURCES_MAX,
 };
 use crate::per_minute::PerMinuteOfEach;
@@ -20,6 +24,7 @@ use crate::runtime::Runtime;
 pub(super) struct Host {
     runtime: Runtime,
     window: Arc<Mutex<PerMinuteOfEach<Source>>>,
+    announces: Arc<Mutex<PerMinuteOfEach<Source>>>,
 }
 
 /// For the connection of one stranger.
@@ -37,6 +42,11 @@ impl Host {
                 PAIRING_REPLIES_PER_SOURCE_PER_MINUTE_MAX,
                 PAIRING_SOURCES_MAX,
             ))),
+            announces: Arc::new(Mutex::new(PerMinuteOfEach::new(
+                ANNOUNCES_PER_MINUTE_MAX,
+                ANNOUNCES_PER_SOURCE_PER_MINUTE_MAX,
+                PAIRING_SOURCES_MAX,
+            ))),
         }
     }
 
@@ -50,9 +60,8 @@ impl Host {
 }
 
 impl HostOf {
-    fn admits(&self) -> bool {
+    fn admits(&self, window: &Mutex<PerMinuteOfEach<Source>>) -> bool {
         let steady_millis = self.host.runtime.now().steady_millis;
-        let window = &self.host.window;
         let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
         window.admits(self.source, steady_millis)
     }
@@ -71,7 +80,7 @@ impl PairingHost for HostOf {
         peer: VerifyingKey,
         reply: Vec<u8>,
     ) -> Result<ReplyAccepted, PairingRefusal> {
-        if !self.admits() {
+        if !self.admits(&self.host.window) {
             self.host.runtime.metrics().reject_counted("pairing_busy");
             return Err(PairingRefusal::Busy);
         }
@@ -103,6 +112,24 @@ impl PairingHost for HostOf {
             }
             Err(Refused::Denied(_)) => Err(refused()),
             Err(Refused::Failed(_)) => Err(PairingRefusal::Busy),
+        }
+    }
+
+    async fn announce(&self, peer: VerifyingKey, identity: Vec<Vec<u8>>) {
+        if !self.admits(&self.host.announces) {
+            self.host.runtime.metrics().reject_counted("announce_busy");
+            return;
+        }
+        // Signatures are checked away from the tasks that move frames.
+        let verified = tokio::task::spawn_blocking(move || {
+            IdentityChain::verify(identity.iter().map(Vec::as_slice)).ok()
+        });
+        let Some(identity) = verified.await.ok().flatten() else {
+            return;
+        };
+        // Who says it must be who it is about, not somebody who saw it on the way.
+        if identity.current().link == peer {
+            self.host.runtime.hear_of(identity);
         }
     }
 }

@@ -4,6 +4,7 @@ use foedus_federation::frame::Goodbye;
 use foedus_federation::link::Link;
 use foedus_federation::transport::{AcceptedLink, Kept, Reach, kept};
 use foedus_policy::id::OrgId;
+use foedus_policy::state::PartnerState;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -148,11 +149,20 @@ impl PartnerLink {
         (machine, replacement)
     }
 
+    fn is_active(&self) -> bool {
+        let org = self.runtime.snapshot();
+        let known = org.state.partners().get(&self.partner);
+        known.is_some_and(|known| known.state == PartnerState::Active)
+    }
+
     fn note_end(&self, ending: &Ending) {
         let now = self.runtime.now().wall;
         let problem = match ending {
             Ending::Stopped if !self.runtime.stopping().is_cancelled() => {
-                "the partner is active no more".to_owned()
+                match self.is_active() {
+                    true => "our own keys were renewed".to_owned(),
+                    false => "the partner is active no more".to_owned(),
+                }
             }
             ending => ending.to_string(),
         };

@@ -115,6 +115,7 @@ impl Channels {
             hosting: hosting.clone(),
             inputs: receiver,
             org: hosting.org.clone(),
+            ours: hosting.ours.clone(),
             views: None,
             first_view,
             unreadable: known.unreadable.clone(),
@@ -239,6 +240,7 @@ struct ChannelTask {
     hosting: Arc<Hosting>,
     inputs: mpsc::Receiver<ChannelMessage>,
     org: watch::Receiver<Arc<OrgSnapshot>>,
+    ours: watch::Receiver<Option<Arc<Ours>>>,
     views: Option<watch::Sender<Arc<ChannelView>>>,
     first_view: watch::Sender<Option<View>>,
     unreadable: CancellationToken,
@@ -268,6 +270,7 @@ impl ChannelTask {
                     None => break,
                 },
                 Ok(()) = self.org.changed() => self.take_org(),
+                Ok(()) = self.ours.changed() => self.take_keys(),
                 _ = ticks.tick() => {
                     let pause = if self.needs_ticks() { CHANNEL_TICK } else { CHANNEL_TICK_IDLE };
                     let due = ticked_last.is_none_or(|last| last.elapsed() >= pause / 2);
@@ -337,6 +340,13 @@ impl ChannelTask {
     fn take_org(&mut self) {
         let org = self.org.borrow_and_update().clone();
         self.scope.push(Input::Org(org));
+    }
+
+    fn take_keys(&mut self) {
+        let ours = self.ours.borrow_and_update().clone();
+        if let Some(ours) = ours {
+            self.scope.push(Input::Renewed(ours.keys.clone()));
+        }
     }
 
     async fn settle(&mut self) {

@@ -19,6 +19,7 @@ use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::decide::{Decision, decide};
 use foedus_policy::id::{ChannelId, OrgId, RunId};
 use foedus_policy::reason::Reason;
+use foedus_policy::state::PartnerState;
 use foedus_policy::time::{Now, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use super::channels::{Channels, NoChannel};
 use super::links::{LinkStatus, Links};
 use super::message::{ChannelMessage, OrgMessage};
+use super::renew::Renewing;
 use super::scope::Ground;
 use super::{Clock, Ours};
 use crate::bounds::{ENDPOINTS_STORED_MAX, ORG_QUEUE_INPUTS_MAX};
@@ -54,6 +56,9 @@ pub(super) struct Inner {
     pub(super) org_queue: mpsc::Sender<OrgMessage>,
     pub(super) ours: watch::Receiver<Option<Arc<Ours>>>,
     pub(super) ours_sender: watch::Sender<Option<Arc<Ours>>>,
+    /// The keys that channels write under. They change after those that links show: who takes what is written has to
+    /// know them.
+    pub(super) writers_sender: watch::Sender<Option<Arc<Ours>>>,
     pub(super) channels: Channels,
     pub(super) links: Links,
     pub(super) tasks: TaskTracker,
@@ -62,6 +67,8 @@ pub(super) struct Inner {
     pub(super) failed: CancellationToken,
     pub(super) next_reply: AtomicU64,
     pub(super) initialising: tokio::sync::Mutex<()>,
+    /// A renewal of which it is not known whether it is durable.
+    pub(super) renewing: tokio::sync::Mutex<Option<Renewing>>,
 }
 
 /// What `init` is told.
@@ -310,9 +317,9 @@ impl Runtime {
             })
             .await?;
         let tls = Arc::new(tls);
-        self.inner
-            .ours_sender
-            .send_replace(Some(Arc::new(Ours { keys, tls })));
+        let ours = Some(Arc::new(Ours { keys, tls }));
+        self.inner.writers_sender.send_replace(ours.clone());
+        self.inner.ours_sender.send_replace(ours);
         let configured = &self.inner.addresses;
         let addresses = if configured.is_empty() {
             addresses
@@ -392,6 +399,24 @@ impl Runtime {
             Err(mpsc::error::TrySendError::Full(unsaid)) => Some(unsaid.input),
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
         }
+    }
+
+    /// A partner's identity came by another way than its link: what is newer of it is kept. From anybody else it is
+    /// nothing to us. If there is no room for it now it comes again.
+    pub(crate) fn hear_of(&self, identity: IdentityChain) {
+        let partner = identity.org();
+        let snapshot = self.snapshot();
+        let known = snapshot.state.partners().get(&partner);
+        if known.is_none_or(|known| known.state != PartnerState::Active) {
+            return;
+        }
+        let said = org::Input::PartnerSaid {
+            partner,
+            identity: Box::new(identity),
+            endpoints: None,
+            peering: None,
+        };
+        let _comes_again = self.try_tell_org(said).is_some();
     }
 
     /// Waits for room in a channel's queue; `None` if there is no such channel.

@@ -12,7 +12,7 @@ use foedus_federation::org::OrgSnapshot;
 use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::state::PartnerState;
 use foedus_policy::time::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What a channel says to the link of one partner.
@@ -72,6 +72,7 @@ pub struct LinkStatus {
 pub struct Links {
     org: watch::Receiver<Arc<OrgSnapshot>>,
     shared: Arc<Mutex<Shared>>,
+    detached: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +96,7 @@ impl Links {
         Self {
             org,
             shared: Arc::default(),
+            detached: Arc::default(),
         }
     }
 
@@ -132,6 +134,23 @@ impl Links {
             .is_some_and(|queue| queue.number == number)
         {
             shared.sessions.remove(&partner);
+            self.detached.notify_waiters();
+        }
+    }
+
+    /// Waits until none of the sessions that there are now is left.
+    pub(super) async fn all_replaced(&self) {
+        let newest = self.lock().attached;
+        loop {
+            let detached = self.detached.notified();
+            tokio::pin!(detached);
+            // Before it is looked: what ends meanwhile is not missed.
+            detached.as_mut().enable();
+            let replaced = |queue: &SessionQueue| queue.number > newest;
+            if self.lock().sessions.values().all(replaced) {
+                return;
+            }
+            detached.await;
         }
     }
 

@@ -45,7 +45,7 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
         channel.introduced.insert(org, Arc::new(chain));
     }
     channel.governance = Arc::new(governance(setup, notes)?);
-    channel.own = own_incarnation(setup, tainted, &channel.head);
+    channel.own = own_incarnation(setup, tainted, &channel);
     Ok(channel)
 }
 
@@ -197,14 +197,15 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
 }
 
 /// Only the run that opened an incarnation goes on in it, and only while it knows what became of
-/// each of its commits. So a store that was put back never writes a second history.
-fn own_incarnation(setup: &Setup, tainted: u32, head: &ChannelHead) -> Option<IncarnationId> {
+/// each of its commits, and while its key is still ours. So a store that was put back never writes a
+/// second history.
+fn own_incarnation(setup: &Setup, tainted: u32, channel: &Channel) -> Option<IncarnationId> {
+    let head = &channel.head;
     let opened_by_this_run = head.run == Some(setup.run.0) || planted(Fault::OldIncarnation);
-    if opened_by_this_run && head.tainted == tainted {
-        head.incarnation.map(IncarnationId)
-    } else {
-        None
-    }
+    let own = head.incarnation.map(IncarnationId)?;
+    let log = channel.logs.get(&channel.own_log(own));
+    let under_our_key = log.is_some_and(|log| log.key == *setup.keys.sign.verifying_key().as_bytes());
+    (opened_by_this_run && head.tainted == tainted && under_our_key).then_some(own)
 }
 
 fn governance(setup: &Setup, notes: Vec<(u32, NoteHash, Vec<u8>)>) -> Result<Governance, Damaged> {

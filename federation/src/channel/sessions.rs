@@ -366,7 +366,7 @@ impl Channel {
             .governance
             .notes_for(partner)
             .filter(|(hash, _)| session.told.insert(*hash))
-            .map(|(_, bytes)| bytes.to_vec())
+            .map(|(_, bytes)| self.as_sent(bytes))
             .collect();
         self.sessions.insert(partner, session);
         let channel = self.keys.0;

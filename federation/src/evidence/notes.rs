@@ -123,6 +123,18 @@ impl GovernanceNote {
         }
     }
 
+    /// Whose signature makes it count.
+    pub fn signer(&self) -> KeyName {
+        match self {
+            Self::Charter(note) => note.note().signer(),
+            Self::Consent(note) => note.note().signer(),
+            Self::Seal(note) => note.note().signer(),
+            Self::Withdrawal(note) => note.note().signer(),
+            Self::Termination(note) => note.note().signer(),
+            Self::DisconnectRecord(note) => note.note().signer(),
+        }
+    }
+
     /// The signed note, as it came.
     pub fn bytes(&self) -> &[u8] {
         match self {

@@ -173,6 +173,14 @@ impl<T> Verified<T> {
     }
 }
 
+impl<T: NoteType> Verified<T> {
+    /// Whether this signer's key is among those that signed it.
+    pub(crate) fn is_signed_by(&self, key: &VerifyingKey) -> bool {
+        let signed = SignedNote::parse(&self.bytes);
+        signed.is_ok_and(|signed| signed.claims_key(self.note.signer(), key))
+    }
+}
+
 /// The types of notes, told apart by their first line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NoteKind {

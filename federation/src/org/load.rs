@@ -47,9 +47,14 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Org, 
     };
     loading.identities(&mut snapshot)?;
     loading.rest(&mut snapshot)?;
-    // Keys that were made for an organisation that did not come into being are nobody's.
-    let ours = setup.keys.clone();
-    let ours = ours.filter(|keys| snapshot.org() == Some(keys.org));
+    // Keys that were made for an organisation that did not come into being are nobody's; nor are those
+    // whose identity note did not become durable, or that another has replaced since.
+    let newest = snapshot.org().and_then(|us| snapshot.identity(us));
+    let known = [&setup.keys, &setup.renewed].into_iter().flatten();
+    let ours = known
+        .filter(|keys| snapshot.org() == Some(keys.org))
+        .find(|keys| newest.as_deref().map(IdentityChain::newest) == Some(keys.identity.newest()))
+        .cloned();
     Ok(Org {
         ours,
         run: setup.run,

@@ -1,4 +1,5 @@
-//! Pairing: how an invited organisation answers an invitation, at both ends.
+//! Pairing: how an invited organisation answers an invitation, at both ends; and how partners that have renewed their
+//! keys find each other again.
 //!
 //! It has its own protocol name, its own limits and its own code, and shares none with links: what
 //! a stranger can reach is this file. It carries notes as bytes and knows nothing of what they
@@ -26,12 +27,14 @@ use super::accept::{AcceptedPairing, prepare};
 use super::http2::{Caller, Tasks, TasksOwner};
 use super::link::{OutOfReach, Reach};
 use super::tls::{PAIRING_PROTOCOL, Tls, peer_key, unused_server_name};
+use crate::bounds::IDENTITY_CHAIN_NOTES_MAX;
 use crate::bounds::transport as bounds;
 use crate::key::VerifyingKey;
 
 /// Longest message in the direction of the inviter.
 const REPLY_MESSAGE_BYTES_MAX: usize =
-    bounds::PAIRING_REPLY_BYTES_MAX + bounds::PAIRING_WRAPPING_BYTES_MAX;
+    bounds::PAIRING_ANNOUNCE_BYTES_MAX + bounds::PAIRING_WRAPPING_BYTES_MAX;
+const _: () = assert!(bounds::PAIRING_REPLY_BYTES_MAX <= bounds::PAIRING_ANNOUNCE_BYTES_MAX);
 /// Longest message in the direction of the invited side.
 const ANSWER_MESSAGE_BYTES_MAX: usize =
     bounds::PAIRING_IDENTITY_BYTES_MAX + bounds::PAIRING_WRAPPING_BYTES_MAX;
@@ -68,6 +71,14 @@ pub trait PairingHost: Send + Sync + 'static {
         peer: VerifyingKey,
         reply: Vec<u8>,
     ) -> impl Future<Output = Result<ReplyAccepted, PairingRefusal>> + Send;
+
+    /// Who somebody, whose connection has proved `peer`, is from now on: its identity chain, oldest note first. Whoever
+    /// it is, the answer is the same. It is asked at most once a connection.
+    fn announce(
+        &self,
+        peer: VerifyingKey,
+        identity: Vec<Vec<u8>>,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 /// Serves one accepted pairing connection until it ends, for `limit` at most
@@ -84,6 +95,7 @@ pub async fn serve<H: PairingHost>(accepted: AcceptedPairing, host: Arc<H>, limi
         host,
         identified: AtomicBool::new(false),
         replied: AtomicBool::new(false),
+        announced: AtomicBool::new(false),
     };
     let service = PairingServiceServer::new(calls)
         .max_decoding_message_size(REPLY_MESSAGE_BYTES_MAX)
@@ -104,12 +116,13 @@ pub async fn serve<H: PairingHost>(accepted: AcceptedPairing, host: Arc<H>, limi
     let _over = timeout(limit, connection).await.is_err();
 }
 
-/// The calls of one pairing connection: each of the two once.
+/// The calls of one pairing connection: each once.
 struct Calls<H> {
     peer: VerifyingKey,
     host: Arc<H>,
     identified: AtomicBool,
     replied: AtomicBool,
+    announced: AtomicBool,
 }
 
 fn once(done: &AtomicBool) -> Result<(), Status> {
@@ -149,6 +162,18 @@ impl<H: PairingHost> PairingService for Calls<H> {
         Ok(Response::new(proto::ReplyResponse {
             outcome: Some(outcome),
         }))
+    }
+
+    async fn announce(
+        &self,
+        request: Request<proto::AnnounceRequest>,
+    ) -> Result<Response<proto::AnnounceResponse>, Status> {
+        once(&self.announced)?;
+        let proto::AnnounceRequest { identity } = request.into_inner();
+        if identity.len() <= IDENTITY_CHAIN_NOTES_MAX {
+            self.host.announce(self.peer, identity).await;
+        }
+        Ok(Response::new(proto::AnnounceResponse {}))
     }
 }
 
@@ -310,6 +335,24 @@ impl VerifiedInviter {
             Outcome::Accepted(proto::Accepted { endpoints }) => Ok(ReplyAccepted { endpoints }),
             Outcome::Refused(refused) => Err(refused.try_into()?),
         }
+    }
+}
+
+impl VerifiedInviter {
+    /// Says who we are from now on: our identity chain, oldest note first. What the other end makes of it shows when it
+    /// is dialled next.
+    pub async fn announce(self, identity: Vec<Vec<u8>>) -> Result<(), PairError> {
+        let Self(UnverifiedInviter {
+            mut caller,
+            _owner,
+            deadline,
+            ..
+        }) = self;
+        timeout_at(deadline, caller.announce(proto::AnnounceRequest { identity }))
+            .await
+            .map_err(|_| PairError::Timeout)?
+            .map_err(call_error)?;
+        Ok(())
     }
 }
 

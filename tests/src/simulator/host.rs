@@ -156,6 +156,7 @@ impl World {
         let keys = organisation.exists().then(|| organisation.keys.clone());
         let setup = org::Setup {
             keys,
+            renewed: None,
             run: id,
             seed,
         };

@@ -14,6 +14,7 @@ use crate::transport::pairing::{identify, serve as serve_pairing};
 #[derive(Default)]
 struct Inviter {
     asked: Mutex<Vec<(VerifyingKey, Vec<u8>)>>,
+    announced: Mutex<Vec<(VerifyingKey, Vec<Vec<u8>>)>>,
     refuses: Option<PairingRefusal>,
     hangs: bool,
 }
@@ -25,6 +26,11 @@ impl Inviter {
 }
 
 impl PairingHost for Inviter {
+    async fn announce(&self, peer: VerifyingKey, identity: Vec<Vec<u8>>) {
+        let mut announced = self.announced.lock().expect("no test panics here");
+        announced.push((peer, identity));
+    }
+
     async fn identify(&self) -> Vec<Vec<u8>> {
         vec![b"identity 1".to_vec(), b"identity 2".to_vec()]
     }
