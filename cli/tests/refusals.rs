@@ -78,6 +78,13 @@ impl OrganisationService for Refusing {
     ) -> Result<Response<v1::GetIdentityResponse>, Status> {
         Err(Status::new(Code::AlreadyExists, "it is there already"))
     }
+
+    async fn renew_keys(
+        &self,
+        request: Request<v1::RenewKeysRequest>,
+    ) -> Result<Response<v1::RenewKeysResponse>, Status> {
+        self.refuse(&request)
+    }
 }
 
 type Sent<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;

@@ -51,6 +51,19 @@ pub const PROOF_HASHES_MAX: usize = 65;
 /// of an entry may lie before the entry is held back.
 pub const CLOCK_AHEAD_MILLIS_MAX: u64 = 5 * 60 * 1000;
 
+/// A wall clock that is further than this from what it should say has leapt: 48 hours. Nothing is
+/// done by it that can't be taken back, until somebody says that it is right.
+pub const CLOCK_LEAP_MILLIS: u64 = 48 * 60 * 60 * 1000;
+
+/// A partner whose clock is no further than this from ours says that ours is right.
+pub const CLOCK_AGREES_MILLIS: u64 = 5 * 60 * 1000;
+
+/// How far our wall clock may have come from what it should say before it is counted from anew.
+pub const CLOCK_DRIFT_MILLIS_MAX: u64 = 60 * 60 * 1000;
+
+/// How often the time is written down, so that a leap over a start is found.
+pub const CLOCK_KEPT_MILLIS: u64 = 60 * 1000;
+
 /// A header: 180 bytes and the name of a custom class.
 pub const HEADER_BYTES_MAX: usize = 180 + CUSTOM_NAME_BYTES_MAX;
 

@@ -17,6 +17,7 @@ use foedus_policy::time::{Now, Timestamp};
 
 use crate::batch::{Key, Read};
 use crate::bounds::POST_BYTES_MAX;
+use crate::clock::Reading;
 use crate::damaged::Damaged;
 use crate::entry::LogId;
 use crate::evidence::{CheckedEntries, CheckedNotes, SignedPart};
@@ -312,6 +313,8 @@ pub struct Channel {
     /// The organisation's version up to which the log says of our members what is true.
     told_version: Option<u64>,
     step_wall: Timestamp,
+    /// What our clock is good for in the present step.
+    clock: Reading,
     reminded_steady_millis: u64,
     /// Notes changed something that has not been followed up yet.
     news: bool,
@@ -346,6 +349,7 @@ impl Machine for Channel {
     }
 
     fn reads(&self, now: Now, input: &Input, done: u32) -> Vec<Read> {
+        let now = cautious(now, self.org.clock(now));
         match input {
             Input::Request { request, .. } => self.reads_of_request(now, request),
             Input::Entries { carrier, entries } => self.reads_of_entries(*carrier, entries, done),
@@ -357,6 +361,12 @@ impl Machine for Channel {
     }
 
     fn handle(&mut self, now: Now, input: &Input, step: &mut Step<'_, Effect>) {
+        let clock = match input {
+            Input::Org(org) => org.clock(now),
+            _ => self.org.clock(now),
+        };
+        let before = std::mem::replace(&mut self.clock, clock);
+        let now = cautious(now, clock);
         self.step_wall = now.wall;
         match input {
             Input::Request {
@@ -374,22 +384,27 @@ impl Machine for Channel {
                 partner,
                 subscription,
             } => {
-                self.on_partner_up(now, *partner, *subscription, step);
+                self.on_partner_up(*partner, *subscription, step);
             }
-            Input::PartnerDown(partner) => self.on_partner_down(now, *partner, step),
+            Input::PartnerDown(partner) => self.on_partner_down(*partner, step),
             Input::Subscribed { partner, subscribe } => {
                 self.on_subscribed(now, *partner, subscribe, step);
             }
-            Input::CursorUnknown(partner) => self.on_cursor_unknown(now, *partner, step),
+            Input::CursorUnknown(partner) => self.on_cursor_unknown(*partner, step),
             Input::Notes { carrier, notes } => self.on_notes(now, *carrier, notes, step),
             Input::Entries { carrier, entries } => self.on_entries(now, *carrier, entries, step),
             Input::Examine(examine) => self.on_examine(examine, step),
             Input::Review => self.on_review(now, step),
             Input::Tick => self.on_tick(now, step),
         }
+        if before.is_paused && !clock.is_paused {
+            self.go_on(now, step);
+        }
     }
 
     fn finish(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        self.clock = self.org.clock(now);
+        let now = cautious(now, self.clock);
         self.step_wall = now.wall;
         self.finish_step(now, step);
     }
@@ -404,6 +419,14 @@ impl Machine for Channel {
         if let Input::Request { reply, .. } = input {
             out.push(Effect::Reply(reply, Err(Refused::Failed(failure))));
         }
+    }
+}
+
+/// What is decided by, and written down: a clock that leapt ahead makes no time that stays.
+fn cautious(now: Now, clock: Reading) -> Now {
+    Now {
+        wall: clock.surely,
+        ..now
     }
 }
 

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `o v` | version of the organisation's scope |
 //! | `o s` kind id | one record of the organisation's state |
-//! | `o n` kind id | one note of the organisation: identities, endpoints, peerings, offers |
+//! | `o n` kind id | one note of the organisation: identities, endpoints, peerings, offers; and when our clock was last relied on |
 //! | `o a` number | a run of the audit log's entries |
 //! | `c` channel `v` | version of the channel's scope |
 //! | `c` channel `s h` | the channel's head: arrivals, time, own incarnation |

@@ -11,6 +11,7 @@ pub mod bounds;
 pub mod channel;
 pub mod charter;
 pub mod checkpoint;
+pub mod clock;
 pub mod damaged;
 pub mod entry;
 pub mod evidence;

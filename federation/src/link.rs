@@ -275,12 +275,19 @@ impl Link {
         session.greeted = true;
         let skew = i128::from(hello.wall().0) - i128::from(now.wall.0);
         out.push(Effect::Skew(i64::try_from(skew).unwrap_or(i64::MAX)));
+        let wall = hello.wall();
         let (identity, endpoints, peering) = hello.into_parts();
         out.push(Effect::ToOrg(Box::new(OrgInput::PartnerSaid {
             partner: self.partner,
             identity: Box::new(identity),
             endpoints: endpoints.map(Box::new),
             peering: Some(Box::new(peering)),
+        })));
+        // After who it is: whoever is suspended for that has no say.
+        out.push(Effect::ToOrg(Box::new(OrgInput::ClockHeard {
+            partner: self.partner,
+            wall,
+            steady_millis: now.steady_millis,
         })));
         self.attach_common(out);
     }

@@ -132,6 +132,15 @@ pub enum OrgInput {
         /// Its side of the peering.
         peering: Option<Box<Verified<Peering>>>,
     },
+    /// A partner's hello said what its clock says.
+    ClockHeard {
+        /// Who.
+        partner: OrgId,
+        /// By its wall clock.
+        wall: Timestamp,
+        /// What our steady clock said when it came.
+        steady_millis: u64,
+    },
     /// A carrier told us who the others in a common channel are.
     Introduced {
         /// The carrier.

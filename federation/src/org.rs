@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use foedus_policy::action::Outcome;
+use foedus_policy::action::{Action, Outcome};
 use foedus_policy::id::{ChannelId, OrgId, RunId};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::State;
@@ -24,6 +24,7 @@ use crate::steploop::{Failure, Machine, Rows, Step};
 mod act;
 mod audit;
 mod charters;
+mod clock;
 mod learn;
 mod load;
 mod renew;
@@ -81,6 +82,7 @@ pub struct Org {
     audit: audit::AuditLog,
     denials: audit::Denials,
     changed: bool,
+    watch: clock::Watch,
     reminded_steady_millis: u64,
 }
 
@@ -117,6 +119,8 @@ impl Machine for Org {
     }
 
     fn handle(&mut self, now: Now, input: &Input, step: &mut Step<'_, Effect>) {
+        let shown = now;
+        let now = self.watch_clock(shown, step);
         match input {
             Input::Initialise {
                 reply,
@@ -147,6 +151,9 @@ impl Machine for Org {
                 addresses,
             } => {
                 let result = self.act(now, actor, action, *entropy, addresses, step);
+                if let (Action::ConfirmClock { .. }, Ok(_)) = (&**action, &result) {
+                    self.clock_is_right(shown, false, step);
+                }
                 step.effect(Effect::Reply(*reply, result));
             }
             Input::Accept {
@@ -183,6 +190,11 @@ impl Machine for Org {
                     step,
                 );
             }
+            Input::ClockHeard {
+                partner,
+                wall,
+                steady_millis,
+            } => self.clock_heard(shown, *partner, *wall, *steady_millis, step),
             Input::Introduced { by, chains } => self.introduced(now, *by, chains, step),
             Input::CharterOffered { host, charter } => {
                 self.charter_offered(now, *host, charter, step);
@@ -200,12 +212,15 @@ impl Machine for Org {
             }
             Input::ForkFound { channel, log } => self.fork_found(now, *channel, *log, step),
             Input::Reachable { addresses } => self.reachable(addresses, step),
-            Input::Tick { entropy } => self.on_tick(now, *entropy, step),
+            Input::Tick { entropy } => {
+                self.on_tick(now, *entropy, step);
+                self.keep_time(shown, step);
+            }
         }
     }
 
     fn finish(&mut self, now: Now, step: &mut Step<'_, Effect>) {
-        self.finish_audit(now, step);
+        self.finish_audit(self.cautious(now), step);
         if std::mem::take(&mut self.changed) {
             step.effect(Effect::Snapshot(Arc::new(self.snapshot.clone())));
         }

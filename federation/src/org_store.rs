@@ -10,6 +10,7 @@
 
 mod audit;
 mod channels;
+mod clock;
 mod field;
 mod partners;
 mod people;
@@ -58,6 +59,8 @@ const PROJECT: u8 = 9;
 const CHANNEL: u8 = 10;
 /// The channel's id and the member's.
 const MEMBERSHIP: u8 = 11;
+/// Nothing.
+const LEAP: u8 = 12;
 
 /// Why a key and a value are no record of the organisation's state.
 ///
@@ -146,6 +149,7 @@ pub fn record_key(change: &Change) -> Key {
         Change::Membership(channel, member) => {
             key(MEMBERSHIP, &[channel.as_bytes(), member.as_bytes()])
         }
+        Change::Leap => key(LEAP, &[]),
     }
 }
 
@@ -163,6 +167,7 @@ pub fn record_value(record: &Record) -> Value {
         Record::Project(_, project) => encode(&channels::ProjectRow::from(project)),
         Record::Channel(_, channel) => encode(&channels::ChannelRow::from(channel)),
         Record::Membership(_, _, membership) => encode(&channels::MembershipRow::from(membership)),
+        Record::Leap(leap) => encode(&clock::LeapRow::from(leap)),
     }
 }
 
@@ -227,6 +232,10 @@ pub fn read_record(key: &[u8], value: &[u8]) -> Result<Record, InvalidRecord> {
             let membership = stored.read::<channels::MembershipRow, _>()?;
             Record::Membership(channel, member, membership)
         }
+        LEAP => {
+            stored.no_id()?;
+            Record::Leap(stored.read::<clock::LeapRow, _>()?)
+        }
         _ => unreachable!("a kind that has a name is read above"),
     })
 }
@@ -245,6 +254,7 @@ fn kind_name(kind: u8) -> Option<&'static str> {
         PROJECT => "a project",
         CHANNEL => "a channel",
         MEMBERSHIP => "a membership",
+        LEAP => "a leap of our clock",
         _ => return None,
     })
 }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use foedus_policy::id::{ChannelId, NoteHash, OrgId};
 use foedus_policy::name::Handle;
 use foedus_policy::state::{PartnerState, State};
+use foedus_policy::time::Now;
 use imbl::OrdMap;
 
 use crate::charter::Charter;
+use crate::clock::{Reading, Reliance};
 use crate::identity::IdentityChain;
 use crate::key::SigningKey;
 use crate::note::Verified;
@@ -48,12 +50,19 @@ pub struct OrgSnapshot {
     pub their_peerings: OrdMap<OrgId, Arc<Verified<Peering>>>,
     /// Charters that wait for an answer of ours.
     pub offers: OrdMap<(ChannelId, NoteHash), Arc<Verified<Charter>>>,
+    /// What is known of our clock.
+    pub reliance: Reliance,
 }
 
 impl OrgSnapshot {
     /// Which version this is.
     pub fn version(&self) -> u64 {
         self.state.version()
+    }
+
+    /// What our clock is good for.
+    pub fn clock(&self, now: Now) -> Reading {
+        self.reliance.read(now, self.state.leap().is_some())
     }
 
     /// Our id, once we exist.

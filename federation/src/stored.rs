@@ -493,3 +493,17 @@ record!(
         hlc: u64,
     }
 );
+
+record!(
+    /// What the clocks said when the wall clock was last relied on.
+    ClockKept, "the time that was relied on" {
+        /// By the wall clock.
+        wall: u64,
+        /// The run that wrote it.
+        run: [u8; 16],
+        /// By the steady clock of that run.
+        steady_millis: u64,
+        /// 1 if nobody had agreed since that run began.
+        in_doubt: u8,
+    }
+);

@@ -63,6 +63,10 @@ pub(crate) struct Side {
     pub id: OrgId,
     pub keys: Arc<OurKeys>,
     pub run: u8,
+    /// What the world's steady clock said when the run began.
+    pub started_steady_millis: u64,
+    /// How far the wall clock is ahead of the world's.
+    pub clock_off_millis: i64,
     pub store: BTreeMap<Key, Value>,
     pub org: StepLoop<Org>,
     pub channels: BTreeMap<ChannelId, StepLoop<Channel>>,
@@ -116,6 +120,8 @@ impl Side {
             handle,
             id,
             run,
+            started_steady_millis: 0,
+            clock_off_millis: 0,
             store: BTreeMap::new(),
             org: StepLoop::new(org_setup(&None, run)),
             keys,
@@ -293,6 +299,16 @@ impl World {
             .iter()
             .position(|side| side.id == org)
             .expect("everybody is in the world")
+    }
+
+    /// What the clocks of an organisation say.
+    pub(crate) fn clocks(&self, at: usize) -> Now {
+        let side = &self.sides[at];
+        let wall = self.now.wall.0;
+        Now {
+            wall: Timestamp(wall.saturating_add_signed(side.clock_off_millis)),
+            steady_millis: self.now.steady_millis - side.started_steady_millis,
+        }
     }
 
     pub(crate) fn id(&self, at: usize) -> OrgId {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::id::{
     AuthorId, ChannelId, MemberId, NoteHash, OrgId, ProjectId, RequestNumber, TokenId,
 };
-use crate::state::{EndCause, InvitationId, Offer, PartnerMode, Scopes, Secret};
+use crate::state::{EndCause, InvitationId, Leap, Offer, PartnerMode, Scopes, Secret};
 use crate::time::Timestamp;
 use crate::vocabulary::{Access, Capabilities, Capability};
 
@@ -362,6 +362,19 @@ pub enum Action {
     },
     /// To let invitations and requests that waited too long expire.
     ExpireDue,
+    /// To take note that our clock leapt.
+    ClockLeapt(Leap),
+    /// To take note that our clock is right as far as a partner's can tell, after a leap over a
+    /// start.
+    ClockAgreed {
+        /// Whose; nobody's: it is where it should be again.
+        partner: Option<OrgId>,
+    },
+    /// To say that our clock is right.
+    ConfirmClock {
+        /// What it said when that was said.
+        shown: Timestamp,
+    },
     /// To write to a channel. Changes nothing here; the channel takes the permit.
     Write {
         /// Which.

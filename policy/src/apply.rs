@@ -5,6 +5,7 @@
 //! that they can be stored in one commit.
 
 mod channels;
+mod clock;
 mod partners;
 mod people;
 mod requests;
@@ -149,6 +150,9 @@ impl Act<'_> {
             Action::ResumePartner { partner } => self.resume_partner(partner),
             Action::DisconnectPartner { partner } => self.disconnect_partner(partner),
             Action::ExpireDue => self.expire_due(),
+            Action::ClockLeapt(leap) => self.clock_leapt(leap),
+            Action::ClockAgreed { partner } => self.clock_agreed(partner),
+            Action::ConfirmClock { shown: _ } => self.confirm_clock(),
             Action::RenewKeys { .. } | Action::Write { .. } | Action::Read { .. } => Outcome::Done,
         }
     }

@@ -125,6 +125,9 @@ fn describe(action: &Action) -> Described {
         | Action::ResumePartner { .. }
         | Action::DisconnectPartner { .. }
         | Action::ExpireDue => describe_partners(action),
+        Action::ClockLeapt(_) | Action::ClockAgreed { .. } | Action::ConfirmClock { .. } => {
+            describe_clock(action)
+        }
     }
 }
 
@@ -305,6 +308,24 @@ fn describe_partners(action: &Action) -> Described {
         Action::DisconnectPartner { partner } => described("partner.disconnect", partner, []),
         Action::ExpireDue => described("organisation.expire", "", []),
         _ => unreachable!("not about partners"),
+    }
+}
+
+fn describe_clock(action: &Action) -> Described {
+    match action {
+        Action::ClockLeapt(leap) => {
+            let details = [
+                ("expected_ms", leap.expected.0.to_string()),
+                ("found_ms", leap.found.0.to_string()),
+                ("at_start", leap.at_start.to_string()),
+            ];
+            described("clock.leap", "", details)
+        }
+        Action::ClockAgreed { partner } => described("clock.agree", optional(partner.as_ref()), []),
+        Action::ConfirmClock { shown } => {
+            described("clock.confirm", "", [("clock_ms", shown.0.to_string())])
+        }
+        _ => unreachable!("not about the clock"),
     }
 }
 

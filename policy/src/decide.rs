@@ -5,6 +5,7 @@
 
 mod caller;
 mod channels;
+mod clock;
 mod partners;
 mod people;
 mod requests;
@@ -179,7 +180,9 @@ fn check(
         Action::SuspendPartner { partner } => asked.suspend_partner(*partner),
         Action::ResumePartner { partner } => asked.resume_partner(*partner),
         Action::DisconnectPartner { partner } => asked.disconnect_partner(*partner),
-        Action::ExpireDue => asked.caller.daemon(),
+        Action::ExpireDue => asked.expire_due(),
+        Action::ClockLeapt(_) | Action::ClockAgreed { .. } => asked.caller.daemon(),
+        Action::ConfirmClock { .. } => asked.confirm_clock(),
         Action::Read { channel } => asked.read(*channel),
     }
     .map(|()| None)

@@ -184,6 +184,8 @@ reasons! {
         "The invitation expects another organisation: the inviter has to give out one for the right handle."
     InvitationOpen "INVITATION_OPEN" Exists
         "An invitation to this organisation is open: wait for its answer, or revoke it."
+    ClockPaused "CLOCK_PAUSED" Unmet
+        "Our clock leapt by more than 48 hours, so what rests on it waits: put it right, then an administrator says `foedus clock confirm`. If it leapt while the daemon was down, a partner whose clock agrees ends the wait, too."
     ProofWrong "PROOF_WRONG" Forbidden
         "The answer does not prove knowledge of the invitation's secret, or its signature is wrong: give out another invitation."
     CarrierDiffers "CARRIER_DIFFERS" Forbidden

@@ -5,6 +5,7 @@
 //! how records are stored, nor of what charters say and what was written.
 
 mod channel;
+mod clock;
 mod member;
 mod partner;
 mod record;
@@ -18,6 +19,7 @@ use crate::name::{ChannelName, Handle, Label, MemberName, Pattern};
 
 pub use crate::id::InvitationId;
 pub use channel::{Channel, EndCause, Ended, Membership, Offer, Project, Sharing, Visibility};
+pub use clock::Leap;
 pub use member::{Identity, Member, Scopes, Token};
 pub use partner::{
     Invitation, InvitationState, Listing, Partner, PartnerMode, PartnerState, Secret,
@@ -32,6 +34,7 @@ pub struct State {
     version: u64,
     identity: Option<Identity>,
     mode: PartnerMode,
+    leap: Option<Leap>,
     members: OrdMap<MemberId, Member>,
     tokens: OrdMap<TokenId, Token>,
     invitations: OrdMap<InvitationId, Invitation>,
@@ -66,6 +69,11 @@ impl State {
     /// Whom this organisation would have as a partner.
     pub fn mode(&self) -> PartnerMode {
         self.mode
+    }
+
+    /// That our clock leapt, and nobody has said since that it is right.
+    pub fn leap(&self) -> Option<Leap> {
+        self.leap
     }
 
     /// All members, also those who left.

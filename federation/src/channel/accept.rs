@@ -95,7 +95,7 @@ impl Channel {
             return;
         }
         let relayed = session.relayed.clone();
-        if !self.may_carry(now, carrier) {
+        if !self.may_carry(carrier) {
             step.effect(Effect::Reject(carrier, Reject::NotACarrier));
             return;
         }
@@ -199,22 +199,17 @@ impl Channel {
     }
 
     /// Its store is another than the one that gave us the position: we say what we hold.
-    pub(super) fn on_cursor_unknown(
-        &mut self,
-        now: Now,
-        partner: OrgId,
-        step: &mut Step<'_, Effect>,
-    ) {
-        if self.sessions.contains_key(&partner) && self.may_carry(now, partner) {
+    pub(super) fn on_cursor_unknown(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
+        if self.sessions.contains_key(&partner) && self.may_carry(partner) {
             self.stall(partner, step);
         }
     }
 
     /// Whether entries of this channel may come from a partner.
-    fn may_carry(&self, now: Now, partner: OrgId) -> bool {
+    fn may_carry(&self, partner: OrgId) -> bool {
         carrier_allowed(&self.org.state, partner).is_ok()
             && self.governance.takes_part(partner)
-            && (self.governance.is_open(now.wall) || planted(Fault::EntryAfterEnd))
+            && (self.is_open() || planted(Fault::EntryAfterEnd))
     }
 
     fn forget_position(&mut self, carrier: OrgId, step: &mut Step<'_, Effect>) {

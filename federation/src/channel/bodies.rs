@@ -151,7 +151,7 @@ impl Channel {
         if carrier != id.origin
             && session.is_some_and(|session| !std::mem::replace(&mut session.bodiless, true))
         {
-            self.share_out_relays(now, self.ours.org, step);
+            self.share_out_relays(self.ours.org, step);
         }
     }
 

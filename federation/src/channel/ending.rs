@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foedus_policy::id::OrgId;
-use foedus_policy::time::Now;
+use foedus_policy::time::{Now, Timestamp};
 
 use super::governance::Governance;
 use super::members::is_author_known;
@@ -43,7 +43,7 @@ impl Channel {
         self.forget_answers(now, step);
         self.ask_for_bodies(now);
         self.retry_sessions(step);
-        self.ask_for_ours(now, step);
+        self.ask_for_ours(step);
         self.look_for_lacking(now, step);
         self.send_owed_notes(now, step);
         if now
@@ -61,7 +61,27 @@ impl Channel {
     pub(super) fn on_org(&mut self, now: Now, org: &Arc<OrgSnapshot>, step: &mut Step<'_, Effect>) {
         let before = std::mem::replace(&mut self.org, org.clone());
         self.end_if_due(now, step);
-        self.identities_changed(now, &before, step);
+        self.identities_changed(&before, step);
+    }
+
+    /// Whether entries may pass: whatever has ended by either of two times that it may be, has.
+    pub(super) fn is_open(&self) -> bool {
+        self.governance.is_open(self.clock.perhaps)
+    }
+
+    /// How the channel ended for us, once that can't be taken back: somebody said so, or the clock
+    /// does and can be relied on.
+    pub(super) fn ended_for_good(&self, now: Now) -> Option<Ended> {
+        let said = || self.governance.ended(Timestamp::ZERO).is_some();
+        let ended = self.governance.ended(now.wall);
+        ended.filter(|_| self.clock.may_end || said())
+    }
+
+    /// The clock is relied on again. What did not pass while it was in doubt is asked for anew, and
+    /// goes out anew.
+    pub(super) fn go_on(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        self.end_if_due(now, step);
+        self.charter_changed(now, step);
     }
 
     /// What came too early is asked for again.
@@ -79,7 +99,7 @@ impl Channel {
             return;
         };
         let (org, host, revision) = (self.ours.org, newest.charter().host, newest.hash());
-        if self.governance.ended(now.wall).is_some() {
+        if self.ended_for_good(now).is_some() {
             return;
         }
         let (channel, at) = (self.keys.0, now.wall);
@@ -139,7 +159,7 @@ impl Channel {
         if self.governance.newest_naming(self.ours.org).is_none() || self.is_recorded() {
             return false;
         }
-        let Some(ended) = self.governance.ended(now.wall) else {
+        let Some(ended) = self.ended_for_good(now) else {
             return false;
         };
         let record = self.disconnect_record(ended);

@@ -11,6 +11,7 @@ use super::governance::Governance;
 use super::members::Heard;
 use super::{Channel, Log, Setup, Unknown, Waiting};
 use crate::batch::Key;
+use crate::clock::Reading;
 use crate::damaged::Damaged;
 use crate::entry::LogId;
 use crate::evidence::GovernanceNote;
@@ -184,6 +185,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         doubted: std::collections::BTreeSet::new(),
         told_version: None,
         step_wall: Timestamp::ZERO,
+        clock: Reading::default(),
         reminded_steady_millis: 0,
         news: false,
         review: Default::default(),

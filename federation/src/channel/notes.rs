@@ -331,7 +331,7 @@ impl Channel {
                 let told = *participants == charter.participants && *ends == end;
                 if !told {
                     self.tell_org_of_charter(step);
-                } else if let (None, Some(over)) = (ended, self.governance.ended(now.wall)) {
+                } else if let (None, Some(over)) = (ended, self.ended_for_good(now)) {
                     let channel = self.keys.0;
                     step.effect(Effect::Org(Box::new(OrgInput::ChannelEnded {
                         channel,
@@ -350,7 +350,9 @@ impl Channel {
     /// The seal goes into our own log in the same commit that makes it durable, and out only
     /// after that: a crash in between sends it again from what is stored.
     pub(super) fn seal_if_due(&mut self, now: Now, step: &mut Step<'_, Effect>) {
-        let Some(seal) = self.governance.seal_due(now.wall) else {
+        // A seal is for good, and whether a yes still holds is told by the clock.
+        let due = self.governance.seal_due(now.wall);
+        let Some(seal) = due.filter(|_| !self.clock.is_paused) else {
             return;
         };
         let seal = seal

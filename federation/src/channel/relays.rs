@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::OrgId;
-use foedus_policy::time::Now;
 use foedus_policy::vocabulary::Access;
 use sha2::{Digest, Sha256};
 
@@ -17,14 +16,9 @@ use crate::steploop::Step;
 
 impl Channel {
     /// Others may have to bring what `changed` brought, or need not any more.
-    pub(super) fn share_out_relays(
-        &mut self,
-        now: Now,
-        changed: OrgId,
-        step: &mut Step<'_, Effect>,
-    ) {
+    pub(super) fn share_out_relays(&mut self, changed: OrgId, step: &mut Step<'_, Effect>) {
         // Nobody is asked for anything else: what was asked for would never be what it should be.
-        if !self.governance.is_open(now.wall) {
+        if !self.is_open() {
             return;
         }
         for (partner, session) in &self.sessions {
@@ -141,8 +135,8 @@ impl Channel {
     }
 
     /// Asks those for words of ours whose turn has come.
-    pub(super) fn ask_for_ours(&mut self, now: Now, step: &mut Step<'_, Effect>) {
-        if !self.governance.is_open(now.wall) {
+    pub(super) fn ask_for_ours(&mut self, step: &mut Step<'_, Effect>) {
+        if !self.is_open() {
             return;
         }
         let us = self.ours.org;

@@ -272,6 +272,7 @@ impl Channel {
         // Our hybrid time may be ahead of the clock: an entry that is written at or after the end
         // would be void everywhere.
         let count = request.verb.count();
+        self.clock_holds()?;
         let last = self.next_place(now, count).hlc.wall();
         if let Some(ended) = self.governance.ended(last.max(now.wall)) {
             return Err(Refused::Ended(ended));
@@ -296,6 +297,16 @@ impl Channel {
         self.judge_next(now, count).map_err(Refused::NotCounted)?;
         let author = self.org.state.author(self.keys.0, request.member);
         author.ok_or(Refused::NotInChannel)
+    }
+
+    /// Nothing is written to what is shared by a clock that leapt: it could have ended, and its time
+    /// would stay in our log. Found here at once, and by the organisation a moment later.
+    fn clock_holds(&self) -> Result<(), Refused> {
+        let ended = self.governance.ended(Timestamp::ZERO).is_some();
+        match self.clock.is_paused && self.governance.is_shared() && !ended {
+            true => Err(Refused::Denied(Reason::ClockPaused)),
+            false => Ok(()),
+        }
     }
 
     fn charter_facts(&self) -> Option<CharterFacts> {
@@ -324,7 +335,8 @@ impl Channel {
             let known = self.org.state.channels().get(&self.keys.0);
             return !known.is_some_and(|known| matches!(known.sharing, Sharing::Joining { .. }));
         }
-        self.governance.is_open(now.wall)
+        self.is_open()
+            && !self.clock.is_paused
             && self.governance.writing_revision(self.ours.org).is_some()
             && self.judge_next(now, 1).is_ok()
     }

@@ -66,7 +66,6 @@ pub(super) struct Session {
 impl Channel {
     pub(super) fn on_partner_up(
         &mut self,
-        now: Now,
         partner: OrgId,
         subscription: u32,
         step: &mut Step<'_, Effect>,
@@ -76,28 +75,23 @@ impl Channel {
         session.subscription = subscription;
         session.stalled = false;
         session.retry = false;
-        self.subscribe(now, partner, step);
-        self.share_out_relays(now, partner, step);
+        self.subscribe(partner, step);
+        self.share_out_relays(partner, step);
     }
 
-    pub(super) fn on_partner_down(
-        &mut self,
-        now: Now,
-        partner: OrgId,
-        step: &mut Step<'_, Effect>,
-    ) {
+    pub(super) fn on_partner_down(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
         self.sessions.remove(&partner);
         self.recovering.remove(&partner);
         self.filling.retain(|_, filling| filling.partner != partner);
-        self.share_out_relays(now, partner, step);
+        self.share_out_relays(partner, step);
     }
 
     /// Brings the partner the notes that it may lack, and asks it for what arrives there.
-    fn subscribe(&mut self, now: Now, partner: OrgId, step: &mut Step<'_, Effect>) {
+    fn subscribe(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
         if !self.governance.names(partner) {
             return;
         }
-        if !self.governance.is_open(now.wall) {
+        if !self.is_open() {
             // Before the charter is in force and after its end only notes pass.
             self.send_notes(partner, step);
             self.ask_for_notes(partner, step);
@@ -206,10 +200,7 @@ impl Channel {
             return;
         };
         let carrier = carrier_allowed(&self.org.state, partner);
-        if carrier.is_err()
-            || !self.governance.is_open(now.wall)
-            || !self.governance.takes_part(partner)
-        {
+        if carrier.is_err() || !self.is_open() || !self.governance.takes_part(partner) {
             return;
         }
         if asked.cursor.is_some_and(|cursor| !self.knows(cursor)) {
@@ -403,12 +394,7 @@ impl Channel {
 
     /// Somebody in the channel is known by a newer identity: the others may need it for what they
     /// are brought, and what was left out under an older one is asked for again.
-    pub(super) fn identities_changed(
-        &mut self,
-        now: Now,
-        before: &OrgSnapshot,
-        step: &mut Step<'_, Effect>,
-    ) {
+    pub(super) fn identities_changed(&mut self, before: &OrgSnapshot, step: &mut Step<'_, Effect>) {
         if self.org.identities.ptr_eq(&before.identities) {
             return;
         }
@@ -426,7 +412,7 @@ impl Channel {
                 self.send_notes(partner, step);
             }
         }
-        self.share_out_relays(now, self.ours.org, step);
+        self.share_out_relays(self.ours.org, step);
     }
 
     /// Reaches for those whom a text names and with whom this channel has no session yet: a
@@ -442,7 +428,7 @@ impl Channel {
     /// The charter changed: everybody hears of it, and what was asked for is looked at again.
     pub(super) fn charter_changed(&mut self, now: Now, step: &mut Step<'_, Effect>) {
         let partners: Vec<OrgId> = self.sessions.keys().copied().collect();
-        let open = self.governance.is_open(now.wall);
+        let open = self.is_open();
         for partner in partners {
             if self.governance.names(partner) {
                 self.send_notes(partner, step);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foedus_policy::id::{AuthorId, ChannelId, EntryRef, NoteHash, OrgId, RunId};
-use foedus_policy::time::{Now, Timestamp};
+use foedus_policy::time::Timestamp;
 
 use super::members::{Authors, is_author_known};
 use super::{Channel, Governance, Log};
@@ -72,9 +72,10 @@ impl ChannelView {
         is_known(cursor, self.cursor(), &self.runs)
     }
 
-    /// Whether entries, bodies and signals may still pass between us and `partner`.
-    pub fn is_open_to(&self, partner: OrgId, now: Now) -> bool {
-        self.governance.is_open(now.wall) && self.governance.takes_part(partner)
+    /// Whether entries, bodies and signals may still pass between us and `partner` at `wall`, the
+    /// latest time that it may be.
+    pub fn is_open_to(&self, partner: OrgId, wall: Timestamp) -> bool {
+        self.governance.is_open(wall) && self.governance.takes_part(partner)
     }
 
     /// Whether the body of an entry that `origin` wrote under `revision` may be handed to `to`.

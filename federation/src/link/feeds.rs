@@ -208,6 +208,7 @@ impl Link {
         let Some(session) = self.session.as_mut().filter(|session| session.greeted) else {
             return;
         };
+        let latest = self.org.clock(now).perhaps;
         let mut room = session.room();
         while room > 0 {
             let Some(channel) = session.turns.pop_front() else {
@@ -218,7 +219,7 @@ impl Link {
             else {
                 continue;
             };
-            if feed.reading || feed.failed || !view.is_open_to(self.partner, now) {
+            if feed.reading || feed.failed || !view.is_open_to(self.partner, latest) {
                 continue;
             }
             let Some(wanted) = feed.wanted(view) else {
@@ -254,7 +255,7 @@ impl Link {
         let Some(view) = self.views.get(&channel) else {
             return;
         };
-        if !view.is_open_to(self.partner, now)
+        if !view.is_open_to(self.partner, self.org.clock(now).perhaps)
             || carrier_allowed(&self.org.state, self.partner).is_err()
         {
             return;

@@ -309,9 +309,11 @@ impl Org {
     pub(super) fn on_tick(&mut self, now: Now, entropy: [u8; 64], step: &mut Step<'_, Effect>) {
         self.flush_denials(now, step);
         if self.ours.is_some() {
-            // Nothing due is no refusal worth a word.
-            self.act(now, &Actor::System, &Action::ExpireDue, entropy, &[], step)
-                .ok();
+            // Nothing due is no refusal worth a word, nor is that the clock is in doubt.
+            if !self.is_clock_paused() {
+                self.act(now, &Actor::System, &Action::ExpireDue, entropy, &[], step)
+                    .ok();
+            }
             if now
                 .steady_millis
                 .saturating_sub(self.reminded_steady_millis)

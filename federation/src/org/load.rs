@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use foedus_policy::id::{IncarnationId, OrgId};
 use foedus_policy::state::State;
+use foedus_policy::time::{Now, Timestamp};
 
 use super::audit::{AuditLog, Denials};
+use super::clock::Watch;
 use super::learn::plain_bytes;
 use super::store::{
-    ADDRESS, AUDIT, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, OFFER, PEERING, THEIR_PEERING,
-    VERSION,
+    ADDRESS, AUDIT, CLOCK, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, OFFER, PEERING,
+    THEIR_PEERING, VERSION,
 };
 use super::{Org, OrgSnapshot, Setup};
 use crate::batch::{Key, Value};
 use crate::charter::Charter;
+use crate::clock::Reliance;
 use crate::damaged::{DamageCause, Damaged};
 use crate::hlc::Hlc;
 use crate::identity::IdentityChain;
@@ -22,7 +25,7 @@ use crate::keys;
 use crate::note::{Claimed, KeyName, NoteType, Verified};
 use crate::org_store::read_record;
 use crate::steploop::Rows;
-use crate::stored::{AuditHead, Record, StateVersion};
+use crate::stored::{AuditHead, ClockKept, Record, StateVersion};
 use crate::tree::Frontier;
 
 pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Org, Damaged> {
@@ -43,6 +46,7 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Org, 
     }
     let mut snapshot = OrgSnapshot {
         state: State::restore(loading.version, records),
+        reliance: reliance(setup, loading.clock.as_ref()),
         ..OrgSnapshot::default()
     };
     loading.identities(&mut snapshot)?;
@@ -64,14 +68,32 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Org, 
         audit: loading.audit,
         denials: Denials::default(),
         changed: true,
+        watch: Watch::new(loading.clock.is_some_and(|kept| kept.run == setup.run.0)),
         reminded_steady_millis: 0,
     })
+}
+
+/// What an earlier run wrote down is counted from the beginning of this one, and whether the clock
+/// was right then says nothing of it now.
+fn reliance(setup: &Setup, kept: Option<&ClockKept>) -> Reliance {
+    let Some(kept) = kept else {
+        return Reliance::default();
+    };
+    let same_run = kept.run == setup.run.0;
+    Reliance {
+        relied: Some(Now {
+            wall: Timestamp(kept.wall),
+            steady_millis: if same_run { kept.steady_millis } else { 0 },
+        }),
+        in_doubt: !same_run || kept.in_doubt != 0,
+    }
 }
 
 #[derive(Default)]
 struct Loading {
     version: u64,
     audit: AuditLog,
+    clock: Option<ClockKept>,
     identity_notes: BTreeMap<OrgId, Vec<Vec<u8>>>,
     addresses: BTreeMap<OrgId, Vec<String>>,
     others: Vec<(u8, Vec<u8>, Key, Vec<u8>)>,
@@ -88,6 +110,7 @@ impl Loading {
         match kind {
             VERSION => self.version = StateVersion::from_value(&key, &value)?.version,
             AUDIT => self.audit = audit(&key, &value)?,
+            CLOCK => self.clock = Some(ClockKept::from_value(&key, &value)?),
             // Serials ascend with the keys.
             IDENTITY => {
                 let bytes = plain_bytes(&key, &value)?;

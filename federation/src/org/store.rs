@@ -25,6 +25,8 @@ pub(super) const THEIR_PEERING: u8 = b'q';
 pub(super) const OFFER: u8 = b'o';
 /// The head of the audit log.
 pub(super) const AUDIT: u8 = b'a';
+/// What the clocks said when the wall clock was last relied on.
+pub(super) const CLOCK: u8 = b'w';
 /// The version of the state.
 pub(super) const VERSION: u8 = b'v';
 

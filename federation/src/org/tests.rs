@@ -6,6 +6,7 @@ use super::*;
 use crate::batch::CommitOutcome;
 use crate::testing::{OPERATOR, World};
 
+mod clock;
 mod partners;
 mod renewals;
 

@@ -2,9 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use foedus_policy::id::{AuthorId, NoteHash};
 use foedus_policy::state::{
-    Channel, EndCause, Ended, Identity, Invitation, InvitationState, Listing, Member, Membership,
-    Offer, Partner, PartnerMode, PartnerState, Person, Project, Request, RequestKind, RequestState,
-    Scopes, Secret, Sharing, State, Token, Visibility,
+    Channel, EndCause, Ended, Identity, Invitation, InvitationState, Leap, Listing, Member,
+    Membership, Offer, Partner, PartnerMode, PartnerState, Person, Project, Request, RequestKind,
+    RequestState, Scopes, Secret, Sharing, State, Token, Visibility,
 };
 use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::{Access, Capabilities, Capability};
@@ -263,9 +263,18 @@ fn requests() -> Vec<Record> {
     records
 }
 
+fn leaps() -> Vec<Record> {
+    let leap = |at_start| Leap {
+        expected: WHEN,
+        found: WHEN.plus_millis(1),
+        at_start,
+    };
+    [true, false].map(leap).map(Record::Leap).to_vec()
+}
+
 /// Every kind of record in every state that it can have.
 fn all() -> Vec<Record> {
-    [people(), partners(), channels(), requests()].concat()
+    [people(), partners(), channels(), requests(), leaps()].concat()
 }
 
 fn change_of(record: &Record) -> Change {
@@ -281,6 +290,7 @@ fn change_of(record: &Record) -> Change {
         Record::Project(id, _) => Change::Project(*id),
         Record::Channel(id, _) => Change::Channel(*id),
         Record::Membership(channel, member, _) => Change::Membership(*channel, *member),
+        Record::Leap(_) => Change::Leap,
     }
 }
 
@@ -288,7 +298,7 @@ fn change_of(record: &Record) -> Change {
 fn renamed(record: Record, index: u8) -> Record {
     let (short, long) = ([index; 16], [index; 32]);
     match record {
-        Record::Identity(_) | Record::PartnerMode(_) => record,
+        Record::Identity(_) | Record::PartnerMode(_) | Record::Leap(_) => record,
         Record::Member(_, mut member) => {
             member.name = parse(&format!("member{index}"));
             Record::Member(MemberId(short), member)
@@ -332,7 +342,7 @@ fn every_record_in_every_state_reads_back() {
         );
     }
     let kinds: BTreeSet<u8> = values.iter().map(|(key, _)| key[2]).collect();
-    assert!(kinds.into_iter().eq(IDENTITY..=MEMBERSHIP));
+    assert!(kinds.into_iter().eq(IDENTITY..=LEAP));
 }
 
 #[test]
@@ -395,7 +405,7 @@ fn a_key_of_another_length_or_kind_is_refused() {
                 Err(InvalidRecord::Id { .. })
             ));
         }
-        for other in [0, MEMBERSHIP + 1, 255] {
+        for other in [0, LEAP + 1, 255] {
             let key = [&b"os"[..], &[other], &key[3..]].concat();
             assert_eq!(read_record(&key, &value), Err(InvalidRecord::Kind { key }));
         }
@@ -585,7 +595,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_without_a_panic(
-        kind in 0..=MEMBERSHIP,
+        kind in 0..=LEAP,
         id in prop::collection::vec(any::<u8>(), 0..50),
         mut value in prop::collection::vec(any::<u8>(), 1..200),
     ) {

@@ -10,7 +10,8 @@ impl World {
             let partner = self.id(with);
             self.push_link(at, partner, link::Input::Opened);
             let side = &self.sides[at];
-            let hello = link::hello(&side.snapshot, partner, RunId([side.run; 16]), self.now);
+            let run = RunId([side.run; 16]);
+            let hello = link::hello(&side.snapshot, partner, run, self.clocks(at));
             let hello = hello.expect("both agreed to the peering");
             let frame = Frame::Hello(Box::new(hello));
             self.work.push_back(Work::Frame(at, with, frame));
@@ -100,6 +101,7 @@ impl World {
         self.settle();
         let side = &mut self.sides[at];
         side.run = run;
+        side.started_steady_millis = self.now.steady_millis;
         side.org = StepLoop::new(org_setup(&Some(side.keys.clone()), run));
         side.channels.clear();
         side.links.clear();
@@ -140,7 +142,7 @@ impl World {
     }
 
     pub(super) fn run_org(&mut self, at: usize, input: OrgInput) {
-        let now = self.now;
+        let now = self.clocks(at);
         let side = &mut self.sides[at];
         let mut effects = Vec::new();
         side.org.push(input);
@@ -211,7 +213,7 @@ impl World {
 
     /// Lets a channel take several inputs in one step.
     pub(crate) fn run_channel(&mut self, at: usize, id: ChannelId, inputs: Vec<channel::Input>) {
-        let now = self.now;
+        let now = self.clocks(at);
         let side = &mut self.sides[at];
         let setup = || channel::Setup {
             channel: id,
@@ -287,7 +289,7 @@ impl World {
     }
 
     pub(super) fn run_link(&mut self, at: usize, partner: OrgId, input: link::Input) {
-        let now = self.now;
+        let now = self.clocks(at);
         let Some(link) = self.sides[at].links.get_mut(&partner) else {
             return;
         };

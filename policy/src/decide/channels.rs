@@ -264,7 +264,10 @@ impl Asked<'_> {
             };
         }
         match &known.sharing {
-            Sharing::Shared { ends, .. } if cause == EndCause::End => self.reached(*ends),
+            Sharing::Shared { ends, .. } if cause == EndCause::End => {
+                self.clock_holds()?;
+                self.reached(*ends)
+            }
             _ => Ok(()),
         }
     }
@@ -333,6 +336,7 @@ impl Asked<'_> {
             .get(&project)
             .ok_or(Reason::ProjectUnknown)?;
         if self.caller == Caller::Daemon {
+            self.clock_holds()?;
             self.reached(known.ends)
         } else {
             Ok(())
@@ -351,6 +355,10 @@ impl Asked<'_> {
             .state
             .author(channel, member)
             .ok_or(Reason::NotInChannel)?;
+        // By a clock that leapt it may seem to have ended, and the writer must not hear that it did.
+        if known.is_shared() && !known.is_over() {
+            self.clock_holds()?;
+        }
         if known.is_ended(self.now) {
             return Err(Reason::ChannelEnded);
         }

@@ -2,6 +2,7 @@
 //! is has at least one row.
 
 mod channels;
+mod clock;
 mod partners;
 mod people;
 
@@ -56,7 +57,7 @@ fn with(member: MemberId, read: bool, write: bool, administer: bool) -> Actor {
     }
 }
 
-const SUBJECTS: [fn() -> Rows; 9] = [
+const SUBJECTS: [fn() -> Rows; 10] = [
     people::about_people,
     people::about_tokens,
     channels::about_channels,
@@ -66,6 +67,7 @@ const SUBJECTS: [fn() -> Rows; 9] = [
     partners::about_replies,
     partners::about_invitations,
     partners::about_offers,
+    clock::about_the_clock,
 ];
 
 #[test]

@@ -127,6 +127,11 @@ impl Channel {
         }
     }
 
+    /// Whether its end was noted, so that no clock is asked any more.
+    pub fn is_over(&self) -> bool {
+        matches!(&self.sharing, Sharing::Shared { ended: Some(_), .. })
+    }
+
     /// Whether it is, or was, under a charter.
     pub fn is_shared(&self) -> bool {
         matches!(self.sharing, Sharing::Shared { .. })

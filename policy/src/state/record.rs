@@ -3,8 +3,8 @@
 use crate::id::{ChannelId, MemberId, OrgId, ProjectId, RequestNumber, TokenId};
 use crate::name::Pattern;
 use crate::state::{
-    Channel, Identity, Invitation, InvitationId, Listing, Member, Membership, Partner, PartnerMode,
-    Project, Request, State, Token,
+    Channel, Identity, Invitation, InvitationId, Leap, Listing, Member, Membership, Partner,
+    PartnerMode, Project, Request, State, Token,
 };
 
 /// A record that was put or removed. Which of the two, [`State::record`] tells.
@@ -32,6 +32,8 @@ pub enum Change {
     Channel(ChannelId),
     /// One member of one channel.
     Membership(ChannelId, MemberId),
+    /// That our clock leapt.
+    Leap,
 }
 
 /// One record with its key.
@@ -59,6 +61,8 @@ pub enum Record {
     Channel(ChannelId, Channel),
     /// One member of one channel.
     Membership(ChannelId, MemberId, Membership),
+    /// That our clock leapt.
+    Leap(Leap),
 }
 
 impl State {
@@ -81,6 +85,7 @@ impl State {
                 let membership = *self.memberships.get(&(*channel, *member))?;
                 Record::Membership(*channel, *member, membership)
             }
+            Change::Leap => Record::Leap(self.leap?),
         })
     }
 
@@ -113,6 +118,7 @@ impl State {
                     .keys()
                     .map(|(channel, member)| Change::Membership(*channel, *member)),
             )
+            .chain([Change::Leap])
             .filter_map(|change| self.record(&change))
     }
 
@@ -169,6 +175,10 @@ impl State {
                 self.memberships.insert((channel, member), membership);
                 Change::Membership(channel, member)
             }
+            Record::Leap(leap) => {
+                self.leap = Some(leap);
+                Change::Leap
+            }
         }
     }
 
@@ -189,6 +199,7 @@ impl State {
             Change::Membership(channel, member) => {
                 self.memberships.remove(&(*channel, *member));
             }
+            Change::Leap => self.leap = None,
             Change::Identity | Change::PartnerMode | Change::Member(_) | Change::Project(_) => {
                 unreachable!("such a record is never removed")
             }

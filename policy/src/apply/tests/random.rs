@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use crate::action::{Action, Actor, Ends};
 use crate::id::{ChannelId, MemberId, OrgId, ProjectId, RequestNumber, TokenId};
 use crate::state::{
-    Change, EndCause, Invitation, InvitationId, InvitationState, Offer, PartnerMode, PartnerState,
-    RequestKind, Scopes, Sharing, State,
+    Change, EndCause, Invitation, InvitationId, InvitationState, Leap, Offer, PartnerMode,
+    PartnerState, RequestKind, Scopes, Sharing, State,
 };
 use crate::testing::*;
 use crate::vocabulary::Capability;
@@ -132,7 +132,16 @@ fn foreign_action(world: &World, kind: u8, a: u8, b: u8) -> Action {
             let (channel, host, ends) = pick(pending, a, none);
             sealed(channel, host, &[US, host, org(b)], ends)
         }
-        6 => Action::ExpireDue,
+        6 => match b % 8 {
+            0 => Action::ClockLeapt(Leap {
+                expected: world.now,
+                found: world.now.plus_millis(DAY),
+                at_start: a.is_multiple_of(2),
+            }),
+            1 => Action::ClockAgreed { partner: None },
+            2 => Action::ConfirmClock { shown: world.now },
+            _ => Action::ExpireDue,
+        },
         _ => confirm(partner_in(state, PartnerState::Replied, a)),
     }
 }
@@ -399,7 +408,14 @@ fn run(acts: &[Raw]) {
         let by = match &action {
             Action::RecordReply(reply) if b < 200 => Actor::Partner(reply.partner),
             Action::OfferReceived { host, .. } if b < 200 => Actor::Partner(*host),
-            Action::ChannelSealed { .. } | Action::ExpireDue if b < 200 => Actor::System,
+            Action::ChannelSealed { .. }
+            | Action::ExpireDue
+            | Action::ClockLeapt(_)
+            | Action::ClockAgreed { .. }
+                if b < 200 =>
+            {
+                Actor::System
+            }
             _ => actor(&world.state, who / 5, b / 8),
         };
         let before = world.state.clone();
