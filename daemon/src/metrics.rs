@@ -185,6 +185,7 @@ impl Metrics {
             Reject::NotReconciled(_) => "not_reconciled",
             Reject::Fork(_) => "fork",
             Reject::TooManyLogs(_) => "too_many_logs",
+            Reject::LateSeal(_) => "late_seal",
             Reject::Note(..) => "note",
         });
     }

@@ -428,6 +428,10 @@ const _: () = assert!(
 /// key that signed them.
 pub const LEFT_OUT_MAX: u32 = 2;
 
+/// Logs that one partner brings in one session under revisions which we do not hold: of so many the rest
+/// is taken without them.
+pub const UNJUDGED_LOGS_MAX: usize = 1024;
+
 /// Logs of which a subscriber says how much it holds; of more, it is sent anew what it has.
 pub const HELD_LOGS_MAX: usize = 1024;
 

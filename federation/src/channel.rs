@@ -247,6 +247,9 @@ pub enum Reject {
     Fork(LogId),
     /// An organisation has begun as many logs as we keep; nothing of this one was stored.
     TooManyLogs(OrgId),
+    /// A host's seal rests on a yes of ours that had run out when the seal came here. It says to have
+    /// been made in time, and so counts, for us as for everybody: nobody else's clock can tell.
+    LateSeal(NoteHash),
     /// A note breaks the rules of charters; it was not kept.
     Note(NoteHash, governance::Breach),
 }
@@ -279,6 +282,8 @@ pub struct Channel {
     logs: imbl::OrdMap<LogId, Log>,
     own: Option<IncarnationId>,
     governance: Arc<Governance>,
+    /// The place of each note in the order in which they were learnt.
+    note_orders: BTreeMap<NoteHash, u32>,
     announced: BTreeMap<AuthorId, stored::Announced>,
     authors: members::Authors,
     /// Who left, and of whom it is not known that they joined.

@@ -13,7 +13,8 @@ use super::{Channel, Effect, Examine, Log, Reject, Waiting};
 use crate::batch::Read;
 use crate::bounds::{
     ANNOTATED_PER_STEP_MAX, CLOCK_AHEAD_MILLIS_MAX, CLOSES_NOTED_MAX, HEADS_EXAMINED_MAX,
-    LOGS_PER_ORIGIN_MAX, PART_ENTRIES_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX, WAITING_PER_ORIGIN_MAX,
+    LEFT_OUT_MAX, LOGS_PER_ORIGIN_MAX, PART_ENTRIES_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX,
+    UNJUDGED_LOGS_MAX, WAITING_PER_ORIGIN_MAX,
 };
 use crate::entry::{Entry, LogId};
 use crate::evidence::{CheckedEntries, SignedPart};
@@ -129,7 +130,12 @@ impl Channel {
             self.stall(carrier, step);
             return;
         }
-        if let Some(cursor) = entries.cursor() {
+        // What was left out for want of notes has to come again once they are here.
+        let complete = self
+            .sessions
+            .get(&carrier)
+            .is_some_and(|it| it.unjudged.is_empty());
+        if let Some(cursor) = entries.cursor().filter(|_| complete) {
             let lost = u64::from(planted(Fault::LostCursor));
             self.advance_position(carrier, cursor.run, cursor.arrival + lost, &relayed, step);
             self.recovered_from(carrier, &relayed, step);
@@ -281,7 +287,7 @@ impl Channel {
             return Taken::Dropped;
         }
         if !is_past && self.notes_missing_for(checked.new_entries(log.size())) {
-            return Taken::Missing;
+            return self.leave_unjudged(carrier, id);
         }
         if let Some(fork) = self.other_root(&log, part) {
             self.freeze(carrier, id, &fork, step);
@@ -318,6 +324,9 @@ impl Channel {
         }
         let advanced = match checked.advance(&log.frontier) {
             Ok(advanced) => advanced,
+            Err(PartMismatch::Gap { .. }) if self.is_unjudged(carrier, id) => {
+                return Taken::Dropped;
+            }
             Err(PartMismatch::Gap { .. }) => return Taken::Missing,
             Err(PartMismatch::RootDiffers { .. } | PartMismatch::NotConsistent { .. }) => {
                 return self.not_reconciled(carrier, id, step);
@@ -375,6 +384,35 @@ impl Channel {
         entries
             .iter()
             .any(|entry| self.governance.revision(entry.header.revision).is_none())
+    }
+
+    /// An entry names a revision that we do not hold. Its notes may be on their way, so that all is asked
+    /// for once more; after that the rest is taken without this log until our notes change: a carrier
+    /// whose notes we can't take, under a key that was dropped, say, is silenced in nothing else.
+    fn leave_unjudged(&mut self, carrier: OrgId, id: LogId) -> Taken {
+        let digest = self.governance.digest();
+        let Some(session) = self.sessions.get_mut(&carrier) else {
+            return Taken::Missing;
+        };
+        let unjudged = &mut session.unjudged;
+        if unjudged.len() >= UNJUDGED_LOGS_MAX && !unjudged.contains_key(&id) {
+            return Taken::Missing;
+        }
+        let (of, times) = unjudged.entry(id).or_insert((digest, 0));
+        if *of != digest {
+            (*of, *times) = (digest, 0);
+        }
+        *times = times.saturating_add(1);
+        match *times >= LEFT_OUT_MAX {
+            true => Taken::Dropped,
+            false => Taken::Missing,
+        }
+    }
+
+    fn is_unjudged(&self, carrier: OrgId, id: LogId) -> bool {
+        let session = self.sessions.get(&carrier);
+        let unjudged = session.and_then(|session| session.unjudged.get(&id));
+        unjudged.is_some_and(|(_, times)| *times >= LEFT_OUT_MAX)
     }
 
     /// Stores new entries of one log, from its size on, as many as the step takes.

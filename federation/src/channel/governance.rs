@@ -59,6 +59,12 @@ impl Revision {
         self.agreed.contains(&org)
     }
 
+    /// The yes of an organisation that its seal rests on.
+    pub fn consent_used(&self, org: OrgId) -> Option<&Consent> {
+        let mut used = self.sealed.consents().iter().map(Verified::note);
+        used.find(|consent| consent.org == org)
+    }
+
     fn access(&self, org: OrgId) -> Option<Access> {
         self.charter().participants.get(&org).copied()
     }
@@ -533,6 +539,21 @@ impl Governance {
         self.notes
             .iter()
             .map(|(hash, bytes)| (*hash, bytes.as_ref()))
+    }
+
+    /// A note that is held, as its signer signed it.
+    pub fn note(&self, hash: NoteHash) -> Option<&[u8]> {
+        let mut notes = self.notes();
+        notes
+            .find(|(held, _)| *held == hash)
+            .map(|(_, bytes)| bytes)
+    }
+
+    /// Keeps a note that is held under another signature of its signer: the text is the same.
+    pub fn sign_anew(&mut self, hash: NoteHash, bytes: &[u8]) {
+        if let Some((_, held)) = self.notes.iter_mut().find(|(held, _)| *held == hash) {
+            *held = bytes.into();
+        }
     }
 
     /// The notes that an organisation may have: all, or, if a revision left it out, those up to

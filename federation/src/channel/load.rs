@@ -45,6 +45,10 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Chann
         })?;
         channel.introduced.insert(org, Arc::new(chain));
     }
+    channel.note_orders = notes
+        .iter()
+        .map(|(order, hash, _)| (*hash, *order))
+        .collect();
     channel.governance = Arc::new(governance(setup, notes)?);
     channel.own = own_incarnation(setup, tainted, &channel);
     Ok(channel)
@@ -165,6 +169,7 @@ fn empty(setup: &Setup, tainted: u32) -> Channel {
         logs: imbl::OrdMap::new(),
         own: None,
         governance: Arc::new(Governance::local(setup.keys.org)),
+        note_orders: BTreeMap::new(),
         announced: BTreeMap::new(),
         authors: imbl::OrdMap::new(),
         strangers_left: BTreeMap::new(),

@@ -13,7 +13,7 @@ use super::governance::{Breach, Governance, Learned};
 use super::{Channel, Effect, Govern, Reject};
 use crate::charter::{Charter, Consent};
 use crate::entry::ORG_AUTHOR;
-use crate::evidence::{CheckedNotes, GovernanceNote};
+use crate::evidence::{CheckedNotes, CountingKeys, GovernanceNote};
 use crate::identity::{Extension, IdentityChain};
 use crate::kind::Body;
 use crate::message::OrgInput;
@@ -220,6 +220,9 @@ impl Channel {
     /// A proposed revision needs our yes, which only the organisation's rules give: it hears of
     /// the text, and here it is only kept.
     fn take_note(&mut self, carrier: OrgId, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
+        if self.governance.holds(note.hash()) {
+            return self.take_signed_anew(note, step);
+        }
         self.take_one(carrier, note, step);
         if let GovernanceNote::Consent(_) = note
             && let Some(seal) = self.governance.seal_at_hand()
@@ -228,9 +231,32 @@ impl Channel {
         }
     }
 
+    /// A note that we hold comes once more. If its signer has replaced the key under which we hold it, and
+    /// signed it anew, it is kept and sent on as it is now: others take it under the newer key only.
+    ///
+    /// Its place among the notes stays, so that loading learns the same as before.
+    fn take_signed_anew(&mut self, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
+        let (hash, bytes) = (note.hash(), note.bytes());
+        let known = |org| self.identity_of(org);
+        let counts = |bytes| GovernanceNote::check(bytes, &known, CountingKeys::Newest).is_ok();
+        let held = self.governance.note(hash).filter(|held| *held != bytes);
+        let Some(order) = self.note_orders.get(&hash).copied() else {
+            return;
+        };
+        if !held.is_some_and(|held| !counts(held) && counts(bytes)) {
+            return;
+        }
+        let bytes = bytes.to_vec();
+        Arc::make_mut(&mut self.governance).sign_anew(hash, &bytes);
+        step.put(self.keys.note(hash), StoredNote { order, bytes }.to_value());
+        self.tell_anew();
+        self.news = true;
+    }
+
     fn take_one(&mut self, carrier: OrgId, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
         match self.learn(note, carrier, step) {
-            Ok(Learned::Nothing | Learned::InForce) | Err(Breach::OutOfPlace) => {}
+            Ok(Learned::InForce) => self.tell_of_late_seal(note, step),
+            Ok(Learned::Nothing) | Err(Breach::OutOfPlace) => {}
             Ok(Learned::Kept) => {
                 if let GovernanceNote::Charter(charter) = note {
                     let offered = OrgInput::CharterOffered {
@@ -243,6 +269,20 @@ impl Channel {
             Err(breach @ (Breach::Rule | Breach::Charter(_) | Breach::TwoSeals | Breach::Full)) => {
                 step.effect(Effect::Reject(carrier, Reject::Note(note.hash(), breach)));
             }
+        }
+    }
+
+    /// Whether a host used a yes of ours while it was good, only its own clock says. A seal that comes
+    /// after that counts all the same, since all must come to the same; our own people are told.
+    fn tell_of_late_seal(&self, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
+        let GovernanceNote::Seal(seal) = note else {
+            return;
+        };
+        let revision = self.governance.revision(seal.note().charter);
+        let used = revision.and_then(|revision| revision.consent_used(self.ours.org));
+        if used.is_some_and(|consent| consent.good_until < self.step_wall) {
+            let late = Reject::LateSeal(seal.hash());
+            step.effect(Effect::Reject(seal.note().host, late));
         }
     }
 
@@ -283,6 +323,7 @@ impl Channel {
         let (before, kept) = (hashes(&self.governance), hashes(after));
         for hash in before.difference(&kept) {
             step.delete(self.keys.note(*hash));
+            self.note_orders.remove(hash);
         }
         for (hash, bytes) in after.notes().filter(|(hash, _)| !before.contains(hash)) {
             let note = StoredNote {
@@ -290,6 +331,7 @@ impl Channel {
                 bytes: bytes.to_vec(),
             };
             step.put(self.keys.note(hash), note.to_value());
+            self.note_orders.insert(hash, self.head.notes);
             self.head.notes += 1;
             self.changed.head = true;
         }

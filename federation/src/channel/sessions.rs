@@ -45,6 +45,8 @@ pub(super) struct Session {
     pub filling: BTreeSet<LogId>,
     /// It brought others' words without bodies that we may read.
     pub bodiless: bool,
+    /// Logs with entries under revisions that we do not hold: as of which notes, and how often they came.
+    pub unjudged: BTreeMap<LogId, (NoteHash, u32)>,
     /// What was counted so far of the frame of this number, which takes several steps.
     pub counted: Option<(u64, super::accept::Counts)>,
     /// Notes that the partner was sent since it was last sent all of them.
@@ -99,6 +101,10 @@ impl Channel {
         }
         let relayed = self.relayed_by(partner);
         let digest = relayed_digest(&relayed);
+        let notes = self.governance.digest();
+        if let Some(session) = self.sessions.get_mut(&partner) {
+            session.unjudged.retain(|_, (of, _)| *of == notes);
+        }
         let filling = self.filled_by(partner);
         let in_doubt = self.doubted.iter().any(|(org, _)| *org == partner);
         let from_held = in_doubt || !filling.is_empty();
@@ -127,7 +133,7 @@ impl Channel {
             cursor,
             held,
             relayed,
-            notes: self.governance.digest(),
+            notes,
         };
         step.effect(Effect::Send(partner, Frame::Subscribe(subscribe)));
     }
@@ -384,6 +390,13 @@ impl Channel {
         }
         for frame in frames {
             step.effect(Effect::Send(partner, Frame::Notes(frame)));
+        }
+    }
+
+    /// Notes that were sent before are to be sent again: under another signature.
+    pub(super) fn tell_anew(&mut self) {
+        for session in self.sessions.values_mut() {
+            session.told.clear();
         }
     }
 

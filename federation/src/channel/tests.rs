@@ -9,5 +9,6 @@ mod ending;
 mod open;
 mod own;
 mod reactions;
+mod seals;
 mod sessions;
 mod waiting;

@@ -222,18 +222,12 @@ impl CheckedNotes {
                 refused => Err(refused),
             })
         };
-        let checked: Vec<_> = frame.notes.iter().map(check).collect();
-        let seals = seals(&checked);
+        let mut checked: Vec<_> = frame.notes.iter().map(check).collect();
+        let ever = |bytes| GovernanceNote::check(bytes, &with_brought, CountingKeys::Ever).ok();
+        vouch(&mut checked, |place| ever(&frame.notes[place]));
         let mut notes = Vec::new();
         let mut refused = Vec::new();
-        for (bytes, checked) in frame.notes.iter().zip(checked) {
-            // What a seal names was given before its signer changed its key: the host had it.
-            let checked = checked.or_else(|refused| {
-                GovernanceNote::check(bytes, &with_brought, CountingKeys::Ever)
-                    .ok()
-                    .filter(|note| seals.iter().any(|seal| vouches(seal, note)))
-                    .ok_or(refused)
-            });
+        for checked in checked {
             match checked {
                 Ok(note) if note.channel() == frame.channel => notes.push(note),
                 Ok(_) => refused.push(RefusedGovernanceNote::OtherChannel),
@@ -279,28 +273,73 @@ impl CheckedNotes {
     }
 }
 
-/// The seals among these.
-fn seals(checked: &[Result<GovernanceNote, RefusedGovernanceNote>]) -> Vec<Seal> {
-    let seals = checked.iter().filter_map(|checked| match checked {
-        Ok(GovernanceNote::Seal(seal)) => Some(seal.note().clone()),
-        _ => None,
-    });
-    seals.collect()
+/// Takes those that were refused, and were signed under a key that its owner replaced since, if another
+/// note that counts names them: they were there before it.
+fn vouch(
+    checked: &mut [Result<GovernanceNote, RefusedGovernanceNote>],
+    ever: impl Fn(usize) -> Option<GovernanceNote>,
+) {
+    let refused = checked.iter().enumerate();
+    let refused = refused.filter(|(_, checked)| checked.is_err());
+    let mut refused: Vec<(usize, GovernanceNote)> = refused
+        .filter_map(|(place, _)| Some((place, ever(place)?)))
+        .collect();
+    // What one note speaks for may speak for another.
+    let mut counting: Vec<(usize, bool)> = (0..checked.len())
+        .filter(|place| checked[*place].is_ok())
+        .map(|place| (place, true))
+        .collect();
+    while let Some((by, newest)) = counting.pop() {
+        let Ok(by) = checked[by].clone() else {
+            continue;
+        };
+        for (place, note) in refused.extract_if(.., |(_, note)| vouches(&by, newest, note)) {
+            checked[place] = Ok(note);
+            counting.push((place, false));
+        }
+    }
 }
 
-/// Whether the seal names the note as what it put in force: the charter of the host who sealed, or
-/// a consent to that charter. It speaks for nothing else that somebody signed.
-fn vouches(seal: &Seal, note: &GovernanceNote) -> bool {
+/// Whether a note names another as what its own signer did, or used, before. A seal speaks for what it
+/// put in force: the charter of the host who sealed, and consents to it. The host's charter speaks for its
+/// seal of the one before; under its newest key, so do its seal, its word that the channel ended, and what
+/// it held at the end.
+///
+/// Who has got hold of a replaced key may write another seal over a charter that is spoken for: it gains
+/// nothing by it, since that charter says itself what it follows.
+fn vouches(by: &GovernanceNote, newest: bool, note: &GovernanceNote) -> bool {
+    if by.channel() != note.channel() {
+        return false;
+    }
+    let sealed = |host: OrgId, charter: Option<NoteHash>| match note {
+        GovernanceNote::Seal(seal) => {
+            seal.note().host == host && Some(seal.note().charter) == charter
+        }
+        _ => false,
+    };
+    match by {
+        GovernanceNote::Seal(seal) => {
+            put_in_force(seal.note(), note)
+                || (newest && sealed(seal.note().host, seal.note().predecessor))
+        }
+        GovernanceNote::Charter(charter) => sealed(charter.note().host, charter.note().predecessor),
+        GovernanceNote::Termination(end) => {
+            newest && sealed(end.note().host, Some(end.note().revision))
+        }
+        GovernanceNote::DisconnectRecord(record) => {
+            newest && sealed(record.note().org, Some(record.note().revision))
+        }
+        GovernanceNote::Consent(_) | GovernanceNote::Withdrawal(_) => false,
+    }
+}
+
+fn put_in_force(seal: &Seal, note: &GovernanceNote) -> bool {
     match note {
         GovernanceNote::Charter(charter) => {
-            seal.charter == charter.hash()
-                && seal.host == charter.note().host
-                && seal.channel == charter.note().channel
+            seal.charter == charter.hash() && seal.host == charter.note().host
         }
         GovernanceNote::Consent(consent) => {
-            seal.consents.contains(&consent.hash())
-                && seal.charter == consent.note().charter
-                && seal.channel == consent.note().channel
+            seal.consents.contains(&consent.hash()) && seal.charter == consent.note().charter
         }
         _ => false,
     }

@@ -98,7 +98,7 @@ fn nobody_makes_a_channel_unreadable_by_changing_keys() {
     assert!(left(&world), "and it is read again");
 }
 
-fn holds(world: &World, at: usize, channel: ChannelId, entry: EntryRef) -> bool {
+pub(super) fn holds(world: &World, at: usize, channel: ChannelId, entry: EntryRef) -> bool {
     let mut logs = world.sides[at].view(channel).logs.iter();
     logs.any(|(id, log)| {
         (id.origin, id.incarnation) == (entry.origin, entry.incarnation)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::batch::Batch;
-use crate::bounds::{ANNOTATIONS_PER_PAGE_MAX, EMOJI_BYTES_MAX, REACTIONS_MAX};
+use crate::bounds::REACTIONS_MAX;
 use crate::examples::GLOBEX;
 use crate::hlc::Hlc;
 use crate::keys::{ChannelKey, ChannelKeys};
@@ -26,7 +26,7 @@ fn annotation_bytes(batches: &[Batch]) -> usize {
 /// another, and one that is too many, write little. All that is kept is there.
 #[test]
 fn one_reaction_writes_little_however_many_there_are() {
-    const BYTES_MAX: usize = 2 * ANNOTATIONS_PER_PAGE_MAX * (EMOJI_BYTES_MAX + 128);
+    const BYTES_MAX: usize = 8 * 1024;
     let (mut world, channel) = World::shared(2);
     let target = world.post(0, channel, "popular").first;
     let revision = newest(&world, channel).expect("sealed").hash();
