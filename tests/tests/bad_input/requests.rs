@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use foedus_tests::harness::command::with_json;
+use foedus_tests::harness::command::{Foedus, with_json};
 use foedus_tests::harness::organisation::{Organisation, People};
 use foedus_tests::harness::two::ACME;
 use serde_json::Value;
@@ -171,4 +171,51 @@ fn a_repeated_call_with_one_key_is_done_once() {
     ];
     let refusal = anna.refused(&other);
     assert!(refusal.reason.contains("IDEMPOTENCY"), "{refusal:?}");
+}
+
+/// What administrators create is remembered by its key as long as the daemon runs. Asked again after a restart it is
+/// there already: that is said, and nothing is made twice.
+#[test]
+fn what_was_created_before_a_kill_is_not_created_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut acme = acme(folder.path());
+    let alice = acme.administrator();
+    for (key, create, action, list) in [
+        ("m", ["member", "add", "ben"], "member.add", "member"),
+        (
+            "c",
+            ["channel", "create", "garden"],
+            "channel.create",
+            "channel",
+        ),
+        (
+            "p",
+            ["project", "create", "Garden"],
+            "project.create",
+            "project",
+        ),
+    ] {
+        let mut create = [&["--idempotency-key", key][..], &create].concat();
+        if list == "project" {
+            create.push("--no-end");
+        }
+        let made = alice.json(&create);
+        assert_eq!(alice.json(&create), made, "{action}");
+        let before = (alice.json(&[list, "list"]), done(&alice, action));
+        acme.daemon.kill();
+        acme.daemon.start();
+        let refusal = alice.refused(&create);
+        let there = ["NAME_TAKEN", "PROJECT_EXISTS"].contains(&refusal.reason.as_str());
+        assert!(there, "{action}: {refusal:?}");
+        let after = (alice.json(&[list, "list"]), done(&alice, action));
+        assert_eq!(after, before, "{action}: nothing is made twice");
+    }
+}
+
+/// How often the audit log says that an action was done.
+fn done(foedus: &Foedus, action: &str) -> usize {
+    let listed = foedus.json(&["audit", "list", "--action", action, "--limit", "1000"]);
+    let records = listed["records"].as_array().expect("a list");
+    let done = records.iter().filter(|record| record["outcome"] == "done");
+    done.count()
 }
