@@ -1,7 +1,9 @@
 //! Bad input on real daemons: each refusal names its rule and what to do, and nothing is lost or half done.
 
 mod daemon;
+mod descriptors;
 mod invitations;
 mod link_port;
 mod partner;
 mod requests;
+mod socket;

@@ -131,6 +131,11 @@ impl Filter {
     }
 }
 
+/// Who acted on the administration socket, if the actor did: a user id, and perhaps in whose name.
+fn operator(actor: &str) -> Option<&str> {
+    actor.strip_prefix("operator ")
+}
+
 /// Whether `actor` is the address that begins with this name.
 fn is_name(actor: &str, name: &str) -> bool {
     actor
@@ -163,6 +168,10 @@ impl Seen {
         for value in details.values_mut() {
             *value = self.audit_subject(value);
         }
+        // In whose name it was done is the actor; who sat at the socket is told, too.
+        if let Some((uid, _)) = operator(&actor).and_then(|who| who.split_once(" as ")) {
+            details.insert("socket_uid".to_owned(), uid.to_owned());
+        }
         v1::AuditRecord {
             sequence: number.saturating_sub(1),
             at: show::time(at),
@@ -182,9 +191,9 @@ impl Seen {
         if actor == "system" {
             return "clock".to_owned();
         }
-        if let Some(rest) = actor.strip_prefix("operator ") {
-            return match rest.split_once(" as ") {
-                None => format!("socket:{rest}"),
+        if let Some(who) = operator(actor) {
+            return match who.split_once(" as ") {
+                None => format!("socket:{who}"),
                 Some((_, member)) => self.audit_subject(member),
             };
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -32,6 +33,10 @@ pub struct Place {
     pub engine: Option<EngineKind>,
     /// What is in its environment besides what it needs.
     pub environment: Vec<(&'static str, PathBuf)>,
+    /// The user that it runs as; `None` for whoever runs the test.
+    pub uid: Option<u32>,
+    /// How many files and connections it may have open; `None` for as many as the test.
+    pub open_files_max: Option<u32>,
 }
 
 /// A daemon, running or not.
@@ -106,6 +111,8 @@ impl Place {
             advertise: link.to_string(),
             engine: None,
             environment: Vec::new(),
+            uid: None,
+            open_files_max: None,
         }
     }
 
@@ -157,10 +164,35 @@ impl Place {
         Foedus::by_socket(&self.socket(), &self.folder)
     }
 
+    /// Another user may not reach where programs are built, and gets a copy.
+    fn program(&self) -> PathBuf {
+        let built = program("foedusd");
+        if self.uid.is_none() {
+            return built;
+        }
+        let copy = self.folder.join("foedusd");
+        if !copy.exists() {
+            fs::copy(built, &copy).expect("it can be copied");
+        }
+        copy
+    }
+
     /// `foedusd`, ready to be started.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = Command::new(program("foedusd"));
+        let program = self.program();
+        let mut command = match self.open_files_max {
+            None => Command::new(program),
+            Some(most) => {
+                let mut shell = Command::new("/bin/sh");
+                let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+                shell.arg("-c").arg(script).arg(program);
+                shell
+            }
+        };
+        if let Some(uid) = self.uid {
+            command.uid(uid).gid(uid);
+        }
         command
             .env_clear()
             .env("HOME", &self.folder)
