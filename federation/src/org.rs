@@ -255,4 +255,4 @@ impl Org {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

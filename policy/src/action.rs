@@ -197,6 +197,13 @@ pub enum Action {
         /// What to call it.
         name: String,
     },
+    /// To put a local channel away: it can be read, and nothing is added. Or to take it up again.
+    ArchiveChannel {
+        /// Which.
+        channel: ChannelId,
+        /// Away.
+        archived: bool,
+    },
     /// To join a public channel.
     JoinChannel {
         /// Which.
@@ -344,6 +351,13 @@ pub enum Action {
     EndProject {
         /// Which.
         project: ProjectId,
+    },
+    /// To say that a partner's root key was compared with what it says by another way.
+    VerifyPartner {
+        /// Who.
+        partner: OrgId,
+        /// The two are the same.
+        matches: bool,
     },
     /// To stop everything to and from a partner.
     SuspendPartner {

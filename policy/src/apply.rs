@@ -92,6 +92,7 @@ impl Act<'_> {
                 private,
             } => self.create_channel(&name, &topic, private),
             Action::RenameChannel { channel, name } => self.rename_channel(channel, &name),
+            Action::ArchiveChannel { channel, archived } => self.archive_channel(channel, archived),
             Action::JoinChannel { channel } => self.join_channel(channel),
             Action::LeaveChannel { channel } => self.leave_channel(channel),
             Action::AddChannelMember { channel, member } => self.add_to_channel(channel, member),
@@ -146,6 +147,10 @@ impl Act<'_> {
             Action::CreateProject { name, ends } => self.create_project(&name, ends),
             Action::ExtendProject { project, until } => self.extend_project(project, until),
             Action::EndProject { project } => self.end_project(project),
+            Action::VerifyPartner {
+                partner,
+                matches: _,
+            } => self.verify_partner(partner),
             Action::SuspendPartner { partner } => self.suspend_partner(partner),
             Action::ResumePartner { partner } => self.resume_partner(partner),
             Action::DisconnectPartner { partner } => self.disconnect_partner(partner),

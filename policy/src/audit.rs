@@ -97,6 +97,7 @@ fn describe(action: &Action) -> Described {
         | Action::RevokeToken { .. } => describe_people(action),
         Action::CreateChannel { .. }
         | Action::RenameChannel { .. }
+        | Action::ArchiveChannel { .. }
         | Action::JoinChannel { .. }
         | Action::LeaveChannel { .. }
         | Action::AddChannelMember { .. }
@@ -121,6 +122,7 @@ fn describe(action: &Action) -> Described {
         | Action::DenyPartner { .. }
         | Action::ForgetPattern { .. }
         | Action::SetPartnerMode { .. }
+        | Action::VerifyPartner { .. }
         | Action::SuspendPartner { .. }
         | Action::ResumePartner { .. }
         | Action::DisconnectPartner { .. }
@@ -189,6 +191,13 @@ fn describe_channels(action: &Action) -> Described {
         } => described("channel.create", name, [("private", private.to_string())]),
         Action::RenameChannel { channel, name } => {
             described("channel.rename", channel, [("name", name.clone())])
+        }
+        Action::ArchiveChannel { channel, archived } => {
+            let verb = match archived {
+                true => "channel.archive",
+                false => "channel.unarchive",
+            };
+            described(verb, channel, [])
         }
         Action::JoinChannel { channel } => described("channel.join", channel, []),
         Action::LeaveChannel { channel } => described("channel.leave", channel, []),
@@ -303,6 +312,11 @@ fn describe_partners(action: &Action) -> Described {
         Action::DenyPartner { pattern } => described("partner.deny", pattern, []),
         Action::ForgetPattern { pattern } => described("partner.forget", pattern, []),
         Action::SetPartnerMode { mode } => described("partner.mode", mode_name(*mode), []),
+        Action::VerifyPartner { partner, matches } => described(
+            "partner.verify",
+            partner,
+            [("same_key", matches.to_string())],
+        ),
         Action::SuspendPartner { partner } => described("partner.suspend", partner, []),
         Action::ResumePartner { partner } => described("partner.resume", partner, []),
         Action::DisconnectPartner { partner } => described("partner.disconnect", partner, []),

@@ -120,6 +120,8 @@ reasons! {
         "There is no such channel here: `foedus channel list --all` shows those that there are."
     ChannelEnded "CHANNEL_ENDED" Unmet
         "The channel has ended: it can be read, and nothing can be added. To go on, share a new one."
+    ChannelArchived "CHANNEL_ARCHIVED" Unmet
+        "The channel is archived: it can be read, and nothing can be added; `foedus channel unarchive` takes it up again."
     ChannelNotSealed "CHANNEL_NOT_SEALED" Unmet
         "The channel's charter is not in force yet: its host has to seal it."
     ChannelNotPublic "CHANNEL_NOT_PUBLIC" Forbidden
@@ -208,6 +210,8 @@ reasons! {
         "The partner is not on the allow list: an administrator can add it with `foedus partner allow HANDLE`."
     PartnersNotAllowed "PARTNERS_NOT_ALLOWED" Forbidden
         "This organisation takes no new partners: an administrator can change the mode."
+    RootKeyDiffers "ROOT_KEY_DIFFERS" Forbidden
+        "This is not the root key that is known of the partner: compare it with them again; if theirs is another, somebody stands between you: suspend the partner."
     LinkKeyTaken "LINK_KEY_TAKEN" Exists
         "The link key stands for another organisation: one key is one organisation's; whoever claims it has to make a key of its own."
     OfferDeclined "OFFER_DECLINED" Unmet

@@ -1,5 +1,6 @@
 //! Bad input on real daemons: each refusal names its rule and what to do, and nothing is lost or half done.
 
+mod crowds;
 mod daemon;
 mod descriptors;
 mod invitations;

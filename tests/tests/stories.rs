@@ -1,11 +1,14 @@
 //! The story of two organisations, step by step, on real daemons.
 
+mod admission;
+mod archiving;
 mod ending;
 mod governing;
 mod meeting;
 mod names;
 mod outages;
 mod renewing;
+mod suspending;
 mod talking;
 mod unreachable;
 mod waiting;

@@ -35,7 +35,7 @@ pub enum ChannelCommand {
     /// Show the channels
     #[command(after_help = "Example:\n  foedus channel list --with globex.example")]
     List {
-        /// Also those that have ended
+        /// Also those that have ended or were archived
         #[arg(long)]
         all: bool,
         /// Only those shared with this partner
@@ -57,6 +57,18 @@ pub enum ChannelCommand {
         channel: String,
         /// What to call it from now on
         name: String,
+    },
+    /// Put a local channel away: it can be read, and nothing is added
+    #[command(after_help = "Example:\n  foedus channel archive old-launch")]
+    Archive {
+        /// Its name or identifier
+        channel: String,
+    },
+    /// Take an archived channel up again
+    #[command(after_help = "Example:\n  foedus channel unarchive old-launch")]
+    Unarchive {
+        /// Its name or identifier
+        channel: String,
     },
     /// Show who is in a channel, of all organisations
     #[command(after_help = "Example:\n  foedus channel members launch")]
@@ -145,6 +157,16 @@ pub async fn run(
             let request = v1::RenameChannelRequest { channel, name };
             let response = session.call(client.rename_channel(request)).await?;
             done("is its name from now on, here", response.channel, printer)
+        }
+        ChannelCommand::Archive { channel } => {
+            let request = v1::ArchiveChannelRequest { channel };
+            let response = session.call(client.archive_channel(request)).await?;
+            done("can be read, and nothing is added", response.channel, printer)
+        }
+        ChannelCommand::Unarchive { channel } => {
+            let request = v1::UnarchiveChannelRequest { channel };
+            let response = session.call(client.unarchive_channel(request)).await?;
+            done("is open again", response.channel, printer)
         }
         ChannelCommand::Members { channel, limit } => {
             members(channel, limit, session, printer).await

@@ -1,6 +1,6 @@
 //! `partner`.
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use foedus_proto::api::v1;
 
 use super::{Limit, collect, invitation, present, request, wording};
@@ -71,6 +71,26 @@ pub enum PartnerCommand {
         #[arg(long)]
         remove: bool,
     },
+    /// Say whom this organisation would have as a partner at all; each still needs an approval
+    #[command(
+        after_help = "nobody: no one new; listed: who is on the allow-list, which is the default;\nanyone-after-approval: whoever is invited. The deny-list beats each of them.\n\nExample:\n  foedus partner mode nobody"
+    )]
+    Mode {
+        /// Whom
+        #[arg(value_enum)]
+        mode: Mode,
+    },
+    /// Say that a partner's root key was compared with what the partner says, by telephone for example
+    #[command(
+        after_help = "Have the partner read out the root key of its `foedus identity show`, by a way that you trust.\n\nExample:\n  foedus partner verify globex.example --root-key key_... --as alice"
+    )]
+    Verify {
+        /// Its handle or identifier
+        partner: String,
+        /// The key, as the partner says it; without it, the one that is known here is shown
+        #[arg(long, value_name = "KEY")]
+        root_key: Option<String>,
+    },
     /// Stop all traffic with a partner, at once; `resume` undoes it
     #[command(after_help = "Example:\n  foedus partner suspend globex.example --preview")]
     Suspend {
@@ -106,6 +126,27 @@ pub enum PartnerCommand {
     },
 }
 
+/// Whom to have.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Mode {
+    /// No one new
+    Nobody,
+    /// Those on the allow-list
+    Listed,
+    /// Whoever is invited
+    AnyoneAfterApproval,
+}
+
+impl From<Mode> for v1::PartnerMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Nobody => Self::Nobody,
+            Mode::Listed => Self::Listed,
+            Mode::AnyoneAfterApproval => Self::AnyoneAfterApproval,
+        }
+    }
+}
+
 pub async fn run(
     command: PartnerCommand,
     session: &Session,
@@ -133,6 +174,19 @@ pub async fn run(
                 .call(session.partners().deny_partner(request))
                 .await?;
             printer.answer(&json::of(&response), &rules_page(&response.rules))
+        }
+        PartnerCommand::Mode { mode } => {
+            let request = v1::SetPartnerModeRequest {
+                mode: v1::PartnerMode::from(mode).into(),
+            };
+            let response = session
+                .call(session.partners().set_partner_mode(request))
+                .await?;
+            let page = mode_page(response.mode()).then(rules_page(&response.rules));
+            printer.answer(&json::of(&response), &page)
+        }
+        PartnerCommand::Verify { partner, root_key } => {
+            verify(partner, root_key, session, printer).await
         }
         PartnerCommand::Suspend {
             partner,
@@ -270,7 +324,7 @@ async fn list(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let mut client = session.partners();
-    let mut rules = Vec::new();
+    let (mut rules, mut mode) = (Vec::new(), v1::PartnerMode::Unspecified);
     let (partners, next_page_token) =
         collect(limit.limit, String::new(), async |page_size, page_token| {
             let request = v1::ListPartnersRequest {
@@ -279,6 +333,9 @@ async fn list(
                 page_token,
             };
             let page = session.call(client.list_partners(request)).await?;
+            if page.mode() != v1::PartnerMode::Unspecified {
+                mode = page.mode();
+            }
             rules.extend(page.rules);
             Ok((page.partners, page.next_page_token))
         })
@@ -287,6 +344,7 @@ async fn list(
         partners,
         next_page_token,
         rules,
+        mode: mode.into(),
     };
     let rows = response.partners.iter().map(row).collect();
     let page = Page::new().table(
@@ -302,10 +360,12 @@ async fn list(
         rows,
         "There are no partners.",
     );
-    let page = if response.rules.is_empty() {
+    let page = if response.rules.is_empty() && mode == v1::PartnerMode::Unspecified {
         page
     } else {
-        page.blank().then(rules_page(&response.rules))
+        page.blank()
+            .then(mode_page(mode))
+            .then(rules_page(&response.rules))
     };
     printer.answer(&json::of(&response), &page)
 }
@@ -391,6 +451,44 @@ fn page(partner: &v1::Partner) -> Page {
         "Compare the words by telephone with its administrator; see: foedus request show {}",
         partner.request
     ))
+}
+
+fn mode_page(mode: v1::PartnerMode) -> Page {
+    let sentence = match mode {
+        v1::PartnerMode::Unspecified => "",
+        v1::PartnerMode::Nobody => "Nobody new becomes a partner.",
+        v1::PartnerMode::Listed => "Who is on the allow-list may become a partner.",
+        v1::PartnerMode::AnyoneAfterApproval => {
+            "Anybody may become a partner, once an administrator has approved."
+        }
+    };
+    Page::new().sentence_if(sentence)
+}
+
+async fn verify(
+    partner: String,
+    root_key: Option<String>,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let mut client = session.partners();
+    let Some(root_key) = root_key else {
+        let request = v1::GetPartnerRequest {
+            partner: partner.clone(),
+        };
+        let known = present(session.call(client.get_partner(request)).await?.partner)?;
+        return Err(Failure::usage(
+            format!("nothing was done: the root key that is known of {} here is {}", known.handle, known.root_key),
+            format!(
+                "have the partner read out its own, by a way that you trust, and repeat this with `foedus partner verify {partner} --root-key KEY`"
+            ),
+        ));
+    };
+    let request = v1::VerifyPartnerRequest { partner, root_key };
+    let response = session.call(client.verify_partner(request)).await?;
+    let partner = present(response.partner)?;
+    let page = Page::new().sentence(format!("{} is {}.", partner.handle, trust(&partner)));
+    printer.answer(&json::of(&partner), &page)
 }
 
 async fn suspend(

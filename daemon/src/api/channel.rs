@@ -101,7 +101,9 @@ impl Api {
             .state()
             .channels()
             .iter()
-            .filter(|(_, channel)| request.include_ended || !channel.is_ended(seen.now))
+            .filter(|(_, channel)| {
+                request.include_ended || !(channel.is_ended(seen.now) || channel.archived)
+            })
             .filter(|(_, channel)| match (with, &channel.sharing) {
                 (None, _) => true,
                 (Some(with), Sharing::Shared { participants, .. }) => {
@@ -166,6 +168,40 @@ impl Api {
         Ok(v1::RenameChannelResponse {
             channel: Some(self.channel_now(caller, channel).await),
         })
+    }
+
+    async fn archive_channel(
+        &self,
+        caller: &Caller,
+        request: v1::ArchiveChannelRequest,
+    ) -> Result<v1::ArchiveChannelResponse, Refusal> {
+        let channel = self.archive(caller, &request.channel, true).await?;
+        Ok(v1::ArchiveChannelResponse {
+            channel: Some(channel),
+        })
+    }
+
+    async fn unarchive_channel(
+        &self,
+        caller: &Caller,
+        request: v1::UnarchiveChannelRequest,
+    ) -> Result<v1::UnarchiveChannelResponse, Refusal> {
+        let channel = self.archive(caller, &request.channel, false).await?;
+        Ok(v1::UnarchiveChannelResponse {
+            channel: Some(channel),
+        })
+    }
+
+    async fn archive(
+        &self,
+        caller: &Caller,
+        channel: &str,
+        archived: bool,
+    ) -> Result<v1::Channel, Refusal> {
+        let channel = self.seen().channel(&caller.actor, channel)?;
+        let action = Action::ArchiveChannel { channel, archived };
+        self.runtime().act(caller.actor, action).await?;
+        Ok(self.channel_now(caller, channel).await)
     }
 
     async fn join_channel(
@@ -413,6 +449,8 @@ service!(v1::channel_service_server::ChannelService {
     list_channels: ListChannelsRequest => ListChannelsResponse,
     get_channel: GetChannelRequest => GetChannelResponse,
     rename_channel: RenameChannelRequest => RenameChannelResponse,
+    archive_channel: ArchiveChannelRequest => ArchiveChannelResponse,
+    unarchive_channel: UnarchiveChannelRequest => UnarchiveChannelResponse,
     join_channel: JoinChannelRequest => JoinChannelResponse,
     leave_channel: LeaveChannelRequest => LeaveChannelResponse,
     add_channel_member: AddChannelMemberRequest => AddChannelMemberResponse,

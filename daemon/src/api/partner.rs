@@ -1,9 +1,11 @@
 //! `PartnerService`.
 
+use foedus_federation::key::VerifyingKey;
+use foedus_federation::transport::PairingRefusal;
 use foedus_policy::action::{Action, Outcome};
 use foedus_policy::id::OrgId;
 use foedus_policy::reason::Reason;
-use foedus_policy::state::{PartnerState, RequestKind};
+use foedus_policy::state::{PartnerMode, PartnerState, RequestKind};
 use foedus_proto::api::v1;
 use tonic::Code;
 
@@ -173,14 +175,15 @@ impl Api {
             all,
             |org| without_words(seen.partner_message(org, &links), may_see_words),
         )?;
-        let rules = match request.page_token.is_empty() && may_see_words {
-            true => seen.partner_rules(),
-            false => Vec::new(),
+        let (rules, mode) = match request.page_token.is_empty() && may_see_words {
+            true => (seen.partner_rules(), seen.partner_mode()),
+            false => (Vec::new(), v1::PartnerMode::Unspecified),
         };
         Ok(v1::ListPartnersResponse {
             partners,
             next_page_token,
             rules,
+            mode: mode.into(),
         })
     }
 
@@ -228,6 +231,57 @@ impl Api {
         self.runtime().act(caller.actor, action).await?;
         Ok(v1::DenyPartnerResponse {
             rules: self.seen().partner_rules(),
+        })
+    }
+
+    async fn verify_partner(
+        &self,
+        caller: &Caller,
+        request: v1::VerifyPartnerRequest,
+    ) -> Result<v1::VerifyPartnerResponse, Refusal> {
+        let seen = self.seen();
+        let partner = seen.partner(&request.partner)?;
+        let claimed: VerifyingKey = request.root_key.trim().parse().map_err(|_| {
+            Refusal::malformed(
+                "ROOT_KEY_INVALID",
+                "this is no key",
+                "ask the partner for the line `root key` of its `foedus identity show`, which begins with `key_`",
+            )
+        })?;
+        let known = seen.org.identity(partner).ok_or(Reason::PartnerUnknown)?;
+        let action = Action::VerifyPartner {
+            partner,
+            matches: claimed == known.current().root,
+        };
+        self.runtime().act(caller.actor, action).await?;
+        Ok(v1::VerifyPartnerResponse {
+            partner: Some(self.partner_now(partner)),
+        })
+    }
+
+    async fn set_partner_mode(
+        &self,
+        caller: &Caller,
+        request: v1::SetPartnerModeRequest,
+    ) -> Result<v1::SetPartnerModeResponse, Refusal> {
+        let mode = match request.mode() {
+            v1::PartnerMode::Nobody => PartnerMode::Nobody,
+            v1::PartnerMode::Listed => PartnerMode::Listed,
+            v1::PartnerMode::AnyoneAfterApproval => PartnerMode::AnyoneAfterApproval,
+            v1::PartnerMode::Unspecified => {
+                return Err(Refusal::malformed(
+                    "PARTNER_MODE_INVALID",
+                    "the request names no mode",
+                    "name `nobody`, `listed` or `anyone-after-approval`",
+                ));
+            }
+        };
+        let action = Action::SetPartnerMode { mode };
+        self.runtime().act(caller.actor, action).await?;
+        let seen = self.seen();
+        Ok(v1::SetPartnerModeResponse {
+            mode: seen.partner_mode().into(),
+            rules: seen.partner_rules(),
         })
     }
 
@@ -390,6 +444,17 @@ impl From<AcceptInvitationError> for Refusal {
                 text,
                 "ask the inviter for another invitation",
             ),
+            E::Closed(closed) => Self::new(
+                Code::FailedPrecondition,
+                match closed {
+                    PairingRefusal::Used => Reason::InvitationUsed.id(),
+                    PairingRefusal::Revoked => Reason::InvitationRevoked.id(),
+                    PairingRefusal::Expired => Reason::InvitationExpired.id(),
+                    PairingRefusal::Refused | PairingRefusal::Busy => "INVITER_REFUSED",
+                },
+                text,
+                "ask the inviter for another invitation",
+            ),
             E::Reply(_) => Self::internal("REPLY_FAILED", text),
         }
     }
@@ -444,6 +509,8 @@ service!(v1::partner_service_server::PartnerService {
     get_partner: GetPartnerRequest => GetPartnerResponse,
     allow_partner: AllowPartnerRequest => AllowPartnerResponse,
     deny_partner: DenyPartnerRequest => DenyPartnerResponse,
+    set_partner_mode: SetPartnerModeRequest => SetPartnerModeResponse,
+    verify_partner: VerifyPartnerRequest => VerifyPartnerResponse,
     suspend_partner: SuspendPartnerRequest => SuspendPartnerResponse,
     resume_partner: ResumePartnerRequest => ResumePartnerResponse,
     disconnect_partner: DisconnectPartnerRequest => DisconnectPartnerResponse,

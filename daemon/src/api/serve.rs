@@ -126,7 +126,12 @@ impl Server {
         let Some(tls) = tls else {
             return self.serve(TokioIo::new(stream), Peer::Tcp, place).await;
         };
-        match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+        let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
+            () = place.displaced.cancelled() => return,
+        };
+        match shaken {
             Ok(Ok(stream)) => self.serve(TokioIo::new(stream), Peer::Tcp, place).await,
             Ok(Err(error)) => tracing::debug!(%error, "a handshake of the API failed"),
             Err(_) => tracing::debug!("a handshake of the API took too long"),
@@ -159,6 +164,10 @@ impl Server {
                 () = proved.cancelled(), if !place.proved => {
                     place.prove();
                     continue;
+                }
+                () = place.displaced.cancelled(), if !place.proved => {
+                    tracing::debug!("a connection of the API showed no token, and another needed its place");
+                    break None;
                 }
                 () = time_is_up.as_mut(), if !place.proved => {
                     tracing::debug!("a connection of the API showed no token in time");
@@ -219,7 +228,9 @@ struct Open {
 #[derive(Debug, Default)]
 struct Counts {
     total: usize,
-    unproved: usize,
+    arrived: u64,
+    /// Those on which nobody has shown who it is, in the order in which they came.
+    unproved: BTreeMap<u64, CancellationToken>,
     sources: BTreeMap<Source, usize>,
 }
 
@@ -227,8 +238,11 @@ struct Counts {
 #[derive(Debug)]
 struct Place {
     counts: Arc<Mutex<Counts>>,
+    number: u64,
     source: Option<Source>,
     proved: bool,
+    /// Cancelled when a newer connection takes the place, as nobody has shown who it is on this one.
+    displaced: CancellationToken,
 }
 
 impl Open {
@@ -251,21 +265,28 @@ impl Open {
             .map(Source::of);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_source = source.and_then(|source| counts.sources.get(&source).copied());
-        if counts.total >= total_max
-            || counts.unproved >= unproved_max
-            || of_source.unwrap_or(0) >= per_source_max
-        {
+        if counts.total >= total_max || of_source.unwrap_or(0) >= per_source_max {
             return None;
         }
+        // Whoever says nothing makes room for who may have something to say: a crowd keeps nobody out.
+        if counts.unproved.len() >= unproved_max
+            && let Some((_, oldest)) = counts.unproved.pop_first()
+        {
+            oldest.cancel();
+        }
+        let (number, displaced) = (counts.arrived, CancellationToken::new());
+        counts.arrived += 1;
         counts.total += 1;
-        counts.unproved += 1;
+        counts.unproved.insert(number, displaced.clone());
         if let Some(source) = source {
             *counts.sources.entry(source).or_default() += 1;
         }
         Some(Place {
             counts: self.counts.clone(),
+            number,
             source,
             proved: false,
+            displaced,
         })
     }
 }
@@ -275,7 +296,7 @@ impl Place {
     fn prove(&mut self) {
         if !std::mem::replace(&mut self.proved, true) {
             let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            counts.unproved -= 1;
+            counts.unproved.remove(&self.number);
         }
     }
 }
@@ -335,17 +356,18 @@ mod tests {
         );
         let mut three = open.admit(from("2001:db8::1")).expect("room");
         drop(one);
-        assert!(
-            open.admit(from("192.0.2.9")).is_none(),
-            "the third that nobody knows"
-        );
+        let four = open.admit(from("192.0.2.9")).expect("room");
+        let is_displaced = |place: &Place| place.displaced.is_cancelled();
+        assert!(is_displaced(&two), "the oldest that nobody knows");
+        assert!(!is_displaced(&three) && !is_displaced(&four));
         three.prove();
-        let four = open.admit(from("2001:db8::2")).expect("room");
-        assert!(open.admit(from("192.0.2.9")).is_none(), "the fourth in all");
-        drop((two, three, four));
+        assert!(open.admit(from("2001:db8::2")).is_none(), "the fourth in all");
+        drop(two);
+        let five = open.admit(from("2001:db8::2")).expect("room");
+        drop((three, four, five));
         let counts = open.counts.lock().expect("not poisoned");
         assert_eq!(
-            (counts.total, counts.unproved, counts.sources.len()),
+            (counts.total, counts.unproved.len(), counts.sources.len()),
             (0, 0, 0)
         );
     }

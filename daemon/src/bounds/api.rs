@@ -56,8 +56,8 @@ pub const TCP_CONNECTIONS_MAX: usize = 1024;
 /// Connections over TCP from one source address (from one /64 in IPv6), this machine excepted.
 pub const TCP_CONNECTIONS_PER_SOURCE_MAX: usize = 64;
 
-/// Of the connections over TCP, those on which nobody has shown a token that holds. One more is closed at once, so
-/// that strangers leave room for members.
+/// Of the connections over TCP, those on which nobody has shown a token that holds. One more takes the place of the
+/// oldest of them, so that strangers who say nothing keep nobody out.
 pub const TCP_UNPROVED_CONNECTIONS_MAX: usize = TCP_CONNECTIONS_MAX / 4;
 
 /// How long a connection over TCP lives on which nobody shows a token that holds.

@@ -11,6 +11,7 @@ use foedus_federation::key::VerifyingKey;
 use foedus_federation::org::Refused;
 use foedus_federation::pairing::PairingReply;
 use foedus_federation::transport::{PairingHost, PairingRefusal, ReplyAccepted, Source};
+use foedus_policy::reason::Reason;
 
 use crate::bounds::{
     ANNOUNCES_PER_MINUTE_MAX, ANNOUNCES_PER_SOURCE_PER_MINUTE_MAX,
@@ -91,6 +92,10 @@ impl PairingHost for HostOf {
                 .reject_counted("pairing_refused");
             PairingRefusal::Refused
         };
+        let told = |refusal| {
+            let _counted = refused();
+            Err(refusal)
+        };
         let text = String::from_utf8(reply).map_err(|_| refused())?;
         // Signatures are checked away from the tasks that move frames.
         let parsed = tokio::task::spawn_blocking(move || PairingReply::parse(&text)).await;
@@ -110,6 +115,10 @@ impl PairingHost for HostOf {
                     endpoints: note.map_or_else(Vec::new, |note| note.bytes().to_vec()),
                 })
             }
+            // Who got that far has proved to hold the invitation.
+            Err(Refused::Denied(Reason::InvitationUsed)) => told(PairingRefusal::Used),
+            Err(Refused::Denied(Reason::InvitationRevoked)) => told(PairingRefusal::Revoked),
+            Err(Refused::Denied(Reason::InvitationExpired)) => told(PairingRefusal::Expired),
             Err(Refused::Denied(_)) => Err(refused()),
             Err(Refused::Failed(_)) => Err(PairingRefusal::Busy),
         }

@@ -81,11 +81,12 @@ pub enum AcceptInvitationError {
          said to it; ask the inviter for another invitation"
     )]
     OtherInviter,
-    /// The inviter did not take the reply.
-    #[error(
-        "the inviter refused: the invitation was used, taken back, has expired or is for another"
-    )]
+    /// The inviter did not take the reply, and did not say why.
+    #[error("the inviter refused: the invitation is for another, or the inviter's rules forbid it")]
     RefusedByInviter,
+    /// The inviter says that the invitation is good no more.
+    #[error("the inviter refused")]
+    Closed(#[source] PairingRefusal),
     /// Our reply can't be made.
     #[error("no reply can be made")]
     Reply(#[source] InvalidReply),
@@ -152,7 +153,7 @@ impl Runtime {
         };
         let delivery = match delivered {
             Ok(()) => Delivery::Delivered,
-            Err(Undelivered::Unreachable(PairError::Refused(PairingRefusal::Refused))) => {
+            Err(Undelivered::Unreachable(PairError::Refused(refusal))) if is_final(refusal) => {
                 // The request can lead to nothing. If it can't be taken back it expires.
                 let withdrawn = self
                     .act(actor, Action::WithdrawRequest { number: request })
@@ -160,7 +161,10 @@ impl Runtime {
                 if let Err(refused) = withdrawn {
                     tracing::debug!(%refused, "the request of a refused invitation stays");
                 }
-                return Err(AcceptInvitationError::RefusedByInviter);
+                return Err(match refusal {
+                    PairingRefusal::Refused => AcceptInvitationError::RefusedByInviter,
+                    closed => AcceptInvitationError::Closed(closed),
+                });
             }
             Err(problem) => Delivery::Undelivered {
                 reply_text,
@@ -273,6 +277,11 @@ async fn meet(
     }
 }
 
+/// Whether the same reply will be refused again.
+fn is_final(refusal: PairingRefusal) -> bool {
+    refusal != PairingRefusal::Busy
+}
+
 struct NotTheInviter;
 
 /// The chain is the inviter's own, no older than the one in the invitation, and certifies the key that the
@@ -300,8 +309,8 @@ async fn deliver(
 ) -> Result<(), Undelivered> {
     let first = match connection.reply(reply_text.as_bytes().to_vec()).await {
         Ok(_) => return Ok(()),
-        Err(refused @ PairError::Refused(PairingRefusal::Refused)) => {
-            return Err(Undelivered::Unreachable(refused));
+        Err(PairError::Refused(refusal)) if is_final(refusal) => {
+            return Err(Undelivered::Unreachable(refusal.into()));
         }
         Err(error) => error,
     };

@@ -9,6 +9,7 @@ mod ending;
 mod open;
 mod own;
 mod reactions;
+mod renewed;
 mod seals;
 mod sessions;
 mod waiting;

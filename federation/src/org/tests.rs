@@ -8,7 +8,7 @@ use crate::testing::{OPERATOR, World};
 
 mod clock;
 mod partners;
-mod renewals;
+pub(crate) mod renewals;
 
 #[test]
 fn keys_outlast_what_makes_the_scope_be_read_again() {

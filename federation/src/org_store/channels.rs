@@ -315,6 +315,7 @@ pub(super) struct ChannelRow {
     visibility: VisibilityRow,
     sharing: SharingRow,
     project: Option<[u8; 16]>,
+    archived: Flag,
 }
 
 impl From<&Channel> for ChannelRow {
@@ -326,6 +327,7 @@ impl From<&Channel> for ChannelRow {
             visibility,
             sharing,
             project,
+            archived,
         } = channel;
         Self {
             name: text(name.as_str()),
@@ -334,6 +336,7 @@ impl From<&Channel> for ChannelRow {
             visibility: (*visibility).into(),
             sharing: sharing.into(),
             project: project.map(|project| project.0),
+            archived: (*archived).into(),
         }
     }
 }
@@ -349,6 +352,7 @@ impl TryFrom<ChannelRow> for Channel {
             visibility,
             sharing,
             project,
+            archived,
         } = row;
         Ok(Self {
             name: name("name", &channel_name)?,
@@ -357,6 +361,7 @@ impl TryFrom<ChannelRow> for Channel {
             visibility: visibility.into(),
             sharing: sharing.try_into()?,
             project: project.map(ProjectId),
+            archived: archived.into(),
         })
     }
 }

@@ -180,6 +180,7 @@ fn channels() -> Vec<Record> {
                 visibility,
                 sharing: sharing.clone(),
                 project: public.then_some(ProjectId([11; 16])),
+                archived: public && sharing == Sharing::Local,
             };
             records.push(Record::Channel(ChannelId([5; 32]), channel));
         }

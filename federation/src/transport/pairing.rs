@@ -49,10 +49,19 @@ pub struct ReplyAccepted {
 /// Why a reply is not taken, as far as a stranger may know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PairingRefusal {
-    /// It fits no open invitation: unknown, used, expired, for somebody else, malformed, wrong
-    /// proof. They are one answer, so that nobody learns which invitations exist.
+    /// It fits no open invitation: unknown, for somebody else, malformed, wrong proof; or the inviter's
+    /// rules say no. They are one answer, so that nobody learns which invitations exist.
     #[error("the reply fits no open invitation")]
     Refused,
+    /// Somebody else answered first. Only who proves to hold the invitation is told this and the next two.
+    #[error("the invitation was answered already")]
+    Used,
+    /// The inviter took the invitation back.
+    #[error("the invitation was revoked")]
+    Revoked,
+    /// It has run out by the inviter's clock.
+    #[error("the invitation has expired")]
+    Expired,
     /// Not now. The same reply may be sent again later.
     #[error("the inviter is busy; try again later")]
     Busy,
@@ -364,6 +373,9 @@ impl From<PairingRefusal> for proto::Refused {
     fn from(refusal: PairingRefusal) -> Self {
         let reason = match refusal {
             PairingRefusal::Refused => proto::RefusalReason::Refused,
+            PairingRefusal::Used => proto::RefusalReason::Used,
+            PairingRefusal::Revoked => proto::RefusalReason::Revoked,
+            PairingRefusal::Expired => proto::RefusalReason::Expired,
             PairingRefusal::Busy => proto::RefusalReason::Busy,
         };
         Self {
@@ -380,6 +392,9 @@ impl TryFrom<proto::Refused> for PairError {
         match proto::RefusalReason::try_from(reason).map_err(|_| PairError::InvalidAnswer)? {
             proto::RefusalReason::Unspecified => Err(PairError::InvalidAnswer),
             proto::RefusalReason::Refused => Ok(PairingRefusal::Refused.into()),
+            proto::RefusalReason::Used => Ok(PairingRefusal::Used.into()),
+            proto::RefusalReason::Revoked => Ok(PairingRefusal::Revoked.into()),
+            proto::RefusalReason::Expired => Ok(PairingRefusal::Expired.into()),
             proto::RefusalReason::Busy => Ok(PairingRefusal::Busy.into()),
         }
     }

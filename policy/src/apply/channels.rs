@@ -52,6 +52,7 @@ impl Act<'_> {
                 visibility: visibility(private),
                 sharing: Sharing::Local,
                 project: None,
+                archived: false,
             },
         ));
         let joined = match self.person() {
@@ -71,6 +72,21 @@ impl Act<'_> {
         }
         channel.name = ChannelName::parse(name).expect("the gate parsed it");
         self.put(Record::Channel(id, channel));
+        Outcome::Done
+    }
+
+    pub(super) fn archive_channel(&mut self, id: ChannelId, archived: bool) -> Outcome {
+        let channel = self.channel(id);
+        if channel.archived == archived {
+            return Outcome::Unchanged;
+        }
+        self.put(Record::Channel(
+            id,
+            Channel {
+                archived,
+                ..channel
+            },
+        ));
         Outcome::Done
     }
 

@@ -227,6 +227,21 @@ impl Act<'_> {
         Outcome::Done
     }
 
+    /// Also where it is known already: that somebody looked again is worth a line of the audit log.
+    pub(super) fn verify_partner(&mut self, org: OrgId) -> Outcome {
+        let partner = self.partner(org);
+        if !partner.verified {
+            self.put(Record::Partner(
+                org,
+                Partner {
+                    verified: true,
+                    ..partner
+                },
+            ));
+        }
+        Outcome::Done
+    }
+
     pub(super) fn suspend_partner(&mut self, org: OrgId) -> Outcome {
         if self.partner(org).state == PartnerState::Suspended {
             return Outcome::Unchanged;

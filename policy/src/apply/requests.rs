@@ -245,6 +245,7 @@ impl Act<'_> {
                 visibility: visibility(private),
                 sharing: Sharing::Joining { host, offer },
                 project,
+                archived: false,
             },
         ));
         for person in [asked_by, self.person()] {

@@ -70,10 +70,27 @@ impl Asked<'_> {
         self.free_channel_name(name, Some(channel))
     }
 
+    /// What is shared ends by its charter, and not by one side's order.
+    pub(super) fn archive_channel(&self, channel: ChannelId) -> Result<(), Reason> {
+        self.caller.writer()?;
+        let known = self.channel(channel)?;
+        self.keeper(channel)?;
+        match known.sharing {
+            Sharing::Local => Ok(()),
+            Sharing::Offering { .. } | Sharing::Joining { .. } | Sharing::Shared { .. } => {
+                Err(Reason::ChannelShared)
+            }
+        }
+    }
+
     /// Whether `member` could be put into `channel`.
     fn room_for_member(&self, channel: ChannelId, member: MemberId) -> Result<(), Reason> {
-        if self.channel(channel)?.is_ended(self.now) {
+        let known = self.channel(channel)?;
+        if known.is_ended(self.now) {
             return Err(Reason::ChannelEnded);
+        }
+        if known.archived {
+            return Err(Reason::ChannelArchived);
         }
         let known = self.state.memberships().contains_key(&(channel, member));
         if !known && self.state.memberships_of(channel).count() >= MEMBERS_PER_CHANNEL_COUNT_MAX {
@@ -174,6 +191,9 @@ impl Asked<'_> {
         }
         if known.sharing != Sharing::Local {
             return Err(Reason::ChannelShared);
+        }
+        if known.archived {
+            return Err(Reason::ChannelArchived);
         }
         self.approachable(partner)?;
         let ends = match self.state.project_named(project.as_str()) {
@@ -361,6 +381,9 @@ impl Asked<'_> {
         }
         if known.is_ended(self.now) {
             return Err(Reason::ChannelEnded);
+        }
+        if known.archived {
+            return Err(Reason::ChannelArchived);
         }
         match (&known.sharing, charter) {
             (Sharing::Local | Sharing::Offering { .. }, _) => {

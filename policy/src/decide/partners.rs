@@ -311,6 +311,22 @@ impl Asked<'_> {
         self.words(known, words)
     }
 
+    /// One that is not approved yet is approved by its words, and nothing stands in for them.
+    pub(super) fn verify_partner(&self, partner: OrgId, matches: bool) -> Result<(), Reason> {
+        self.caller.named_administrator()?;
+        match self.partner(partner)?.state {
+            PartnerState::Active | PartnerState::Suspended => {}
+            PartnerState::Disconnected => return Err(Reason::PartnerDisconnected),
+            PartnerState::Replied | PartnerState::Accepted => {
+                return Err(Reason::PartnerNotApproved);
+            }
+        }
+        match matches {
+            true => Ok(()),
+            false => Err(Reason::RootKeyDiffers),
+        }
+    }
+
     pub(super) fn room_for_pattern(&self, pattern: &Pattern) -> Result<(), Reason> {
         let patterns = self.state.patterns();
         if !patterns.contains_key(pattern) && patterns.len() >= PATTERNS_COUNT_MAX {

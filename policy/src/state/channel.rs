@@ -112,6 +112,8 @@ pub struct Channel {
     pub sharing: Sharing,
     /// The undertaking that it belongs to.
     pub project: Option<ProjectId>,
+    /// Put away: it can be read, and nothing is added. Local channels only.
+    pub archived: bool,
 }
 
 impl Channel {

@@ -139,6 +139,9 @@ impl Seen {
         if governance.is_some_and(|governance| governance.two_seals().is_some()) {
             return v1::ChannelState::Frozen;
         }
+        if channel.archived {
+            return v1::ChannelState::Archived;
+        }
         match &channel.sharing {
             // A host goes on writing to its channel until the charter is in force.
             Sharing::Local | Sharing::Offering { .. } | Sharing::Shared { .. } => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use foedus_policy::id::OrgId;
-use foedus_policy::state::{Listing, PartnerState, Sharing};
+use foedus_policy::state::{Listing, PartnerMode, PartnerState, Sharing};
 use foedus_proto::api::v1;
 
 use super::super::Seen;
@@ -101,6 +101,14 @@ impl Seen {
                 deny: *listing == Listing::Deny,
             };
         self.state().patterns().iter().map(rule).collect()
+    }
+
+    pub(in crate::api) fn partner_mode(&self) -> v1::PartnerMode {
+        match self.state().mode() {
+            PartnerMode::Nobody => v1::PartnerMode::Nobody,
+            PartnerMode::Listed => v1::PartnerMode::Listed,
+            PartnerMode::AnyoneAfterApproval => v1::PartnerMode::AnyoneAfterApproval,
+        }
     }
 
     /// The channels that are shared with a partner, and who else could carry its entries there.

@@ -1,11 +1,16 @@
-//! Partners that renew their keys, honestly or not: what is kept can be read again.
+//! Partners that renew their keys, honestly or not, and we ours: what is kept can be read again.
 
+use std::sync::Arc;
+
+use foedus_policy::action::{Action, Outcome, RenewedKeys};
 use foedus_policy::state::PartnerState;
 
-use crate::examples::{self, GLOBEX, key};
-use crate::identity::{Identity, IdentityChain};
+use crate::batch::CommitOutcome;
+use crate::examples::{self, ACME, GLOBEX, key};
+use crate::identity::{Extension, Identity, IdentityChain};
 use crate::key::VerifyingKey;
-use crate::message::OrgInput;
+use crate::message::{OrgInput, ReplyTo};
+use crate::org::{OurKeys, Refused};
 use crate::note::NoteType as _;
 use crate::record::Endpoints;
 use crate::testing::World;
@@ -133,4 +138,105 @@ fn two_texts_under_a_replaced_root_suspend_nobody() {
         };
         assert_eq!(snapshot.state.partners()[&world.id(1)].state, expected);
     }
+}
+
+/// Acme's next keys, and the identity that names them.
+pub(crate) fn next_keys(world: &World) -> Arc<OurKeys> {
+    let before = &world.sides[0].keys;
+    let serial = before.identity.current().serial + 1;
+    let seed = u8::try_from(serial).expect("few");
+    let identity = Identity {
+        serial,
+        link: public(200 + seed),
+        sign: public(210 + seed),
+        ..before.identity.current().clone()
+    };
+    let note = identity.sign(&key(ACME)).expect("valid");
+    let identity = match before.identity.extend(note.bytes()) {
+        Ok(Extension::Newer(newer)) => newer,
+        other => panic!("it follows: {other:?}"),
+    };
+    Arc::new(OurKeys {
+        org: before.org,
+        sign: key(210 + seed),
+        identity,
+    })
+}
+
+/// Acme's administrator has `keys` take the place of those in use.
+pub(crate) fn renew(world: &mut World, keys: &Arc<OurKeys>) -> Result<Outcome, Refused> {
+    let reply = ReplyTo(1_000_000);
+    let action = Action::RenewKeys {
+        keys: RenewedKeys::All,
+        serial: keys.identity.current().serial,
+    };
+    let input = OrgInput::Renew {
+        reply,
+        actor: world.administrator(0),
+        action: Box::new(action),
+        keys: keys.clone(),
+        before: world.sides[0].keys.clone(),
+    };
+    world.push_org(0, input);
+    world.settle();
+    let renewed = world.sides[0].done.remove(&reply.0).expect("it is answered");
+    if renewed.is_ok() {
+        world.sides[0].keys = keys.clone();
+    }
+    renewed
+}
+
+#[test]
+fn renewed_keys_sign_what_partners_are_shown_and_hold_after_a_restart() {
+    let mut world = World::peered(3);
+    let (keys, us) = (next_keys(&world), world.id(0));
+    let sign = *keys.sign.verifying_key();
+    assert!(renew(&mut world, &keys).is_ok());
+    // Said twice it changes nothing.
+    assert!(renew(&mut world, &keys).is_ok());
+    for restarted in [false, true] {
+        let snapshot = &world.sides[0].snapshot;
+        assert_eq!(snapshot.identities[&us].current().serial, 2);
+        assert_eq!(snapshot.peerings.len(), 2);
+        assert!(
+            snapshot.peerings.values().all(|note| note.is_signed_by(&sign)),
+            "restarted: {restarted}"
+        );
+        let endpoints = snapshot.endpoints.get(&us);
+        assert!(endpoints.is_none_or(|note| note.is_signed_by(&sign)));
+        world.restart(0);
+    }
+    // Partners learn them with the next hello, and what is signed under them counts.
+    for partner in [1, 2] {
+        world.connect(0, partner);
+    }
+    world.settle();
+    for partner in [1, 2] {
+        let known = &world.sides[partner].snapshot;
+        assert_eq!(known.identities[&us].current().serial, 2);
+        assert!(known.their_peerings[&us].is_signed_by(&sign));
+    }
+}
+
+#[test]
+fn until_their_note_is_durable_the_keys_in_use_stay() {
+    let mut world = World::peered(2);
+    let (us, keys) = (world.id(0), next_keys(&world));
+    let serial = |world: &World| world.sides[0].snapshot.identities[&us].current().serial;
+    world.sides[0].outcomes = [CommitOutcome::DiskFull].into();
+    assert!(matches!(
+        renew(&mut world, &keys),
+        Err(Refused::Failed(_))
+    ));
+    // The scope was read again, with the keys that its store names.
+    let opened = |name: &str| Action::CreateChannel {
+        name: name.to_owned(),
+        topic: String::new(),
+        private: false,
+    };
+    world.act(0, opened("kitchen"));
+    assert_eq!(serial(&world), 1);
+    assert!(renew(&mut world, &keys).is_ok());
+    world.act(0, opened("office"));
+    assert_eq!(serial(&world), 2);
 }

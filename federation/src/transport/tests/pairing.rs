@@ -155,7 +155,13 @@ async fn an_inviter_out_of_reach_is_not_dialled() {
 
 #[tokio::test]
 async fn a_refusal_arrives_as_what_it_is() {
-    for refusal in [PairingRefusal::Refused, PairingRefusal::Busy] {
+    for refusal in [
+        PairingRefusal::Refused,
+        PairingRefusal::Busy,
+        PairingRefusal::Used,
+        PairingRefusal::Revoked,
+        PairingRefusal::Expired,
+    ] {
         let inviter = Inviter {
             refuses: Some(refusal),
             ..Inviter::default()
@@ -309,4 +315,40 @@ async fn a_partner_may_pair_and_a_stranger_may_not_link() {
     let config = acme.tls.pairing_client().expect("a configuration");
     let _stream = raw::connect(config, listening.address).await.expect("TLS");
     assert_eq!(listening.pairing().await.key, acme.tls.key());
+}
+
+#[tokio::test]
+async fn who_announces_itself_is_heard_once_with_the_key_that_was_proved() {
+    let identity = vec![b"identity 1".to_vec(), b"identity 2".to_vec()];
+    let said = identity.clone();
+    let (_, inviter, guest) = pair(Inviter::default(), PATIENCE, async |_, guest, address| {
+        let inviter = identify(
+            &guest.tls,
+            Reach::Everywhere,
+            &address.to_string(),
+            PATIENCE,
+        )
+        .await
+        .expect("somebody");
+        let (verified, _) = inviter.verify(approve).expect("approved");
+        verified.announce(said).await.expect("an answer")
+    })
+    .await;
+    let announced = inviter.announced.lock().expect("no test panics here").clone();
+    assert_eq!(announced, [(guest, identity)]);
+
+    // More notes than a chain has are not even looked at, and the answer is the same; the second is one too many.
+    let (answers, inviter, _) = pair(Inviter::default(), PATIENCE, async |_, guest, address| {
+        let (mut caller, _tasks) = hand_made(guest, address).await;
+        let mut answers = Vec::new();
+        for count in [9, 1] {
+            let identity = vec![b"identity".to_vec(); count];
+            let answer = caller.announce(proto::AnnounceRequest { identity }).await;
+            answers.push(answer.is_ok());
+        }
+        answers
+    })
+    .await;
+    assert_eq!(answers, [true, false]);
+    assert!(inviter.announced.lock().expect("no test panics here").is_empty());
 }

@@ -108,6 +108,22 @@ pub(super) fn about_channels() -> Rows {
         Reason::ProjectUnknown,
     );
 
+    let archive = |archived| Action::ArchiveChannel {
+        channel: open,
+        archived,
+    };
+    world.must(OPERATOR, archive(true));
+    rows.deny(&world, OPERATOR, add(open, bob), Reason::ChannelArchived);
+    let globex = "globex.example";
+    rows.deny(
+        &world,
+        OPERATOR,
+        share(open, globex, None),
+        Reason::ChannelArchived,
+    );
+    world.must(OPERATOR, archive(false));
+    permit(&world, OPERATOR, add(open, bob));
+
     let direct = Channel {
         visibility: Visibility::Direct,
         ..world.state.channels()[&open].clone()

@@ -197,7 +197,16 @@ pub(super) fn about_replies() -> Rows {
     };
     rows.deny(&world, OPERATOR, invite.clone(), Reason::MemberNeeded);
     rows.deny(&world, world.other_eyes(), invite, Reason::PartnerExists);
+    let verify = |matches| Action::VerifyPartner {
+        partner: GLOBEX,
+        matches,
+    };
+    let eyes = world.other_eyes();
+    rows.deny(&world, eyes, verify(true), Reason::PartnerNotApproved);
+    rows.deny(&world, OPERATOR, verify(true), Reason::MemberNeeded);
     world.must(world.other_eyes(), confirm(GLOBEX));
+    rows.deny(&world, eyes, verify(false), Reason::RootKeyDiffers);
+    permit(&world, eyes, verify(true));
     rows.deny(
         &world,
         world.other_eyes(),

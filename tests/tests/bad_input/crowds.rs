@@ -1,0 +1,287 @@
+//! Many that connect and say nothing, and some that ask and never read: they cost what is stated, and others are served.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::Stdio;
+
+use foedus_proto::api::v1;
+use foedus_tests::harness::organisation::{Organisation, text};
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
+use foedus_tests::harness::{LATER, eventually};
+use h2::client;
+use http::Request;
+use prost::Message as _;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::runtime::Runtime;
+
+/// How many come.
+const CROWD: u16 = 1000;
+
+/// How many ask and never read: as many streams as one caller may have.
+const SILENT_READERS: usize = 64;
+
+/// What such readers may cost together, in memory: the windows and buffers of their connections, and what any daemon
+/// needs. Without a bound they would hold eight times as much.
+const MEMORY_MAX_KIB: u64 = 256 * 1024;
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// So many connections to `target`, from as many addresses, on which nothing is said.
+fn crowd(runtime: &Runtime, target: SocketAddr, hundred: u8) -> Vec<TcpStream> {
+    let connect = |number: u16| async move {
+        let [high, low] = number.to_be_bytes();
+        let source = IpAddr::V4(Ipv4Addr::new(127, hundred, high + 1, low.max(1)));
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(source, 0)).expect("an address of this machine");
+        socket.connect(target).await
+    };
+    let all = async {
+        let mut held = Vec::new();
+        for number in 0..CROWD {
+            // One that is turned away at once is none that is held.
+            if let Ok(stream) = connect(number).await {
+                held.push(stream);
+            }
+        }
+        held
+    };
+    runtime.block_on(all)
+}
+
+/// A member's token, over TCP.
+fn token(of: &Organisation) -> String {
+    let create = ["token", "create", "--for", &of.member, "--label", "laptop"];
+    text(&of.administrator().json(&create), "secret")
+}
+
+#[test]
+fn a_thousand_that_say_nothing_keep_nobody_out() {
+    let two = Two::sharing("+1h");
+    let runtime = runtime();
+    let place = &two.acme.daemon.place;
+    let server = place.api.to_string();
+    let by_token = two.acme.foedus().by_token(&server, &token(&two.acme));
+    let held = [
+        crowd(&runtime, place.api, 201),
+        crowd(&runtime, place.link, 202),
+    ];
+    for held in &held {
+        assert!(held.len() >= usize::from(CROWD) / 2, "{}", held.len());
+    }
+
+    // Members are served, by both doors, and so is the partner over the link that it has.
+    by_token.must(&["post", LAUNCH, "By token."]);
+    two.acme.member().must(&["post", LAUNCH, "By the socket."]);
+    two.globex.member().must(&["post", ACME_LAUNCH, "By link."]);
+    let mut texts = two.agree();
+    texts.sort();
+    assert_eq!(texts, ["By link.", "By the socket.", "By token."]);
+
+    // A partner whose link broke finds its way in among them.
+    two.acme.network.cut();
+    two.globex.network.cut();
+    by_token.must(&["post", LAUNCH, "Meanwhile."]);
+    two.acme.network.mend();
+    two.globex.linked_with(ACME);
+    two.acme.linked_with(GLOBEX);
+    assert_eq!(two.agree().len(), 4);
+    drop(held);
+}
+
+/// Memory that the daemon holds, in KiB.
+fn resident(of: &Organisation) -> u64 {
+    let pid = of.daemon.pid().expect("it runs");
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    size.and_then(|size| size.trim().parse().ok()).expect("a size")
+}
+
+/// Sockets that the daemon holds.
+fn sockets(of: &Organisation) -> usize {
+    let pid = of.daemon.pid().expect("it runs");
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).expect("its files");
+    let is_socket = |file: &std::io::Result<fs::DirEntry>| {
+        let target = file.as_ref().ok();
+        let target = target.and_then(|file| fs::read_link(file.path()).ok());
+        target.is_some_and(|target| target.to_string_lossy().starts_with("socket:"))
+    };
+    files.filter(|file| is_socket(file)).count()
+}
+
+/// A connection on which a stream was asked for, and from which nothing is read any more.
+struct SilentReader {
+    _connection: client::Connection<TcpStream>,
+    _stream: client::ResponseFuture,
+}
+
+/// Asks for all of a channel, and reads nothing from then on.
+async fn asks_and_never_reads(server: SocketAddr, token: String) -> SilentReader {
+    let stream = TcpStream::connect(server).await.expect("it listens");
+    let (requests, mut connection) = client::handshake(stream).await.expect("HTTP/2");
+    let asking = async {
+        let mut requests = requests.ready().await.expect("room for a call");
+        let path = "http://foedus.invalid/foedus.api.v1.MessageService/Subscribe";
+        let request = Request::post(path)
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("authorization", format!("Bearer {token}"))
+            .body(())
+            .expect("a request");
+        let (response, mut body) = requests.send_request(request, false).expect("a call");
+        let subscribe = v1::SubscribeRequest {
+            channel: LAUNCH.to_owned(),
+            cursor: String::new(),
+            from_start: true,
+        };
+        let message = subscribe.encode_to_vec();
+        let length = u32::try_from(message.len()).expect("it is short");
+        let framed = [&[0], &length.to_be_bytes()[..], &message].concat();
+        body.send_data(framed.into(), true).expect("it is taken");
+        // Driven until it has been answered: then the request is on its way.
+        let mut response = response;
+        let answer = std::future::poll_fn(|context| {
+            use std::future::Future as _;
+            std::task::Poll::Ready(std::pin::Pin::new(&mut response).poll(context).is_ready())
+        });
+        let _answered = answer.await;
+        response
+    };
+    let response = {
+        let mut asking = std::pin::pin!(asking);
+        let asked = std::future::poll_fn(|context| {
+            use std::future::Future as _;
+            let polled = asking.as_mut().poll(context);
+            // What is asked leaves with the connection.
+            let _ended = std::pin::Pin::new(&mut connection).poll(context).is_ready();
+            polled
+        })
+        .await;
+        // Once more, so that nothing of the request stays here.
+        std::future::poll_fn(|context| {
+            use std::future::Future as _;
+            let _ended = std::pin::Pin::new(&mut connection).poll(context).is_ready();
+            std::task::Poll::Ready(())
+        })
+        .await;
+        asked
+    };
+    SilentReader {
+        _connection: connection,
+        _stream: response,
+    }
+}
+
+#[test]
+fn who_asks_and_never_reads_costs_little_and_is_ended() {
+    let two = Two::sharing("+1h");
+    let anna = two.acme.member();
+    // Eight megabytes of history: far more than all that may be buffered for one stream.
+    let mut posting = anna
+        .command(&["post", LAUNCH, "--lines"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program can be started");
+    let mut lines = posting.stdin.take().expect("it is a pipe");
+    for _ in 0..512 {
+        writeln!(lines, "{}", "x".repeat(16_000)).expect("it reads");
+    }
+    drop(lines);
+    assert!(posting.wait().expect("it is ours").success());
+    let (runtime, place) = (runtime(), &two.acme.daemon.place);
+    let (api, token) = (place.api, token(&two.acme));
+    let before = sockets(&two.acme);
+    let readers: Vec<SilentReader> = runtime.block_on(async {
+        let mut readers = Vec::new();
+        for _ in 0..SILENT_READERS {
+            readers.push(asks_and_never_reads(api, token.clone()).await);
+        }
+        readers
+    });
+    eventually("their connections to be taken", LATER, || {
+        let found = sockets(&two.acme);
+        match found >= before + SILENT_READERS / 2 {
+            true => Ok(()),
+            false => Err(format!("{found} sockets, {before} before")),
+        }
+    });
+
+    // Others are served, and the memory stays within its bound.
+    anna.must(&["post", LAUNCH, "Meanwhile."]);
+    let last = anna.json(&["history", LAUNCH, "--limit", "1"]);
+    assert!(last.to_string().contains("Meanwhile."), "{last}");
+    let memory = resident(&two.acme);
+    assert!(memory <= MEMORY_MAX_KIB, "{memory} KiB");
+
+    // Who answers no ping is ended, although its end is still open.
+    eventually("them to be ended", LATER, || {
+        let found = sockets(&two.acme);
+        match found <= before + 2 {
+            true => Ok(()),
+            false => Err(format!("{found} sockets, {before} before")),
+        }
+    });
+    let memory = resident(&two.acme);
+    assert!(memory <= MEMORY_MAX_KIB, "{memory} KiB");
+    drop(readers);
+}
+
+#[test]
+fn names_that_are_endless_or_hide_something_are_refused_wherever_they_are_given() {
+    let two = Two::begin();
+    let (anna, alice) = (two.acme.member(), two.acme.administrator());
+    anna.must(&["channel", "create", "launch"]);
+    let endless = "x".repeat(10_000);
+    // Control characters, text that turns around, spaces of no width, and letters of other scripts that look like ours.
+    let names = [
+        endless.as_str(),
+        "a\u{1b}[31m",
+        "a\nb",
+        "a\u{202e}b",
+        "a\u{200b}b",
+        "lаunch",
+        "ｌaunch",
+    ];
+    for name in names {
+        for (who, arguments, reasons) in [
+            (&anna, vec!["channel", "create", name], ["NAME_INVALID"]),
+            (&anna, vec!["channel", "rename", "launch", name], ["NAME_INVALID"]),
+            (&alice, vec!["member", "add", name], ["NAME_INVALID"]),
+            (&alice, vec!["partner", "invite", name], ["HANDLE_INVALID"]),
+            (&alice, vec!["partner", "allow", name], ["PATTERN_INVALID"]),
+        ] {
+            let refusal = who.refused(&arguments);
+            assert!(
+                reasons.contains(&refusal.reason.as_str()),
+                "{:?}: {refusal:?}",
+                &arguments[..2]
+            );
+            let said = [&refusal.message, &refusal.fix];
+            let hides = |character: char| {
+                character.is_control() || ['\u{202e}', '\u{200b}'].contains(&character)
+            };
+            assert!(
+                said.iter().all(|text| !text.contains(hides) && text.len() < 4_000),
+                "it is not given back as it came: {refusal:?}"
+            );
+        }
+    }
+    let project = |name: &str| alice.run(&["project", "create", name, "--no-end"]);
+    for name in &names[..5] {
+        let answer = project(name);
+        assert_ne!(answer.exit, Some(0), "{answer:#?}");
+    }
+    // Nothing of it is there.
+    let channels = anna.json(&["channel", "list", "--all"]);
+    assert_eq!(channels["channels"].as_array().map(Vec::len), Some(1));
+    let members = alice.json(&["member", "list"]);
+    assert_eq!(members["members"].as_array().map(Vec::len), Some(2), "{members}");
+}

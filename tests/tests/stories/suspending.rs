@@ -1,0 +1,115 @@
+//! Step 12: a partner is suspended in mid-conversation. From that moment nothing goes out or comes in; resumed, both
+//! catch up.
+
+use foedus_tests::harness::organisation::{Organisation, told};
+use foedus_tests::harness::posting::Posting;
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
+use foedus_tests::harness::{LATER, eventually};
+
+/// Waits until the link with `partner` is not up.
+#[track_caller]
+fn is_cut_off(of: &Organisation, partner: &str) {
+    let administrator = of.administrator();
+    eventually("the link to end", LATER, || {
+        let shown = told(administrator.try_json(&["partner", "show", partner]))?;
+        match shown["link_state"] == "up" {
+            true => Err(shown.to_string()),
+            false => Ok(()),
+        }
+    });
+}
+
+/// Waits until connections were made again to where `of` is reached, and came to nothing.
+#[track_caller]
+fn is_dialled_in_vain(of: &Organisation) {
+    let before = of.network.connections();
+    eventually("further attempts to dial", LATER, || {
+        let found = of.network.connections();
+        match found >= before + 3 {
+            true => Ok(()),
+            false => Err(format!("{found}, {before} before")),
+        }
+    });
+}
+
+#[test]
+fn a_partner_that_is_suspended_in_mid_conversation_is_cut_off_until_it_is_resumed() {
+    let two = Two::sharing("+1h");
+    let (alice, gwen) = (two.acme.administrator(), two.globex.member());
+    let load = Posting::start(&gwen, ACME_LAUNCH, "globex");
+    load.reaches(60);
+    two.acme.member().must(&["post", LAUNCH, "Before."]);
+    eventually("both to have met in it", LATER, || {
+        let there = told(two.globex.try_messages(ACME_LAUNCH))?;
+        match there.iter().any(|message| message["text"] == "Before.") {
+            true => Ok(()),
+            false => Err(format!("{} messages", there.len())),
+        }
+    });
+
+    let preview = alice.json(&["partner", "suspend", GLOBEX, "--preview"]);
+    let touched = &preview["affected_channels"][0];
+    assert_eq!(touched["channel_name"], LAUNCH, "{preview}");
+    assert_eq!(touched["held_back"], true, "{preview}");
+    let member = two.acme.member();
+    let suspend = ["partner", "suspend", GLOBEX];
+    assert_eq!(member.refused(&suspend).reason, "NOT_ADMINISTRATOR");
+    alice.must(&suspend);
+
+    // What had been said when the command came back is all that there is; the load goes on.
+    let held = two.acme.texts(LAUNCH);
+    load.reaches(load.acknowledged() + 60);
+    let mut acknowledged = load.finish();
+    gwen.must(&["post", ACME_LAUNCH, "Does anybody hear me?"]);
+    let refusal = member.refused(&["post", LAUNCH, "Held back."]);
+    assert_eq!(refusal.reason, "PARTNER_SUSPENDED", "{refusal:?}");
+    is_cut_off(&two.acme, GLOBEX);
+    is_cut_off(&two.globex, ACME);
+    is_dialled_in_vain(&two.acme);
+    assert_eq!(two.acme.texts(LAUNCH), held, "nothing came in");
+
+    alice.must(&["partner", "resume", GLOBEX]);
+    two.acme.linked_with(GLOBEX);
+    member.must(&["post", LAUNCH, "We are back."]);
+    let found = two.agree();
+    acknowledged.extend(
+        ["Before.", "Does anybody hear me?", "We are back."].map(str::to_owned),
+    );
+    acknowledged.sort();
+    let mut sorted = found.clone();
+    sorted.sort();
+    let lost: Vec<_> = acknowledged
+        .iter()
+        .filter(|text| sorted.binary_search(text).is_err())
+        .collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    sorted.dedup();
+    assert_eq!(sorted.len(), found.len(), "something is there twice");
+    let audit = alice.json(&["audit", "list"]).to_string();
+    assert!(
+        audit.contains("partner.suspend") && audit.contains("partner.resume"),
+        "{audit}"
+    );
+}
+
+#[test]
+fn a_suspension_holds_over_a_restart_of_both() {
+    let mut two = Two::sharing("+1h");
+    let alice = two.acme.administrator();
+    alice.must(&["partner", "suspend", GLOBEX]);
+    two.acme.daemon.kill();
+    two.globex.daemon.kill();
+    two.acme.daemon.start();
+    two.globex.daemon.start();
+    two.globex
+        .member()
+        .must(&["post", ACME_LAUNCH, "Not yet."]);
+    is_dialled_in_vain(&two.acme);
+    assert_eq!(two.acme.texts(LAUNCH), [""; 0]);
+    let shown = two.acme.administrator().json(&["partner", "show", GLOBEX]);
+    assert_eq!(shown["state"], "suspended", "{shown}");
+    two.acme
+        .administrator()
+        .must(&["partner", "resume", GLOBEX]);
+    assert_eq!(two.agree(), ["Not yet."]);
+}
