@@ -161,7 +161,11 @@ pub async fn run(
         ChannelCommand::Archive { channel } => {
             let request = v1::ArchiveChannelRequest { channel };
             let response = session.call(client.archive_channel(request)).await?;
-            done("can be read, and nothing is added", response.channel, printer)
+            done(
+                "can be read, and nothing is added",
+                response.channel,
+                printer,
+            )
         }
         ChannelCommand::Unarchive { channel } => {
             let request = v1::UnarchiveChannelRequest { channel };

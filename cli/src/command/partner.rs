@@ -1,6 +1,8 @@
 //! `partner`.
 
-use clap::{Subcommand, ValueEnum};
+mod rules;
+
+use clap::Subcommand;
 use foedus_proto::api::v1;
 
 use super::{Limit, collect, invitation, present, request, wording};
@@ -78,7 +80,7 @@ pub enum PartnerCommand {
     Mode {
         /// Whom
         #[arg(value_enum)]
-        mode: Mode,
+        mode: rules::Mode,
     },
     /// Say that a partner's root key was compared with what the partner says, by telephone for example
     #[command(
@@ -126,27 +128,6 @@ pub enum PartnerCommand {
     },
 }
 
-/// Whom to have.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Mode {
-    /// No one new
-    Nobody,
-    /// Those on the allow-list
-    Listed,
-    /// Whoever is invited
-    AnyoneAfterApproval,
-}
-
-impl From<Mode> for v1::PartnerMode {
-    fn from(mode: Mode) -> Self {
-        match mode {
-            Mode::Nobody => Self::Nobody,
-            Mode::Listed => Self::Listed,
-            Mode::AnyoneAfterApproval => Self::AnyoneAfterApproval,
-        }
-    }
-}
-
 pub async fn run(
     command: PartnerCommand,
     session: &Session,
@@ -162,29 +143,12 @@ pub async fn run(
         PartnerCommand::List { all, limit } => list(all, limit, session, printer).await,
         PartnerCommand::Show { partner } => show(partner, session, printer).await,
         PartnerCommand::Allow { pattern, remove } => {
-            let request = v1::AllowPartnerRequest { pattern, remove };
-            let response = session
-                .call(session.partners().allow_partner(request))
-                .await?;
-            printer.answer(&json::of(&response), &rules_page(&response.rules))
+            rules::allow(pattern, remove, session, printer).await
         }
         PartnerCommand::Deny { pattern, remove } => {
-            let request = v1::DenyPartnerRequest { pattern, remove };
-            let response = session
-                .call(session.partners().deny_partner(request))
-                .await?;
-            printer.answer(&json::of(&response), &rules_page(&response.rules))
+            rules::deny(pattern, remove, session, printer).await
         }
-        PartnerCommand::Mode { mode } => {
-            let request = v1::SetPartnerModeRequest {
-                mode: v1::PartnerMode::from(mode).into(),
-            };
-            let response = session
-                .call(session.partners().set_partner_mode(request))
-                .await?;
-            let page = mode_page(response.mode()).then(rules_page(&response.rules));
-            printer.answer(&json::of(&response), &page)
-        }
+        PartnerCommand::Mode { mode } => rules::set_mode(mode, session, printer).await,
         PartnerCommand::Verify { partner, root_key } => {
             verify(partner, root_key, session, printer).await
         }
@@ -364,8 +328,8 @@ async fn list(
         page
     } else {
         page.blank()
-            .then(mode_page(mode))
-            .then(rules_page(&response.rules))
+            .then(rules::mode_page(mode))
+            .then(rules::page(&response.rules))
     };
     printer.answer(&json::of(&response), &page)
 }
@@ -388,19 +352,6 @@ fn state(partner: &v1::Partner) -> String {
 
 fn trust(partner: &v1::Partner) -> String {
     wording::value(partner.trust().as_str_name(), "TRUST_")
-}
-
-fn rules_page(rules: &[v1::PartnerRule]) -> Page {
-    let rows = rules
-        .iter()
-        .map(|rule| {
-            vec![
-                if rule.deny { "deny" } else { "allow" }.to_owned(),
-                rule.pattern.clone(),
-            ]
-        })
-        .collect();
-    Page::new().table(&["RULE", "PATTERN"], rows, "Both lists are empty.")
 }
 
 async fn show(partner: String, session: &Session, printer: &mut Printer) -> Result<(), Failure> {
@@ -453,18 +404,6 @@ fn page(partner: &v1::Partner) -> Page {
     ))
 }
 
-fn mode_page(mode: v1::PartnerMode) -> Page {
-    let sentence = match mode {
-        v1::PartnerMode::Unspecified => "",
-        v1::PartnerMode::Nobody => "Nobody new becomes a partner.",
-        v1::PartnerMode::Listed => "Who is on the allow-list may become a partner.",
-        v1::PartnerMode::AnyoneAfterApproval => {
-            "Anybody may become a partner, once an administrator has approved."
-        }
-    };
-    Page::new().sentence_if(sentence)
-}
-
 async fn verify(
     partner: String,
     root_key: Option<String>,
@@ -478,7 +417,10 @@ async fn verify(
         };
         let known = present(session.call(client.get_partner(request)).await?.partner)?;
         return Err(Failure::usage(
-            format!("nothing was done: the root key that is known of {} here is {}", known.handle, known.root_key),
+            format!(
+                "nothing was done: the root key that is known of {} here is {}",
+                known.handle, known.root_key
+            ),
             format!(
                 "have the partner read out its own, by a way that you trust, and repeat this with `foedus partner verify {partner} --root-key KEY`"
             ),

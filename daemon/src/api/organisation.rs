@@ -363,7 +363,10 @@ fn not_renewed(error: &RenewError) -> Refusal {
         RenewError::Keys(KeyFileError::Missing { path }) => Refusal::new(
             Code::FailedPrecondition,
             "ROOT_KEY_NEEDED",
-            format!("{} is not there, and only the root key can name other keys", path.display()),
+            format!(
+                "{} is not there, and only the root key can name other keys",
+                path.display()
+            ),
             "put it in its place, renew, and take it away again",
         ),
         RenewError::OtherRoot => Refusal::new(

@@ -361,7 +361,10 @@ mod tests {
         assert!(is_displaced(&two), "the oldest that nobody knows");
         assert!(!is_displaced(&three) && !is_displaced(&four));
         three.prove();
-        assert!(open.admit(from("2001:db8::2")).is_none(), "the fourth in all");
+        assert!(
+            open.admit(from("2001:db8::2")).is_none(),
+            "the fourth in all"
+        );
         drop(two);
         let five = open.admit(from("2001:db8::2")).expect("room");
         drop((three, four, five));

@@ -20,7 +20,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::meet::{may_be_keys, meet};
 use super::rest::{Rest, Rests};
-use crate::bounds::{MEET_AGAIN_PAUSE, MET_AGAIN_PAUSE, OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX};
+use crate::bounds::{
+    MEET_AGAIN_PAUSE, MET_AGAIN_PAUSE, OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX,
+};
 use crate::per_minute::PerMinute;
 use crate::random;
 use crate::runtime::{LinkState, Runtime, chain};
@@ -326,13 +328,7 @@ impl Doorway {
 }
 
 /// Whether whoever answers at `address` is the partner, and knows now who we are.
-async fn met(
-    runtime: &Runtime,
-    tls: &Tls,
-    reach: Reach,
-    partner: OrgId,
-    address: &str,
-) -> bool {
+async fn met(runtime: &Runtime, tls: &Tls, reach: Reach, partner: OrgId, address: &str) -> bool {
     match meet(runtime, tls, reach, partner, address).await {
         Ok(()) => true,
         Err(error) => {

@@ -14,8 +14,8 @@ use foedus_federation::transport::{PairingHost, PairingRefusal, ReplyAccepted, S
 use foedus_policy::reason::Reason;
 
 use crate::bounds::{
-    ANNOUNCES_PER_MINUTE_MAX, ANNOUNCES_PER_SOURCE_PER_MINUTE_MAX,
-    PAIRING_REPLIES_PER_MINUTE_MAX, PAIRING_REPLIES_PER_SOURCE_PER_MINUTE_MAX, PAIRING_SOURCES_MAX,
+    ANNOUNCES_PER_MINUTE_MAX, ANNOUNCES_PER_SOURCE_PER_MINUTE_MAX, PAIRING_REPLIES_PER_MINUTE_MAX,
+    PAIRING_REPLIES_PER_SOURCE_PER_MINUTE_MAX, PAIRING_SOURCES_MAX,
 };
 use crate::per_minute::PerMinuteOfEach;
 use crate::runtime::Runtime;

@@ -158,12 +158,10 @@ impl PartnerLink {
     fn note_end(&self, ending: &Ending) {
         let now = self.runtime.now().wall;
         let problem = match ending {
-            Ending::Stopped if !self.runtime.stopping().is_cancelled() => {
-                match self.is_active() {
-                    true => "our own keys were renewed".to_owned(),
-                    false => "the partner is active no more".to_owned(),
-                }
-            }
+            Ending::Stopped if !self.runtime.stopping().is_cancelled() => match self.is_active() {
+                true => "our own keys were renewed".to_owned(),
+                false => "the partner is active no more".to_owned(),
+            },
             ending => ending.to_string(),
         };
         tracing::info!(reason = problem, "a link has ended");

@@ -211,7 +211,8 @@ fn own_incarnation(setup: &Setup, tainted: u32, channel: &Channel) -> Option<Inc
     let opened_by_this_run = head.run == Some(setup.run.0) || planted(Fault::OldIncarnation);
     let own = head.incarnation.map(IncarnationId)?;
     let log = channel.logs.get(&channel.own_log(own));
-    let under_our_key = log.is_some_and(|log| log.key == *setup.keys.sign.verifying_key().as_bytes());
+    let under_our_key =
+        log.is_some_and(|log| log.key == *setup.keys.sign.verifying_key().as_bytes());
     (opened_by_this_run && head.tainted == tainted && under_our_key).then_some(own)
 }
 

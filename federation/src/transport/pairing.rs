@@ -357,10 +357,13 @@ impl VerifiedInviter {
             deadline,
             ..
         }) = self;
-        timeout_at(deadline, caller.announce(proto::AnnounceRequest { identity }))
-            .await
-            .map_err(|_| PairError::Timeout)?
-            .map_err(call_error)?;
+        timeout_at(
+            deadline,
+            caller.announce(proto::AnnounceRequest { identity }),
+        )
+        .await
+        .map_err(|_| PairError::Timeout)?
+        .map_err(call_error)?;
         Ok(())
     }
 }

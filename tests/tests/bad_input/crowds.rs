@@ -39,7 +39,9 @@ fn crowd(runtime: &Runtime, target: SocketAddr, hundred: u8) -> Vec<TcpStream> {
         let [high, low] = number.to_be_bytes();
         let source = IpAddr::V4(Ipv4Addr::new(127, hundred, high + 1, low.max(1)));
         let socket = TcpSocket::new_v4().expect("a socket");
-        socket.bind(SocketAddr::new(source, 0)).expect("an address of this machine");
+        socket
+            .bind(SocketAddr::new(source, 0))
+            .expect("an address of this machine");
         socket.connect(target).await
     };
     let all = async {
@@ -101,7 +103,8 @@ fn resident(of: &Organisation) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    size.and_then(|size| size.trim().parse().ok()).expect("a size")
+    size.and_then(|size| size.trim().parse().ok())
+        .expect("a size")
 }
 
 /// Sockets that the daemon holds.
@@ -253,7 +256,11 @@ fn names_that_are_endless_or_hide_something_are_refused_wherever_they_are_given(
     for name in names {
         for (who, arguments, reasons) in [
             (&anna, vec!["channel", "create", name], ["NAME_INVALID"]),
-            (&anna, vec!["channel", "rename", "launch", name], ["NAME_INVALID"]),
+            (
+                &anna,
+                vec!["channel", "rename", "launch", name],
+                ["NAME_INVALID"],
+            ),
             (&alice, vec!["member", "add", name], ["NAME_INVALID"]),
             (&alice, vec!["partner", "invite", name], ["HANDLE_INVALID"]),
             (&alice, vec!["partner", "allow", name], ["PATTERN_INVALID"]),
@@ -269,7 +276,8 @@ fn names_that_are_endless_or_hide_something_are_refused_wherever_they_are_given(
                 character.is_control() || ['\u{202e}', '\u{200b}'].contains(&character)
             };
             assert!(
-                said.iter().all(|text| !text.contains(hides) && text.len() < 4_000),
+                said.iter()
+                    .all(|text| !text.contains(hides) && text.len() < 4_000),
                 "it is not given back as it came: {refusal:?}"
             );
         }
@@ -283,5 +291,9 @@ fn names_that_are_endless_or_hide_something_are_refused_wherever_they_are_given(
     let channels = anna.json(&["channel", "list", "--all"]);
     assert_eq!(channels["channels"].as_array().map(Vec::len), Some(1));
     let members = alice.json(&["member", "list"]);
-    assert_eq!(members["members"].as_array().map(Vec::len), Some(2), "{members}");
+    assert_eq!(
+        members["members"].as_array().map(Vec::len),
+        Some(2),
+        "{members}"
+    );
 }

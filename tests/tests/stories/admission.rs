@@ -170,5 +170,8 @@ fn a_partners_root_key_is_compared_and_another_is_refused() {
     assert_eq!(verified["trust"], "verified", "{verified}");
     let audit = alice.json(&["audit", "list"]).to_string();
     assert!(audit.contains("partner.verify"), "{audit}");
-    assert_eq!(two.globex.administrator().json(&["partner", "show", ACME])["trust"], "verified");
+    assert_eq!(
+        two.globex.administrator().json(&["partner", "show", ACME])["trust"],
+        "verified"
+    );
 }

@@ -72,9 +72,7 @@ fn a_partner_that_is_suspended_in_mid_conversation_is_cut_off_until_it_is_resume
     two.acme.linked_with(GLOBEX);
     member.must(&["post", LAUNCH, "We are back."]);
     let found = two.agree();
-    acknowledged.extend(
-        ["Before.", "Does anybody hear me?", "We are back."].map(str::to_owned),
-    );
+    acknowledged.extend(["Before.", "Does anybody hear me?", "We are back."].map(str::to_owned));
     acknowledged.sort();
     let mut sorted = found.clone();
     sorted.sort();
@@ -101,9 +99,7 @@ fn a_suspension_holds_over_a_restart_of_both() {
     two.globex.daemon.kill();
     two.acme.daemon.start();
     two.globex.daemon.start();
-    two.globex
-        .member()
-        .must(&["post", ACME_LAUNCH, "Not yet."]);
+    two.globex.member().must(&["post", ACME_LAUNCH, "Not yet."]);
     is_dialled_in_vain(&two.acme);
     assert_eq!(two.acme.texts(LAUNCH), [""; 0]);
     let shown = two.acme.administrator().json(&["partner", "show", GLOBEX]);

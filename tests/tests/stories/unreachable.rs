@@ -5,7 +5,7 @@ use foedus_tests::harness::two::{ACME_LAUNCH, Accepted, GLOBEX, LAUNCH, Two, wor
 
 #[test]
 fn an_inviter_that_cannot_be_dialled_gets_the_reply_pasted() {
-    let two = Two::begin();
+    let mut two = Two::begin();
     two.acme.network.cut();
     let invited = two.invite("+1h");
     let answer = two
@@ -39,4 +39,17 @@ fn an_inviter_that_cannot_be_dialled_gets_the_reply_pasted() {
     let mut texts = two.agree();
     texts.sort();
     assert_eq!(texts, ["From here.", "From there."]);
+
+    // It works on like that: whichever of the two was away, the inviter dials out again.
+    two.globex.daemon.kill();
+    two.acme.member().must(&["post", LAUNCH, "Are you there?"]);
+    two.globex.daemon.start();
+    two.acme.linked_with(GLOBEX);
+    two.acme.daemon.kill();
+    let gwen = two.globex.member();
+    gwen.must(&["post", ACME_LAUNCH, "And you?"]);
+    two.acme.daemon.start();
+    two.acme.linked_with(GLOBEX);
+    assert_eq!(two.agree().len(), 4);
+    assert_eq!(two.acme.network.connections(), 0, "nobody dialled Acme");
 }

@@ -68,10 +68,14 @@ fn one_incarnation_is_under_one_key_also_within_a_step() {
         .next()
         .map(|(hash, bytes)| (hash, bytes.to_vec()))
         .expect("the charter");
-    let sent = world.sides[0].sent.iter().rev().find_map(|(_, frame)| match frame {
-        crate::frame::Frame::Notes(notes) => notes.notes.first().cloned(),
-        _ => None,
-    });
+    let sent = world.sides[0]
+        .sent
+        .iter()
+        .rev()
+        .find_map(|(_, frame)| match frame {
+            crate::frame::Frame::Notes(notes) => notes.notes.first().cloned(),
+            _ => None,
+        });
     let sent = sent.expect("notes go out with each session");
     assert_ne!(sent, bytes);
     let text = |bytes: &[u8]| {

@@ -10,8 +10,8 @@ use crate::examples::{self, ACME, GLOBEX, key};
 use crate::identity::{Extension, Identity, IdentityChain};
 use crate::key::VerifyingKey;
 use crate::message::{OrgInput, ReplyTo};
-use crate::org::{OurKeys, Refused};
 use crate::note::NoteType as _;
+use crate::org::{OurKeys, Refused};
 use crate::record::Endpoints;
 use crate::testing::World;
 
@@ -179,7 +179,10 @@ pub(crate) fn renew(world: &mut World, keys: &Arc<OurKeys>) -> Result<Outcome, R
     };
     world.push_org(0, input);
     world.settle();
-    let renewed = world.sides[0].done.remove(&reply.0).expect("it is answered");
+    let renewed = world.sides[0]
+        .done
+        .remove(&reply.0)
+        .expect("it is answered");
     if renewed.is_ok() {
         world.sides[0].keys = keys.clone();
     }
@@ -199,7 +202,10 @@ fn renewed_keys_sign_what_partners_are_shown_and_hold_after_a_restart() {
         assert_eq!(snapshot.identities[&us].current().serial, 2);
         assert_eq!(snapshot.peerings.len(), 2);
         assert!(
-            snapshot.peerings.values().all(|note| note.is_signed_by(&sign)),
+            snapshot
+                .peerings
+                .values()
+                .all(|note| note.is_signed_by(&sign)),
             "restarted: {restarted}"
         );
         let endpoints = snapshot.endpoints.get(&us);
@@ -224,10 +230,7 @@ fn until_their_note_is_durable_the_keys_in_use_stay() {
     let (us, keys) = (world.id(0), next_keys(&world));
     let serial = |world: &World| world.sides[0].snapshot.identities[&us].current().serial;
     world.sides[0].outcomes = [CommitOutcome::DiskFull].into();
-    assert!(matches!(
-        renew(&mut world, &keys),
-        Err(Refused::Failed(_))
-    ));
+    assert!(matches!(renew(&mut world, &keys), Err(Refused::Failed(_))));
     // The scope was read again, with the keys that its store names.
     let opened = |name: &str| Action::CreateChannel {
         name: name.to_owned(),

@@ -334,7 +334,11 @@ async fn who_announces_itself_is_heard_once_with_the_key_that_was_proved() {
         verified.announce(said).await.expect("an answer")
     })
     .await;
-    let announced = inviter.announced.lock().expect("no test panics here").clone();
+    let announced = inviter
+        .announced
+        .lock()
+        .expect("no test panics here")
+        .clone();
     assert_eq!(announced, [(guest, identity)]);
 
     // More notes than a chain has are not even looked at, and the answer is the same; the second is one too many.
@@ -350,5 +354,11 @@ async fn who_announces_itself_is_heard_once_with_the_key_that_was_proved() {
     })
     .await;
     assert_eq!(answers, [true, false]);
-    assert!(inviter.announced.lock().expect("no test panics here").is_empty());
+    assert!(
+        inviter
+            .announced
+            .lock()
+            .expect("no test panics here")
+            .is_empty()
+    );
 }
