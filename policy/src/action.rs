@@ -403,6 +403,15 @@ pub enum Action {
         /// Which.
         channel: ChannelId,
     },
+    /// To take a channel away with all that proves it. Changes nothing here.
+    ExportChannel {
+        /// Which.
+        channel: ChannelId,
+        /// With what readers are not shown: what was taken back, or counts for nobody.
+        all_bodies: bool,
+    },
+    /// To take the audit log away with what proves it. Changes nothing here.
+    ExportAudit,
 }
 
 /// What comes from outside into an act that is applied.

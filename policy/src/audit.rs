@@ -94,7 +94,8 @@ fn describe(action: &Action) -> Described {
         | Action::AddMember { .. }
         | Action::DeactivateMember { .. }
         | Action::CreateToken { .. }
-        | Action::RevokeToken { .. } => describe_people(action),
+        | Action::RevokeToken { .. }
+        | Action::ExportAudit => describe_people(action),
         Action::CreateChannel { .. }
         | Action::RenameChannel { .. }
         | Action::ArchiveChannel { .. }
@@ -109,7 +110,8 @@ fn describe(action: &Action) -> Described {
         | Action::ExtendProject { .. }
         | Action::EndProject { .. }
         | Action::Write { .. }
-        | Action::Read { .. } => describe_channels(action),
+        | Action::Read { .. }
+        | Action::ExportChannel { .. } => describe_channels(action),
         Action::InvitePartner { .. }
         | Action::ApproveRequest { .. }
         | Action::DeclineRequest { .. }
@@ -178,6 +180,7 @@ fn describe_people(action: &Action) -> Described {
             described("token.create", member, details)
         }
         Action::RevokeToken { token } => described("token.revoke", token, []),
+        Action::ExportAudit => described("audit.export", "", []),
         _ => unreachable!("not about people"),
     }
 }
@@ -270,6 +273,14 @@ fn describe_channels(action: &Action) -> Described {
             [("capability", capability.to_string())],
         ),
         Action::Read { channel } => described("channel.read", channel, []),
+        Action::ExportChannel {
+            channel,
+            all_bodies,
+        } => described(
+            "channel.export",
+            channel,
+            [("all_bodies", all_bodies.to_string())],
+        ),
         _ => unreachable!("not about channels"),
     }
 }

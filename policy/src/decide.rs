@@ -186,6 +186,11 @@ fn check(
         Action::ClockLeapt(_) | Action::ClockAgreed { .. } => asked.caller.daemon(),
         Action::ConfirmClock { .. } => asked.confirm_clock(),
         Action::Read { channel } => asked.read(*channel),
+        Action::ExportChannel {
+            channel,
+            all_bodies,
+        } => asked.export_channel(*channel, *all_bodies),
+        Action::ExportAudit => asked.caller.administrator().map(drop),
     }
     .map(|()| None)
 }

@@ -87,6 +87,7 @@ pub(super) fn about_channels() -> Rows {
         read(open),
         Reason::ScopeMissing,
     );
+    about_exports(&mut rows, &world, (bob, open, closed));
     let end = |channel, cause| Action::EndChannel { channel, cause };
     rows.deny(
         &world,
@@ -497,4 +498,59 @@ pub(super) fn about_projects() -> Rows {
         Reason::RequestExpired,
     );
     rows
+}
+
+/// Bob is no administrator, and in no channel.
+fn about_exports(
+    rows: &mut Rows,
+    world: &World,
+    (bob, open, closed): (MemberId, ChannelId, ChannelId),
+) {
+    let export = |channel, all_bodies| Action::ExportChannel {
+        channel,
+        all_bodies,
+    };
+    permit(world, member(bob), export(open, false));
+    rows.deny(
+        world,
+        member(bob),
+        export(open, true),
+        Reason::NotAdministrator,
+    );
+    rows.deny(
+        world,
+        member(bob),
+        export(closed, false),
+        Reason::NotInChannel,
+    );
+    for unreading in [
+        with(bob, false, true, false),
+        with(world.anna(), false, true, true),
+    ] {
+        rows.deny(world, unreading, export(open, false), Reason::ScopeMissing);
+    }
+    rows.deny(
+        world,
+        GLOBEX_KEY,
+        export(open, false),
+        Reason::NotForPartners,
+    );
+    for all_bodies in [false, true] {
+        permit(world, OPERATOR, export(closed, all_bodies));
+        let nowhere = export(ChannelId([0; 32]), all_bodies);
+        rows.deny(world, OPERATOR, nowhere, Reason::ChannelUnknown);
+    }
+    permit(world, OPERATOR, Action::ExportAudit);
+    rows.deny(
+        world,
+        member(bob),
+        Action::ExportAudit,
+        Reason::NotAdministrator,
+    );
+    rows.deny(
+        world,
+        GLOBEX_KEY,
+        Action::ExportAudit,
+        Reason::NotForPartners,
+    );
 }
