@@ -115,6 +115,34 @@ pub const ORG_REMINDER_MILLIS: u64 = 10_000;
 /// Runs that are read for one page of a feed.
 pub const PAGE_RUNS_MAX: usize = 32;
 
+/// One line of an export: an entry with the largest body, in base64, or what the audit log says of
+/// an act, with every letter escaped.
+pub const EXPORT_LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// Evidence of a fork: two checkpoints, headers and proofs, each with its length.
+pub const EXPORT_FORK_BYTES_MAX: usize = 32 * 1024;
+
+/// Organisations of one export: as many as one knows by introduction.
+pub const EXPORT_ORGS_MAX: usize = 10_000;
+
+/// Logs of one export that are gone through. What comes after is told, and not looked at.
+pub const EXPORT_LOGS_MAX: usize = 1_000_000;
+
+/// Statements about logs that are compared with an export's entries. Further ones are not.
+pub const EXPORT_CLAIMS_MAX: usize = 1_000_000;
+
+/// Faults of one export that are told one by one; further ones are counted.
+pub const EXPORT_FAULTS_MAX: usize = 100;
+
+/// Gaps of one export that are told one by one; further ones are counted.
+pub const EXPORT_MISSING_MAX: usize = 100;
+
+/// Bytes of lines that are read for one piece of an export. It ends with the line that reaches it.
+pub const EXPORT_PIECE_BYTES: usize = 64 * 1024;
+
+/// Runs of entries that are read at once for an export.
+pub const EXPORT_RUNS_MAX: usize = 16;
+
 /// What the transport allows beside the frames themselves.
 #[cfg(feature = "transport")]
 pub mod transport {

@@ -54,6 +54,7 @@ mod view;
 
 pub use crate::message::{Ended, Govern, ReplyTo};
 pub use governance::{Breach, Governance, Learned, Proposal, Revision};
+pub(crate) use judge::judged;
 pub use judge::{Verdict, Void};
 pub use log::Log;
 pub use members::{Author, Said};

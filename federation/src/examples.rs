@@ -8,6 +8,7 @@ use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::{Access, AuthorKind, Capability};
 
 use crate::charter::*;
+use crate::export::Export;
 use crate::identity::{Identity, IdentityChain, org_id};
 use crate::key::{SigningKey, VerifyingKey};
 use crate::note::value::{FreeText, LogHead, LogHeads};
@@ -245,6 +246,15 @@ pub(crate) fn peering() -> Peering {
     }
 }
 
+pub(crate) fn export() -> Export {
+    Export {
+        org: org(GLOBEX),
+        channel: Some(charter().channel),
+        at: AT,
+        digest: [0x2d; 32],
+    }
+}
+
 pub(crate) fn disconnect_record() -> DisconnectRecord {
     DisconnectRecord {
         channel: charter().channel,
@@ -373,6 +383,7 @@ fn check_own_type(bytes: &[u8], kind: NoteKind) {
             NoteKind::DisconnectRecord,
             DisconnectRecord::parse(text).is_ok(),
         ),
+        (NoteKind::Export, Export::parse(text).is_ok()),
     ];
     for (reader, reads) in readers {
         assert_eq!(reads, reader == kind, "{reader:?} reads {kind:?}");
@@ -419,6 +430,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>, NoteHash, Vec<u8>)> {
         globex,
         DisconnectRecord
     );
+    example!("export", export(), GLOBEX, globex, Export);
     let new_root = identity_new_root()
         .sign_new_root(&key(17), &key(ACME))
         .expect("a valid note");

@@ -17,6 +17,7 @@ pub mod entry;
 pub mod evidence;
 #[cfg(test)]
 mod examples;
+pub mod export;
 pub mod feed;
 pub mod frame;
 pub mod hlc;

@@ -32,7 +32,10 @@ mod store;
 
 pub use crate::message::OrgInput as Input;
 pub use crate::snapshot::{OrgSnapshot, OurKeys};
-pub use audit::{AuditRecord, read_audit_entry};
+pub(crate) use audit::NO_CHANNEL;
+pub use audit::{
+    AuditRecord, AuditStand, audit_stand_read, read_audit_entry, read_audit_raw, read_audit_stand,
+};
 
 /// What the organisation wants done, once the step that says so is durable.
 #[derive(Debug, Clone)]

@@ -164,6 +164,19 @@ pub(super) fn void(governance: &Governance, entry: &Entry, log: &Log) -> Option<
     Some(check())
 }
 
+/// As [`void`], of an entry before which its log has come to the revision of this number.
+pub(crate) fn judged(
+    governance: &Governance,
+    entry: &Entry,
+    revision: u64,
+) -> Option<Result<(), Void>> {
+    let log = Log {
+        revision,
+        ..Log::empty()
+    };
+    void(governance, entry, &log)
+}
+
 /// Whether anything counts that an organisation writes at a place of `log`, at a time and under a
 /// revision, and if so, what it may do there. A later place of the log may break a rule that this
 /// one does not, and none the other way round.

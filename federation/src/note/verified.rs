@@ -206,6 +206,8 @@ pub enum NoteKind {
     Suspension,
     /// What one side held when the channel ended for it.
     DisconnectRecord,
+    /// What an exporter exported.
+    Export,
     /// Size and root of a log.
     Checkpoint,
 }
@@ -226,6 +228,7 @@ impl NoteKind {
             "foedus/termination/v1" => Some(Self::Termination),
             "foedus/suspension/v1" => Some(Self::Suspension),
             "foedus/disconnect-record/v1" => Some(Self::DisconnectRecord),
+            "foedus/export/v1" => Some(Self::Export),
             origin if origin.starts_with("foedus/log/v1/") => Some(Self::Checkpoint),
             _ => None,
         }

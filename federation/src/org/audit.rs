@@ -11,20 +11,22 @@ use foedus_policy::time::{Now, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::{Effect, Org};
+use crate::batch::Read;
 use crate::bounds::{DENIAL_SOURCES_MAX, DENIALS_PER_MINUTE_MAX};
 use crate::checkpoint::Checkpoint;
 use crate::damaged::Damaged;
 use crate::entry::{Header, LogId, ORG_AUTHOR, Place, compose};
+use crate::frame::RawEntry;
 use crate::hlc::Hlc;
 use crate::keys;
 use crate::kind::{Body, ClosedLog, CustomName, Opened};
 use crate::org_store::{actor_text, audit_value};
-use crate::steploop::Step;
+use crate::steploop::{Rows, Step};
 use crate::stored::{AuditHead, Record, Run, StoredEntry};
 use crate::tree::Frontier;
 
 /// The audit log's place of a channel: none.
-const NO_CHANNEL: ChannelId = ChannelId([0; 32]);
+pub(crate) const NO_CHANNEL: ChannelId = ChannelId([0; 32]);
 
 /// The head of the audit log.
 #[derive(Debug, Clone)]
@@ -258,6 +260,41 @@ impl Org {
             .finalize()
             .into()
     }
+}
+
+/// Where the audit log stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditStand {
+    /// How many entries it has, over all incarnations.
+    pub entries: u64,
+    /// The checkpoint of its newest incarnation, a signed note. Each incarnation closes the one
+    /// before it, so that this proves them all.
+    pub checkpoint: Vec<u8>,
+}
+
+/// What has to be read to know where the audit log stands.
+pub fn audit_stand_read() -> Read {
+    Read::Get(super::store::note_key(super::store::AUDIT, &[]))
+}
+
+/// Where the audit log stands, if it has begun.
+pub fn read_audit_stand(rows: &Rows) -> Result<Option<AuditStand>, Damaged> {
+    let Some((key, value)) = rows.first() else {
+        return Ok(None);
+    };
+    let head = AuditHead::from_value(key, value)?;
+    Ok(Some(AuditStand {
+        entries: head.number,
+        checkpoint: head.checkpoint,
+    }))
+}
+
+/// The number of a stored line of the audit log, and the entry itself.
+pub fn read_audit_raw(key: &[u8], value: &[u8]) -> Result<(u64, RawEntry), Damaged> {
+    let run = Run::from_value(key, value)?;
+    let entry = run.entries.into_iter().next();
+    let entry = entry.ok_or_else(|| Damaged::new(key.to_vec(), "an entry of the audit log"))?;
+    Ok((run.first, entry.into_raw()))
 }
 
 /// One line of the audit log, as it is stored.
