@@ -9,6 +9,7 @@ mod audit;
 mod caller;
 mod channel;
 mod cursor;
+mod export;
 mod gate;
 mod history;
 mod invitation;
@@ -362,6 +363,7 @@ impl Api {
             token_service_server::TokenServiceServer,
             message_service_server::MessageServiceServer,
             audit_service_server::AuditServiceServer,
+            log_service_server::LogServiceServer,
         )
     }
 
@@ -404,7 +406,7 @@ impl Api {
 
 /// The services' traits, each call handed to the function of the same name.
 macro_rules! service {
-    ($service:path { $($call:ident: $request:ident => $response:ident,)+ } $($streams:tt)*) => {
+    ($service:path { $($call:ident: $request:ident => $response:ident,)* } $($streams:tt)*) => {
         #[tonic::async_trait]
         impl $service for Api {
             $(
@@ -416,7 +418,7 @@ macro_rules! service {
                     let answer = Api::$call(self, &caller, request).await;
                     Ok(tonic::Response::new(answer?))
                 }
-            )+
+            )*
             $($streams)*
         }
     };

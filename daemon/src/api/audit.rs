@@ -12,12 +12,13 @@ use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
 
 use super::caller::{Caller, administrator, reader};
+use super::message::Sent;
 use super::refusal::Refusal;
 use super::{Api, Seen, page, parse, service, show};
 use crate::bounds::api::{AUDIT_READ_RECORDS, AUDIT_SCANNED_MAX};
 
 /// What is asked for.
-struct Filter {
+pub(super) struct Filter {
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     actor: String,
@@ -40,13 +41,7 @@ impl Api {
             until: parse::time(request.until)?,
             actor: request.actor,
             action_prefix: request.action_prefix,
-            partner: match request.partner.is_empty() {
-                true => String::new(),
-                false => {
-                    let partner = seen.partner(&request.partner)?;
-                    seen.handle(partner)
-                }
-            },
+            partner: partner_of(&seen, &request.partner)?,
             denied_only: request.denied_only,
         };
         let mut before = place_of(&request.page_token)?;
@@ -92,6 +87,14 @@ impl Api {
     }
 }
 
+/// The handle of the partner that is meant; empty if none is.
+fn partner_of(seen: &Seen, partner: &str) -> Result<String, Refusal> {
+    match partner.is_empty() {
+        true => Ok(String::new()),
+        false => Ok(seen.handle(seen.partner(partner)?)),
+    }
+}
+
 /// The number of the record before which a page goes on.
 fn place_of(page_token: &str) -> Result<u64, Refusal> {
     let Some(place) = page::after("audit", page_token)? else {
@@ -116,12 +119,25 @@ fn records_before(before: u64) -> Read {
 }
 
 impl Filter {
-    fn meets(&self, record: &v1::AuditRecord) -> bool {
+    /// What of the log an export shows.
+    pub(super) fn of_export(seen: &Seen, request: v1::ExportAuditRequest) -> Result<Self, Refusal> {
+        Ok(Self {
+            since: parse::time(request.since)?,
+            until: parse::time(request.until)?,
+            actor: String::new(),
+            action_prefix: String::new(),
+            partner: partner_of(seen, &request.partner)?,
+            denied_only: false,
+        })
+    }
+
+    pub(super) fn meets(&self, record: &v1::AuditRecord) -> bool {
         let at = record.at.map_or(0, |at| {
             u64::try_from(at.seconds).unwrap_or(0) * 1000
                 + u64::try_from(at.nanos).unwrap_or(0) / 1_000_000
         });
-        self.until.is_none_or(|until| at < until.0)
+        self.since.is_none_or(|since| at >= since.0)
+            && self.until.is_none_or(|until| at < until.0)
             && (self.actor.is_empty()
                 || record.actor == self.actor
                 || is_name(&record.actor, &self.actor))
@@ -144,7 +160,7 @@ fn is_name(actor: &str, name: &str) -> bool {
 }
 
 impl Seen {
-    fn audit_message(&self, number: u64, stored: StoredAudit) -> v1::AuditRecord {
+    pub(super) fn audit_message(&self, number: u64, stored: StoredAudit) -> v1::AuditRecord {
         let StoredAudit {
             at,
             actor,
@@ -224,4 +240,13 @@ impl Seen {
 
 service!(v1::audit_service_server::AuditService {
     list_audit_records: ListAuditRecordsRequest => ListAuditRecordsResponse,
-});
+}
+    type ExportAuditStream = Sent<v1::ExportAuditResponse>;
+
+    async fn export_audit(
+        &self,
+        request: tonic::Request<v1::ExportAuditRequest>,
+    ) -> Result<tonic::Response<Self::ExportAuditStream>, tonic::Status> {
+        self.export_audit_stream(request).await
+    }
+);

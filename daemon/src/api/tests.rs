@@ -8,6 +8,7 @@ use foedus_proto::api::v1;
 use foedus_proto::api::v1::audit_service_client::AuditServiceClient;
 use foedus_proto::api::v1::channel_service_client::ChannelServiceClient;
 use foedus_proto::api::v1::invitation_service_client::InvitationServiceClient;
+use foedus_proto::api::v1::log_service_client::LogServiceClient;
 use foedus_proto::api::v1::member_service_client::MemberServiceClient;
 use foedus_proto::api::v1::message_service_client::MessageServiceClient;
 use foedus_proto::api::v1::organisation_service_client::OrganisationServiceClient;
@@ -29,6 +30,7 @@ use crate::runtime::{Parts, build, key_files};
 use crate::store::Engine;
 use crate::store::memory::{MemoryEngine, VirtualDisk};
 
+mod exports;
 mod messages;
 mod pages;
 mod people;
@@ -84,6 +86,7 @@ services!(
     partners: PartnerServiceClient,
     projects: ProjectServiceClient,
     audit: AuditServiceClient,
+    logs: LogServiceClient,
 );
 
 impl Daemon {
