@@ -6,6 +6,8 @@ mod completion;
 mod contexts;
 mod history;
 mod invitation;
+mod log;
+mod man;
 mod member;
 mod organisation;
 mod partner;
@@ -65,6 +67,9 @@ pub enum Command {
     Tail(tail::TailArguments),
     /// Show a channel as it is now
     History(history::HistoryArguments),
+    /// Channels with all that proves them, to take away and to check
+    #[command(subcommand, after_help = "Example:\n  foedus log verify launch.foedus")]
+    Log(log::LogCommand),
     /// Every administrative act, done or denied
     #[command(subcommand, after_help = "Example:\n  foedus audit list --denied")]
     Audit(audit::AuditCommand),
@@ -76,6 +81,9 @@ pub enum Command {
     Context(contexts::ContextCommand),
     /// Print a script that completes commands in your shell
     Completion(completion::CompletionArguments),
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(man::ManArguments),
 }
 
 /// How much of a list to show.
@@ -93,6 +101,11 @@ pub async fn run(arguments: Arguments, printer: &mut Printer) -> Result<(), Fail
     match command {
         Command::Context(command) => contexts::run(command, &globals, printer),
         Command::Completion(arguments) => completion::run(&arguments, printer),
+        Command::Man(arguments) => man::run(&arguments, printer),
+        Command::Log(log::LogCommand::Verify(arguments)) => log::verify(&arguments, printer),
+        Command::Audit(audit::AuditCommand::Verify(audit::VerifyArguments {
+            file: Some(file),
+        })) => audit::verify_file(&file, printer),
         command => {
             let session = Session::open(&globals.settings()?).await?;
             let result = run_connected(command, &session, printer).await;
@@ -122,9 +135,12 @@ async fn run_connected(
         Command::React(arguments) => post::react(arguments, session, printer).await,
         Command::Tail(arguments) => tail::run(arguments, session, printer).await,
         Command::History(arguments) => history::run(arguments, session, printer).await,
+        Command::Log(command) => log::run(command, session, printer).await,
         Command::Audit(command) => audit::run(command, session, printer).await,
         Command::Token(command) => token::run(command, session, printer).await,
-        Command::Context(_) | Command::Completion(_) => unreachable!("these need no connection"),
+        Command::Context(_) | Command::Completion(_) | Command::Man(_) => {
+            unreachable!("these need no connection")
+        }
     }
 }
 

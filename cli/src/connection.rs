@@ -239,6 +239,8 @@ clients!(
     tokens: token_service_client::TokenServiceClient,
     /// Messages.
     messages: message_service_client::MessageServiceClient,
+    /// The logs of channels.
+    logs: log_service_client::LogServiceClient,
     /// The audit log.
     audit: audit_service_client::AuditServiceClient,
 );
@@ -280,6 +282,14 @@ impl Session {
     ) -> Result<T, Failure> {
         match tokio::time::timeout(self.timeout, call).await {
             Ok(answer) => Ok(answer?.into_inner()),
+            Err(_) => Err(Failure::timeout(self.timeout.as_secs_f64())),
+        }
+    }
+
+    /// Waits for the next message of a stream, as long as `--timeout` allows; `None` at its end.
+    pub async fn next<T>(&self, stream: &mut tonic::Streaming<T>) -> Result<Option<T>, Failure> {
+        match tokio::time::timeout(self.timeout, stream.message()).await {
+            Ok(message) => Ok(message?),
             Err(_) => Err(Failure::timeout(self.timeout.as_secs_f64())),
         }
     }

@@ -1,12 +1,13 @@
 //! `foedus`: a client of the gRPC API of one organisation's daemon.
 //!
-//! Knows nothing of how the daemon works; what it shows is what the API said.
+//! Knows nothing of how the daemon works; what it shows is what the API said, or what an export proves.
 
 mod arguments;
 mod bounds;
 mod command;
 mod connection;
 mod context;
+mod export_file;
 mod failure;
 mod json;
 mod page;

@@ -1,10 +1,17 @@
 //! `audit`.
 
+mod lines;
+
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
+use foedus_federation::export::{AuditReport, AuditVerifier};
+use foedus_federation::note::value::format_time;
 use foedus_proto::api::v1;
 
-use super::{Limit, collect, wording};
+use super::{Limit, collect, log, wording};
 use crate::connection::Session;
+use crate::export_file::{NewFile, each_line};
 use crate::failure::Failure;
 use crate::json;
 use crate::page::Page;
@@ -16,6 +23,44 @@ use crate::time::{self, Moment};
 pub enum AuditCommand {
     /// Show the records, newest first
     List(ListArguments),
+    /// Write the records to a file, oldest first, with all that proves them
+    Export(ExportArguments),
+    /// Say whether the log, or an export of it, is as it was written
+    Verify(VerifyArguments),
+}
+
+/// `audit export`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  foedus audit export --to audit.jsonl --partner globex.example --since 2026-11-01T00:00:00Z\n\n\
+Each line is a JSON object, and each but the first and the last an entry of the log. What is not asked for is there \
+without what it says, so that the file proves that nothing else was left out."
+)]
+pub struct ExportArguments {
+    /// The file to write; it must not be there yet
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// Only what records at or after this time say: 2026-11-01T00:00:00Z, -2h, -30d
+    #[arg(long, value_name = "TIME", value_parser = time::parse_any_moment, allow_hyphen_values = true)]
+    since: Option<Moment>,
+    /// Only what records before this time say
+    #[arg(long, value_name = "TIME", value_parser = time::parse_any_moment, allow_hyphen_values = true)]
+    until: Option<Moment>,
+    /// Only what records say that concern this partner
+    #[arg(long, value_name = "PARTNER")]
+    partner: Option<String>,
+}
+
+/// `audit verify`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  foedus audit verify\n  foedus audit verify audit.jsonl --output json\n\n\
+Exits with 0 only if all of it is as it was written, and with 65 otherwise."
+)]
+pub struct VerifyArguments {
+    /// The file that `audit export` wrote; needs no daemon [default: the daemon's log]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// `audit list`
@@ -51,7 +96,119 @@ pub async fn run(
     session: &Session,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
-    let AuditCommand::List(arguments) = command;
+    match command {
+        AuditCommand::List(arguments) => list(arguments, session, printer).await,
+        AuditCommand::Export(arguments) => export(arguments, session, printer).await,
+        AuditCommand::Verify(_) => verify(session, printer).await,
+    }
+}
+
+async fn export(
+    arguments: ExportArguments,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let ExportArguments {
+        to,
+        since,
+        until,
+        partner,
+    } = arguments;
+    let mut file = NewFile::create(&to)?;
+    let request = v1::ExportAuditRequest {
+        since: since.map(Moment::resolve_now),
+        until: until.map(Moment::resolve_now),
+        partner: partner.unwrap_or_default(),
+    };
+    let mut client = session.audit();
+    let mut pieces = session.call(client.export_audit(request)).await?;
+    while let Some(piece) = session.next(&mut pieces).await? {
+        file.write(&piece.lines)?;
+    }
+    let bytes = file.finish()?;
+    let name = to.display().to_string();
+    let page = Page::new()
+        .sentence(format!("Wrote {bytes} bytes to {name}."))
+        .sentence(format!("To check it anywhere: foedus audit verify {name}"));
+    let object = serde_json::json!({ "file": name, "bytes": bytes });
+    printer.answer(&object, &page)
+}
+
+/// Has the daemon's log sent as an export of it is, and goes through that.
+async fn verify(session: &Session, printer: &mut Printer) -> Result<(), Failure> {
+    let mut client = session.audit();
+    let request = v1::ExportAuditRequest::default();
+    let mut pieces = session.call(client.export_audit(request)).await?;
+    let mut verifier = AuditVerifier::default();
+    while let Some(piece) = session.next(&mut pieces).await? {
+        for line in piece.lines.split_inclusive(|byte| *byte == b'\n') {
+            verifier.line(line, lines::read(line), line.len() as u64);
+        }
+    }
+    told(&verifier.finish(), printer)
+}
+
+/// Goes through a file.
+pub fn verify_file(file: &Path, printer: &mut Printer) -> Result<(), Failure> {
+    let mut verifier = AuditVerifier::default();
+    each_line(file, |line, length| {
+        verifier.line(line, lines::read(line), length);
+    })?;
+    told(&verifier.finish(), printer)
+}
+
+fn told(report: &AuditReport, printer: &mut Printer) -> Result<(), Failure> {
+    let AuditReport {
+        org,
+        handle,
+        at,
+        entries,
+        shown,
+        absent,
+        incarnations,
+        first,
+        last,
+        faults,
+        faults_more,
+    } = report;
+    let object = serde_json::json!({
+        "genuine": report.is_genuine(),
+        "org_id": org.map(|org| org.to_string()),
+        "handle": handle,
+        "exported_at": at.map(format_time),
+        "entries": entries,
+        "shown": shown,
+        "absent": absent,
+        "runs": incarnations,
+        "first": first.map(format_time),
+        "last": last.map(format_time),
+        "faults": log::faults_json(faults),
+        "faults_more": faults_more,
+    });
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let page = Page::new().details([
+        (
+            "audit log of:",
+            text(org.map(|org| format!("{handle} ({org})"))),
+        ),
+        ("as of:", text(at.map(format_time))),
+        ("entries:", entries.to_string()),
+        ("shown:", shown.to_string()),
+        ("left out:", absent.to_string()),
+        ("runs:", incarnations.to_string()),
+        ("first:", text(first.map(format_time))),
+        ("last:", text(last.map(format_time))),
+    ]);
+    let page = log::faults_page(page.blank(), faults, *faults_more);
+    printer.answer(&object, &page)?;
+    log::verdict(faults.len() as u64 + faults_more)
+}
+
+async fn list(
+    arguments: ListArguments,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
     let ListArguments {
         since,
         until,

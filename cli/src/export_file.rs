@@ -1,0 +1,140 @@
+//! Files of exports: written once and for their owner only, and read line by line.
+//!
+//! Knows nothing of what the lines say.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use foedus_federation::bounds::EXPORT_LINE_BYTES_MAX;
+
+use crate::failure::{Exit, Failure};
+
+/// A file that is being written. Unless it is finished, it goes away again.
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    file: Option<BufWriter<File>>,
+    bytes: u64,
+}
+
+impl NewFile {
+    /// A file that was not there before: no export is written over another.
+    pub fn create(path: &Path) -> Result<Self, Failure> {
+        let mut options = OpenOptions::new();
+        // What people said is in it, or what administrators did.
+        let made = options.write(true).create_new(true).mode(0o600).open(path);
+        let file = made.map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => Failure::new(
+                Exit::CannotCreate,
+                format!("{} exists already", path.display()),
+                "give another name, or remove the file first",
+            ),
+            _ => Failure::io(format_args!("cannot make {}", path.display()), &source),
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            file: Some(BufWriter::new(file)),
+            bytes: 0,
+        })
+    }
+
+    /// Adds lines.
+    pub fn write(&mut self, lines: &[u8]) -> Result<(), Failure> {
+        let file = self.file.as_mut().expect("it is written until finished");
+        let written = file.write_all(lines);
+        self.bytes += lines.len() as u64;
+        written.map_err(|source| self.cannot_write(&source))
+    }
+
+    /// The file is whole, and on disk. Says how many bytes it has.
+    pub fn finish(mut self) -> Result<u64, Failure> {
+        let mut file = self.file.take().expect("it is finished once");
+        let whole = file.flush().and_then(|()| file.get_ref().sync_all());
+        match whole {
+            Ok(()) => Ok(self.bytes),
+            Err(source) => {
+                self.file = Some(file);
+                Err(self.cannot_write(&source))
+            }
+        }
+    }
+
+    fn cannot_write(&self, source: &io::Error) -> Failure {
+        let what = format_args!("cannot write {}", self.path.display());
+        Failure::io(what, source)
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // Half an export is none; where it can't be removed, it is found to be cut off.
+        if self.file.take().is_some() {
+            drop(std::fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// Hands each line on, its newline included, with its length. A line that is longer than any of an
+/// export is handed on cut.
+pub fn each_line(path: &Path, mut take: impl FnMut(&[u8], u64)) -> Result<(), Failure> {
+    let cannot = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => Failure::new(
+            Exit::NotFound,
+            format!("there is no file {}", path.display()),
+            "name the file that `export` wrote",
+        ),
+        _ => Failure::io(format_args!("cannot read {}", path.display()), &source),
+    };
+    let mut file = BufReader::new(File::open(path).map_err(cannot)?);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let most = EXPORT_LINE_BYTES_MAX as u64 + 1;
+        let read = file.by_ref().take(most).read_until(b'\n', &mut line);
+        let mut length = read.map_err(cannot)? as u64;
+        if length == 0 {
+            return Ok(());
+        }
+        if length == most && !line.ends_with(b"\n") {
+            length += file.skip_until(b'\n').map_err(cannot)? as u64;
+        }
+        take(&line, length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_is_written_over_nothing_and_half_of_one_goes_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("one.foedus");
+        let mut file = NewFile::create(&path).expect("new");
+        file.write(b"half\n").expect("room");
+        let refused = NewFile::create(&path).expect_err("it is there");
+        assert_eq!(refused.exit, Exit::CannotCreate);
+        drop(file);
+        assert!(!path.exists());
+        let mut file = NewFile::create(&path).expect("new");
+        file.write(b"whole\n").expect("room");
+        assert_eq!(file.finish().expect("on disk"), 6);
+        assert_eq!(std::fs::read(&path).expect("readable"), b"whole\n");
+    }
+
+    #[test]
+    fn a_line_without_end_takes_no_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lines");
+        let long = "x".repeat(3 * EXPORT_LINE_BYTES_MAX);
+        std::fs::write(&path, format!("a\n{long}\nb")).expect("room");
+        let mut found = Vec::new();
+        each_line(&path, |line, length| found.push((line.len(), length))).expect("readable");
+        let whole = 3 * EXPORT_LINE_BYTES_MAX as u64 + 1;
+        assert_eq!(found, [(2, 2), (EXPORT_LINE_BYTES_MAX + 1, whole), (1, 1)]);
+        let missing = each_line(&folder.path().join("none"), |_, _| {});
+        assert_eq!(missing.expect_err("not there").exit, Exit::NotFound);
+    }
+}
