@@ -3,6 +3,7 @@
 mod admission;
 mod archiving;
 mod ending;
+mod exporting;
 mod governing;
 mod meeting;
 mod names;
