@@ -255,7 +255,7 @@ impl ChannelExport {
             return self.annotated(opened, &asked, Vec::new());
         }
         let reads = asked.iter().map(|entry| self.keys.annotations(*entry));
-        let reads = reads.map(Read::Get).collect();
+        let reads = reads.collect();
         self.stage = Stage::Annotations(opened, asked);
         Ok(ExportStep::Read(reads))
     }
@@ -293,8 +293,9 @@ impl ChannelExport {
         assert_eq!(asked.len(), rows.len(), "each read has one answer");
         let mut said = BTreeMap::new();
         for (entry, rows) in asked.iter().zip(rows) {
-            if let Some((key, value)) = rows.first() {
-                said.insert(*entry, Annotations::from_value(key, value)?.rows);
+            let all: &mut Vec<Annotation> = said.entry(*entry).or_default();
+            for (key, value) in &rows {
+                all.extend(Annotations::from_value(key, value)?.rows);
             }
         }
         let mut text = String::new();
