@@ -35,7 +35,7 @@ impl Channel {
 }
 
 /// The same text under `key`, if it is a note of the one whose key is called `name`, and `key` has not signed it.
-fn signed_anew(bytes: &[u8], name: KeyName, key: &SigningKey) -> Option<Vec<u8>> {
+pub(super) fn signed_anew(bytes: &[u8], name: KeyName, key: &SigningKey) -> Option<Vec<u8>> {
     let signed = SignedNote::parse(bytes).ok()?;
     if signed.claims_key(name, key.verifying_key()) {
         return None;

@@ -68,7 +68,7 @@ fn a_thousand_that_say_nothing_keep_nobody_out() {
     let two = Two::sharing("+1h");
     let runtime = runtime();
     let place = &two.acme.daemon.place;
-    let server = place.api.to_string();
+    let server = format!("http://{}", place.api);
     let by_token = two.acme.foedus().by_token(&server, &token(&two.acme));
     let held = [
         crowd(&runtime, place.api, 201),

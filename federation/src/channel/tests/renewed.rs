@@ -1,9 +1,14 @@
 //! Our keys are others from one entry to the next.
 
+use std::collections::BTreeSet;
+
 use foedus_policy::id::ChannelId;
 
+use crate::channel::renew::signed_anew;
 use crate::channel::{self, Request, Verb};
+use crate::evidence::GovernanceNote;
 use crate::message::ReplyTo;
+use crate::note::{KeyName, SignedNote};
 use crate::org::tests::renewals::{next_keys, renew};
 use crate::testing::{World, post};
 
@@ -59,30 +64,30 @@ fn one_incarnation_is_under_one_key_also_within_a_step() {
     assert_eq!(keys, expected, "a log for each key, and no third");
     // The other side holds both, whole: a checkpoint under the wrong key would have been refused.
     assert_eq!(logs(&world, 1, channel), held);
+}
 
-    // Notes of ours go out under the key that others know, with the same text.
-    let (_, bytes) = world.sides[0]
-        .view(channel)
-        .governance
-        .notes()
-        .next()
-        .map(|(hash, bytes)| (hash, bytes.to_vec()))
-        .expect("the charter");
-    let sent = world.sides[0]
-        .sent
-        .iter()
-        .rev()
-        .find_map(|(_, frame)| match frame {
-            crate::frame::Frame::Notes(notes) => notes.notes.first().cloned(),
-            _ => None,
-        });
-    let sent = sent.expect("notes go out with each session");
-    assert_ne!(sent, bytes);
-    let text = |bytes: &[u8]| {
-        let note = crate::note::SignedNote::parse(bytes).expect("a note");
-        note.text().to_owned()
-    };
-    assert_eq!(text(&sent), text(&bytes));
+#[test]
+fn notes_of_ours_are_signed_anew_and_others_are_not() {
+    let (world, channel) = World::shared(2);
+    let (keys, name) = (next_keys(&world), KeyName::Sign(world.id(0)));
+    let (ours, theirs) = (world.id(0), world.id(1));
+    let notes = world.sides[0].view(channel).governance.notes();
+    let mut signers = BTreeSet::new();
+    for (hash, bytes) in notes {
+        let anew = signed_anew(bytes, name, &keys.sign);
+        let signer = GovernanceNote::read_back(hash, bytes)
+            .expect("it was stored")
+            .signer();
+        signers.insert(signer);
+        assert_eq!(anew.is_some(), signer == name, "{hash}");
+        let Some(anew) = anew else { continue };
+        let note = SignedNote::parse(&anew).expect("a note");
+        assert_eq!(note.hash(), hash, "it says the same");
+        note.verify(name, keys.sign.verifying_key())
+            .expect("the new key signed it");
+        assert!(signed_anew(&anew, name, &keys.sign).is_none(), "once");
+    }
+    assert_eq!(signers, [ours, theirs].map(KeyName::Sign).into());
 }
 
 #[test]
