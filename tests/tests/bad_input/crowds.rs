@@ -12,11 +12,15 @@ use foedus_tests::harness::{LATER, eventually};
 use h2::client;
 use http::Request;
 use prost::Message as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 
 /// How many come.
 const CROWD: u16 = 1000;
+
+/// Files that this program has open at most.
+const FILES: u64 = 4096;
 
 /// How many ask and never read: as many streams as one caller may have.
 const SILENT_READERS: usize = 64;
@@ -57,6 +61,16 @@ fn crowd(runtime: &Runtime, target: SocketAddr, hundred: u8) -> Vec<TcpStream> {
     runtime.block_on(all)
 }
 
+/// Lets this program hold as many connections as it needs, where the machine's own limit allows it: many begin with 1,024.
+fn room_for_crowds() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(FILES, |most| most.min(FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let current = Some(wanted);
+        setrlimit(Resource::Nofile, Rlimit { current, ..limit }).expect("below the hard limit");
+    }
+}
+
 /// A member's token, over TCP.
 fn token(of: &Organisation) -> String {
     let create = ["token", "create", "--for", &of.member, "--label", "laptop"];
@@ -66,6 +80,8 @@ fn token(of: &Organisation) -> String {
 #[test]
 fn a_thousand_that_say_nothing_keep_nobody_out() {
     let two = Two::sharing("+1h");
+    // After the daemons have begun: theirs stays what it is.
+    room_for_crowds();
     let runtime = runtime();
     let place = &two.acme.daemon.place;
     let server = format!("http://{}", place.api);
