@@ -12,6 +12,7 @@ mod stage;
 pub mod step;
 mod story;
 mod teller;
+mod timeline;
 
 use std::path::PathBuf;
 use std::time::Instant;

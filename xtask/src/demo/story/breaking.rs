@@ -160,25 +160,15 @@ impl Teller<'_> {
         acknowledged: &[String],
         tails: &[Tail; 2],
     ) -> anyhow::Result<()> {
-        let (acme, globex) = (&self.stage.acme, &self.stage.globex);
+        // What was acknowledged may be on its way still; then both tell one timeline of less.
         let held = eventually(|| {
-            let ours = texts(acme, "anna", LAUNCH)?;
-            let theirs = texts(globex, "gwen", ACME_LAUNCH)?;
-            once_each(
-                ours.iter().map(String::as_str),
-                acknowledged,
-                "Acme's history",
-            )?;
-            once_each(
-                theirs.iter().map(String::as_str),
-                acknowledged,
-                "Globex's history",
-            )?;
-            ensure!(ours == theirs, "the histories differ");
-            Ok(ours)
+            let told = self.one_timeline()?;
+            once_each(told.texts(), acknowledged, "the history of both")?;
+            Ok(told)
         })?;
         let limit = ["--limit", "3"];
-        let last: Vec<&str> = held.iter().rev().take(3).map(String::as_str).collect();
+        let held: Vec<&str> = held.texts().collect();
+        let last: Vec<&str> = held.iter().rev().take(3).copied().collect();
         self.both(
             &[&["--as", "anna", "history", LAUNCH], &limit[..]].concat(),
             says(&last),
@@ -206,20 +196,4 @@ impl Teller<'_> {
         ));
         Ok(())
     }
-}
-
-/// The texts of all messages of a channel that load and outages left there, in the order of its timeline.
-fn texts(side: &Side, member: &str, channel: &str) -> anyhow::Result<Vec<String>> {
-    let whole = ["--oldest", "--limit", "1000000"];
-    let page = json(
-        side,
-        &[&["--as", member, "history", channel], &whole[..]].concat(),
-    )?;
-    let messages = page["messages"].as_array().into_iter().flatten();
-    let posted =
-        messages.filter(|message| message["kind"] == "posted" && message["retracted"] != true);
-    Ok(posted
-        .filter_map(|message| message["text"].as_str())
-        .map(str::to_owned)
-        .collect())
 }

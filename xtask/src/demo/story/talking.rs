@@ -2,7 +2,8 @@
 
 use crate::demo::claim::says;
 use crate::demo::story::{ACME_LAUNCH, LAUNCH};
-use crate::demo::teller::{Teller, wait_for};
+use crate::demo::teller::{Teller, eventually, wait_for};
+use crate::demo::timeline::Timeline;
 
 impl Teller<'_> {
     /// Members of both write.
@@ -35,6 +36,7 @@ impl Teller<'_> {
             &["--as", "gwen", "history", ACME_LAUNCH],
             says(&seen).without(&[third, wrong]),
         )?;
+        self.one_timeline()?;
         self.screen.holds(
             "Both show the same messages in the same order, and every line says whose organisation its author is of. \
              (That Anna joined before the channel was shared is in Acme's history only.)",
@@ -49,6 +51,17 @@ impl Teller<'_> {
             "Each tail went on where it was: nothing is told twice, and nothing is left out.",
         );
         Ok(())
+    }
+
+    /// Waits until both tell programs one timeline: all of it, and not only what was looked for on the page. That of
+    /// Acme.
+    pub fn one_timeline(&self) -> anyhow::Result<Timeline> {
+        eventually(|| {
+            let ours = Timeline::read(&self.stage.acme, "anna", LAUNCH)?;
+            let theirs = Timeline::read(&self.stage.globex, "gwen", ACME_LAUNCH)?;
+            ours.is_that_of(&theirs)?;
+            Ok(ours)
+        })
     }
 
     /// Waits until the history of both has all of this.
