@@ -17,6 +17,7 @@ use foedus_policy::vocabulary::Access;
 use super::organisation::Organisation;
 
 pub use rest::Unrest;
+use stepwise::Outline;
 
 mod consented;
 mod converged;
@@ -26,6 +27,7 @@ mod forks;
 mod genuine;
 mod rest;
 mod sovereign;
+mod stepwise;
 
 /// The promises that checkers look at, by the names under which they count and find.
 pub const DURABLE: &str = "P1 durable";
@@ -102,6 +104,10 @@ pub struct Checker {
     pub in_force: Vec<Option<NoteHash>>,
     /// Since when each disk says that the channel ended, in true time.
     pub ended: Vec<Option<u64>>,
+    /// What each disk holds of each channel, in outline.
+    outlines: BTreeMap<(usize, ChannelId), Outline>,
+    /// When two that held the same were last compared.
+    compared: BTreeMap<(usize, usize), u64>,
     /// Logs that somebody made up to lie with.
     pub forged: BTreeSet<LogId>,
     /// Checks that were made, so that nobody is content with none.
@@ -124,6 +130,8 @@ impl Checker {
             charters: BTreeMap::new(),
             in_force: vec![None; orgs.len()],
             ended: vec![None; orgs.len()],
+            outlines: BTreeMap::new(),
+            compared: BTreeMap::new(),
             forged: BTreeSet::new(),
             checks: BTreeMap::new(),
         }

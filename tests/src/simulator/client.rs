@@ -11,7 +11,7 @@ use foedus_federation::damaged::Damaged;
 use foedus_federation::frame::Cursor;
 use foedus_federation::timeline::{
     self, ArrivalReader, ArrivalStep, Arrivals, Happening, HistoryReader, HistoryStep,
-    Order as HistoryOrder,
+    Order as HistoryOrder, Page, Position,
 };
 use foedus_policy::action::Actor;
 use foedus_policy::id::{ChannelId, EntryRef, MemberId};
@@ -374,33 +374,49 @@ impl World {
 
     /// All messages of a channel, in the order in which somebody there is shown them.
     pub fn history(&mut self, at: usize, channel: ChannelId) -> Option<Vec<EntryRef>> {
-        let run = self.orgs[at].run.as_ref()?;
-        let view = run.views.get(&channel)?.clone();
         let (mut entries, mut from) = (Vec::new(), None);
         loop {
-            let order = HistoryOrder::OldestFirst;
-            let mut reader = HistoryReader::new(view.clone(), order, from, None, 200);
-            let mut rows = Vec::new();
-            let page = loop {
-                match reader.advance(std::mem::take(&mut rows)) {
-                    Ok(HistoryStep::Page(page)) => break page,
-                    Ok(HistoryStep::Read(reads)) => {
-                        let answer = |read| disk::answer(&self.orgs[at].disk, read);
-                        rows = reads
-                            .iter()
-                            .map(|read| answer(read).unwrap_or_default())
-                            .collect();
-                    }
-                    Err(damaged) => {
-                        self.checker.damaged(at, &damaged);
-                        return None;
-                    }
-                }
-            };
+            let page = self.page(at, channel, HistoryOrder::OldestFirst, from, 200)?;
             entries.extend(page.items.iter().map(|item| item.entry));
             from = page.next;
             if from.is_none() {
                 return Some(entries);
+            }
+        }
+    }
+
+    /// The last messages of a channel that somebody there is shown, newest first.
+    pub fn newest(&mut self, at: usize, channel: ChannelId, count: usize) -> Option<Vec<EntryRef>> {
+        let page = self.page(at, channel, HistoryOrder::NewestFirst, None, count)?;
+        Some(page.items.iter().map(|item| item.entry).collect())
+    }
+
+    fn page(
+        &mut self,
+        at: usize,
+        channel: ChannelId,
+        order: HistoryOrder,
+        from: Option<Position>,
+        count: usize,
+    ) -> Option<Page> {
+        let run = self.orgs[at].run.as_ref()?;
+        let view = run.views.get(&channel)?.clone();
+        let mut reader = HistoryReader::new(view, order, from, None, count);
+        let mut rows = Vec::new();
+        loop {
+            match reader.advance(std::mem::take(&mut rows)) {
+                Ok(HistoryStep::Page(page)) => return Some(page),
+                Ok(HistoryStep::Read(reads)) => {
+                    let answer = |read| disk::answer(&self.orgs[at].disk, read);
+                    rows = reads
+                        .iter()
+                        .map(|read| answer(read).unwrap_or_default())
+                        .collect();
+                }
+                Err(damaged) => {
+                    self.checker.damaged(at, &damaged);
+                    return None;
+                }
             }
         }
     }

@@ -107,10 +107,14 @@ impl<'a> ChannelOnDisk<'a> {
         answer(self.disk, read).unwrap_or_default()
     }
 
+    /// The records of the channel's state.
+    pub fn records(&self) -> Vec<(Key, Value)> {
+        self.rows(&self.keys.state())
+    }
+
     /// The records of the channel's state, and what each is.
     fn state(&self) -> impl Iterator<Item = (ChannelKey, Key, Value)> {
-        let rows = self.rows(&self.keys.state());
-        rows.into_iter().filter_map(|(key, value)| {
+        self.records().into_iter().filter_map(|(key, value)| {
             let (_, parsed) = ChannelKey::parse(&key)?;
             Some((parsed, key, value))
         })

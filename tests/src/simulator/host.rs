@@ -366,6 +366,7 @@ impl World {
             ScopeId::Channel(_) => self.answer::<Channel>(at, id),
         }
         self.settle(at);
+        self.check_step(at);
     }
 
     fn answer<M: Hosted>(&mut self, at: usize, id: ScopeId) {

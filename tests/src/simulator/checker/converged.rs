@@ -113,6 +113,15 @@ impl Holding {
     }
 }
 
+/// Whether two verdicts of one entry contradict each other; each is whether it is void, and whether the body is here.
+pub(super) fn differ((void, body): (bool, bool), (void_there, body_there): (bool, bool)) -> bool {
+    match (void, void_there) {
+        (true, false) => body_there || !body,
+        (false, true) => body || !body_there,
+        _ => false,
+    }
+}
+
 impl World {
     pub(super) fn holdings(&self, channel: ChannelId) -> Vec<Holding> {
         let disks = self.orgs.iter().map(|org| &org.disk);
@@ -173,12 +182,8 @@ impl World {
                 let known = verdicts.entry(entry).or_default();
                 for (other, void_there, body_there) in known.iter() {
                     self.checker.count(CONVERGENT);
-                    let differ = match (void, void_there) {
-                        (true, false) => *body_there || held.body.is_none(),
-                        (false, true) => held.body.is_some() || !body_there,
-                        _ => false,
-                    };
-                    if differ {
+                    let ours = (void, held.body.is_some());
+                    if differ(ours, (*void_there, *body_there)) {
                         let text = format!("{} is void at one of {other} and {at}", name(entry));
                         self.checker.find(CONVERGENT, self.now, text);
                     }
@@ -208,16 +213,25 @@ impl World {
         for (place, (one, first)) in orders.iter().enumerate() {
             for (other, second) in &orders[place + 1..] {
                 self.checker.count(CONVERGENT);
-                let at_first: BTreeSet<EntryRef> = first.iter().copied().collect();
-                let at_second: BTreeSet<EntryRef> = second.iter().copied().collect();
-                let left = first.iter().filter(|entry| at_second.contains(entry));
-                let right = second.iter().filter(|entry| at_first.contains(entry));
-                if let Some((a, b)) = left.zip(right).find(|(a, b)| a != b) {
-                    let text = format!("{one} shows {} where {other} shows {}", name(*a), name(*b));
+                if let Some((a, b)) = Self::first_out_of_order(first, second) {
+                    let text = format!("{one} shows {} where {other} shows {}", name(a), name(b));
                     self.checker.find(CONVERGENT, self.now, text);
                 }
             }
         }
+    }
+
+    /// The first place at which two show of what both show something else.
+    pub(super) fn first_out_of_order(
+        first: &[EntryRef],
+        second: &[EntryRef],
+    ) -> Option<(EntryRef, EntryRef)> {
+        let at_first: BTreeSet<EntryRef> = first.iter().copied().collect();
+        let at_second: BTreeSet<EntryRef> = second.iter().copied().collect();
+        let left = first.iter().filter(|entry| at_second.contains(entry));
+        let right = second.iter().filter(|entry| at_first.contains(entry));
+        let differing = left.zip(right).find(|(a, b)| a != b);
+        differing.map(|(a, b)| (*a, *b))
     }
 
     /// P1: what was acknowledged is at everybody who may read it, or listed as missing.

@@ -60,6 +60,7 @@ impl World {
             for note in notes {
                 self.checker.noted(at, self.now, &note);
             }
+            self.outline_again(at, channel);
         }
     }
 }

@@ -109,6 +109,7 @@ impl World {
             ScopeId::Org => self.check_partners(at, batch),
             ScopeId::Channel(channel) => {
                 self.keep_written(at, batch);
+                self.outline(at, channel, batch);
                 let mut notes = Vec::new();
                 for (key, value) in &batch.puts {
                     if let Some((_, ChannelKey::Note(_))) = ChannelKey::parse(key)

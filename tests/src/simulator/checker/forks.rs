@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use foedus_federation::checkpoint::Fork;
 use foedus_federation::entry::LogId;
 
 use super::FORKS;
@@ -85,20 +84,7 @@ impl World {
                 .iter()
                 .filter(|(_, head)| !head.fork.is_empty())
             {
-                self.checker.count(FORKS);
-                let origin = self.index_of(log.origin).expect("only these exist");
-                // It stands alone: by the key that the origin signs with, and nothing else.
-                let key = *self.orgs[origin].keys.sign.verifying_key();
-                let proven = Fork::decode(&head.fork)
-                    .ok()
-                    .and_then(|fork| fork.verify(&key).ok());
-                if proven.is_none_or(|proven| proven.log() != log) {
-                    let text = format!("{at} holds evidence that proves nothing");
-                    self.checker.find(FORKS, self.now, text);
-                } else if !self.is_lie(log) {
-                    let text = format!("{at} can prove that {origin}, which is honest, forked");
-                    self.checker.find(FORKS, self.now, text);
-                }
+                self.check_evidence(at, log, &head.fork);
             }
         }
     }
