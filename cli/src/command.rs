@@ -2,6 +2,7 @@
 
 mod audit;
 mod channel;
+mod clock;
 mod completion;
 mod contexts;
 mod history;
@@ -73,6 +74,9 @@ pub enum Command {
     /// Every administrative act, done or denied
     #[command(subcommand, after_help = "Example:\n  foedus audit list --denied")]
     Audit(audit::AuditCommand),
+    /// The daemon's clock, and saying that it is right
+    #[command(subcommand, after_help = "Example:\n  foedus clock show")]
+    Clock(clock::ClockCommand),
     /// Tokens, by which members and programs use the API
     #[command(subcommand, after_help = "Example:\n  foedus token list")]
     Token(token::TokenCommand),
@@ -137,6 +141,7 @@ async fn run_connected(
         Command::History(arguments) => history::run(arguments, session, printer).await,
         Command::Log(command) => log::run(command, session, printer).await,
         Command::Audit(command) => audit::run(command, session, printer).await,
+        Command::Clock(command) => clock::run(command, session, printer).await,
         Command::Token(command) => token::run(command, session, printer).await,
         Command::Context(_) | Command::Completion(_) | Command::Man(_) => {
             unreachable!("these need no connection")

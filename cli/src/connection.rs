@@ -243,6 +243,8 @@ clients!(
     logs: log_service_client::LogServiceClient,
     /// The audit log.
     audit: audit_service_client::AuditServiceClient,
+    /// The clock.
+    clock: clock_service_client::ClockServiceClient,
 );
 
 impl Session {

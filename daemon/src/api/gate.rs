@@ -68,7 +68,9 @@ impl Gate {
         if !exists && !WITHOUT_IDENTITY.contains(&path) {
             return Err(foedus_policy::reason::Reason::NotInitialised.into());
         }
-        let actor = credential.actor(&snapshot.state, self.runtime.now().wall)?;
+        // A clock that goes back must not bring a token back to life.
+        let latest = snapshot.clock(self.runtime.now()).perhaps;
+        let actor = credential.actor(&snapshot.state, latest)?;
         self.proved.cancel();
         Ok(Some(Caller {
             credential,

@@ -6,10 +6,12 @@ use foedus_federation::org::OrgSnapshot;
 use foedus_policy::action::{Actor, RenewedKeys};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::{InvitationState, PartnerState, Sharing};
+use foedus_policy::time::Now;
 use foedus_proto::api::v1;
 use tonic::Code;
 
 use super::caller::{Caller, administrator, reader};
+use super::clock::clock_message;
 use super::refusal::Refusal;
 use super::show::{self, held};
 use super::{Api, Seen, service};
@@ -162,7 +164,7 @@ impl Api {
         status.link_listen_addresses = facts.link_listen_addresses.clone();
         status.api_listen_addresses = self.inner.api_listen.iter().cloned().collect();
         status.clock_skew_ms = self.clock_skew();
-        status.now = show::time(seen.now);
+        status.now = show::time(runtime.now().wall);
         status.run_id = runtime.run().to_string();
         Ok(status)
     }
@@ -248,6 +250,7 @@ impl Api {
             return Vec::new();
         }
         let mut problems = Vec::new();
+        problems.extend(clock_problem(seen, self.runtime().now()));
         for (org, link) in self.runtime().links() {
             let partner = seen.state().partners().get(&org);
             let down = partner.is_some_and(|partner| partner.state == PartnerState::Active)
@@ -304,6 +307,36 @@ impl Api {
         skews.sort_unstable();
         skews.get(skews.len() / 2).copied().unwrap_or(0)
     }
+}
+
+/// That our clock is not relied on: nothing in this list is more urgent.
+fn clock_problem(seen: &Seen, now: Now) -> Option<v1::Problem> {
+    let clock = clock_message(&seen.org, now);
+    let (reason, text) = match (clock.paused, clock.unconfirmed) {
+        (true, _) => (
+            "CLOCK_PAUSED",
+            "our clock leapt by more than 48 hours: nothing ends by it, and nothing is posted to shared channels",
+        ),
+        // Nobody needs to hear of it while nothing waits for it.
+        (false, true)
+            if seen.state().channels().values().any(|channel| {
+                !channel.is_over() && channel.is_shared() && channel.is_ended(seen.now)
+            }) =>
+        {
+            (
+                "CLOCK_UNCONFIRMED",
+                "since the start no partner's clock agreed with ours: an end by the clock is not recorded yet",
+            )
+        }
+        (false, _) => return None,
+    };
+    Some(v1::Problem {
+        reason: reason.to_owned(),
+        text: text.to_owned(),
+        fix: "put this machine's clock right if it is wrong; then `foedus clock confirm`"
+            .to_owned(),
+        subject: String::new(),
+    })
 }
 
 /// The oldest of the requests that wait for a yes, so that who watches the daemon sees that somebody is awaited.

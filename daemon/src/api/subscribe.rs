@@ -253,11 +253,10 @@ impl Follow {
         }
         let org = self.org.borrow_and_update().clone();
         let changed = std::mem::replace(&mut self.version, org.version()) != org.version();
-        let seen = Seen {
-            org,
-            now: self.api.runtime().now().wall,
-        };
-        self.caller.actor = self.caller.credential.actor(seen.state(), seen.now)?;
+        let clock = org.clock(self.api.runtime().now());
+        let now = clock.surely;
+        let seen = Seen { org, now };
+        self.caller.actor = (self.caller.credential).actor(seen.state(), clock.perhaps)?;
         let actor = &self.caller.actor;
         let may = |channel: ChannelId| channel_reader(seen.state(), actor, channel, seen.now);
         if self.single {

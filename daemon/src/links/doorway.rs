@@ -124,7 +124,8 @@ impl Doorway {
 
     /// Hears of the organisation as it is now. If something is wanted of a partner whose link rests, it is dialled.
     pub(super) fn look(&mut self, org: &OrgSnapshot) {
-        let (now, wall) = (Instant::now(), self.runtime.now().wall);
+        // A clock that leapt must not lay the very link to rest by which its partner could say so.
+        let (now, wall) = (Instant::now(), org.clock(self.runtime.now()).surely);
         self.looked = now;
         let wanted = is_wanted(&org.state, self.partner, wall);
         if !self.rest.hear(wanted, now) {
