@@ -2,6 +2,7 @@
 
 mod admission;
 mod archiving;
+mod clocks;
 mod ending;
 mod exporting;
 mod governing;

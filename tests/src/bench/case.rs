@@ -97,5 +97,6 @@ fn equipment(engine: EngineKind, direct: bool) -> Equipment {
     Equipment {
         engine: Some(engine),
         direct,
+        clock: false,
     }
 }

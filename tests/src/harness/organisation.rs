@@ -5,6 +5,7 @@ use std::path::Path;
 use foedus_daemon::store::EngineKind;
 use serde_json::Value;
 
+use super::clock::Clock;
 use super::command::{Answer, Foedus};
 use super::daemon::{Daemon, Place};
 use super::proxy::Proxy;
@@ -19,6 +20,8 @@ pub struct Organisation {
     pub daemon: Daemon,
     /// The network through which partners reach it.
     pub network: Proxy,
+    /// Its clock, where it can be set wrong.
+    pub clock: Option<Clock>,
     /// Name of the administrator.
     pub administrator: String,
     /// Name of the member who writes.
@@ -41,6 +44,8 @@ pub struct Equipment {
     pub engine: Option<EngineKind>,
     /// Whether partners dial the daemon itself. Then nothing can be done to the network, and it costs nothing.
     pub direct: bool,
+    /// Whether its clock can be set wrong.
+    pub clock: bool,
 }
 
 impl Organisation {
@@ -57,12 +62,15 @@ impl Organisation {
             place.advertise = network.address().to_string();
         }
         place.engine = equipment.engine;
+        let clock = equipment.clock.then(|| Clock::new(&place.folder));
+        place.environment = clock.iter().flat_map(Clock::environment).collect();
         let mut daemon = Daemon::new(place);
         daemon.start();
         Self {
             handle: handle.to_owned(),
             daemon,
             network,
+            clock,
             administrator: people.administrator.to_owned(),
             member: people.member.0.to_owned(),
         }
@@ -117,6 +125,13 @@ impl Organisation {
     #[must_use]
     pub fn member(&self) -> Foedus {
         self.foedus().named(&self.member)
+    }
+
+    /// Its clock, to be set wrong.
+    #[track_caller]
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.clock.as_ref().expect("its clock can be set")
     }
 
     /// Waits until the link with `partner` is up.

@@ -1,0 +1,178 @@
+//! Clocks that are wrong: what is said ahead of its time waits and can be seen to, and nothing ends by a clock that
+//! leaps.
+
+use std::time::Duration;
+
+use foedus_tests::harness::clock::YEAR;
+use foedus_tests::harness::organisation::{Equipment, Organisation, told};
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, PROJECT, Two};
+use foedus_tests::harness::{LATER, SOON, eventually, is};
+use serde_json::Value;
+
+/// More than others show before its time, and far less than a leap.
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+
+fn two() -> Two {
+    let equipment = Equipment {
+        clock: true,
+        ..Equipment::default()
+    };
+    Two::begin_with(equipment).share("+2h")
+}
+
+/// The names of what an administrator should look at.
+fn problems(organisation: &Organisation) -> Vec<String> {
+    let status = organisation.administrator().json(&["status"]);
+    let problems = status["problems"].as_array().into_iter().flatten();
+    let names = problems.filter_map(|problem| problem["reason"].as_str());
+    names.map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn says(organisation: &Organisation, problem: &str) {
+    eventually(problem, SOON, || {
+        let found = problems(organisation);
+        let says = found.iter().any(|one| one == problem);
+        says.then_some(()).ok_or(format!("{found:?}"))
+    });
+}
+
+#[track_caller]
+fn is_relied_on(organisation: &Organisation, relied_on: bool) {
+    let administrator = organisation.administrator();
+    eventually("the clock to be judged", LATER, || {
+        let clock = told(administrator.try_json(&["clock", "show"]))?;
+        is(clock["paused"].as_bool(), Some(!relied_on)).map_err(|_| clock.to_string())
+    });
+}
+
+#[track_caller]
+fn is_paused(organisation: &Organisation, channel: &str) {
+    is_relied_on(organisation, false);
+    let refusal = organisation
+        .member()
+        .refused(&["post", channel, "Meanwhile."]);
+    assert_eq!(refusal.reason, "CLOCK_PAUSED", "{refusal:?}");
+    assert!(refusal.fix.contains("foedus clock confirm"), "{refusal:?}");
+}
+
+/// The channel is as it was: open, without a record of an end.
+#[track_caller]
+fn has_not_ended(organisation: &Organisation, channel: &str) {
+    let administrator = organisation.administrator();
+    let shown = administrator.json(&["channel", "show", channel]);
+    assert_eq!(shown["state"], "open", "{shown}");
+    let project = administrator.json(&["project", "show", PROJECT]);
+    let ends = project["channel_ends"].as_array().into_iter().flatten();
+    let records = ends.filter_map(|end| end["records"].as_array()).flatten();
+    assert_eq!(records.count(), 0, "{project}");
+}
+
+fn held(organisation: &Organisation) -> Value {
+    organisation.administrator().json(&["status"])["counts"]["held_entries"].clone()
+}
+
+#[test]
+fn what_a_clock_ten_minutes_ahead_says_waits_and_is_not_lost() {
+    let mut two = two();
+    two.globex.daemon.stop();
+    two.globex.clock().is_ahead(TEN_MINUTES);
+    two.globex.daemon.start();
+    two.acme.linked_with(GLOBEX);
+    two.globex
+        .member()
+        .must(&["post", ACME_LAUNCH, "From ten minutes ahead."]);
+    eventually("the entry to be held", LATER, || {
+        let held = held(&two.acme);
+        match held.as_u64() {
+            Some(count) if count > 0 => Ok(()),
+            _ => Err(held.to_string()),
+        }
+    });
+    assert_eq!(two.acme.texts(LAUNCH), Vec::<String>::new());
+    says(&two.acme, "CLOCK_SKEW");
+    says(&two.globex, "CLOCK_SKEW");
+    // Neither is a leap: both go on.
+    two.acme.member().must(&["post", LAUNCH, "From now."]);
+    two.acme.clock().is_ahead(TEN_MINUTES);
+    eventually("what waited to be shown", LATER, || {
+        is(two.acme.texts(LAUNCH).len(), 2)
+    });
+    assert_eq!(two.agree().len(), 2);
+    eventually("nothing to be held", LATER, || {
+        is(held(&two.acme), Value::from(0))
+    });
+}
+
+#[test]
+fn a_clock_that_leaps_a_year_ends_nothing() {
+    let two = two();
+    two.acme
+        .member()
+        .must(&["post", LAUNCH, "Before the leap."]);
+    two.agree();
+    let alice = two.acme.administrator();
+    alice.must(&["invitation", "list"]);
+    two.acme.clock().is_ahead(YEAR);
+    is_paused(&two.acme, LAUNCH);
+    says(&two.acme, "CLOCK_PAUSED");
+    has_not_ended(&two.acme, LAUNCH);
+    // Who has a clock that is right goes on, and who only reads may.
+    two.globex
+        .member()
+        .must(&["post", ACME_LAUNCH, "While you were away."]);
+    assert!(
+        two.acme
+            .texts(LAUNCH)
+            .contains(&"Before the leap.".to_owned())
+    );
+    // A clock that is back has leapt: that is for somebody to look at.
+    two.acme.clock().is_right();
+    is_paused(&two.acme, LAUNCH);
+    has_not_ended(&two.acme, LAUNCH);
+    let refusal = two.acme.member().refused(&["clock", "confirm"]);
+    assert_eq!(refusal.reason, "NOT_ADMINISTRATOR", "{refusal:?}");
+    let confirmed = alice.json(&["clock", "confirm"]);
+    assert_eq!(confirmed["paused"], false, "{confirmed}");
+    two.acme.member().must(&["post", LAUNCH, "After the leap."]);
+    assert_eq!(two.agree().len(), 3);
+    has_not_ended(&two.acme, LAUNCH);
+    has_not_ended(&two.globex, ACME_LAUNCH);
+    assert_eq!(held(&two.globex), Value::from(0), "no time of it stays");
+    let audit = alice.json(&["audit", "list"]).to_string();
+    assert!(
+        audit.contains("clock.leap") && audit.contains("clock.confirm"),
+        "{audit}"
+    );
+}
+
+#[test]
+fn a_clock_that_is_wrong_at_a_start_ends_nothing_either() {
+    let mut two = two();
+    two.acme
+        .member()
+        .must(&["post", LAUNCH, "Before the leap."]);
+    two.agree();
+    for behind in [false, true] {
+        two.acme.daemon.stop();
+        match behind {
+            true => two.acme.clock().is_behind(YEAR),
+            false => two.acme.clock().is_ahead(YEAR),
+        }
+        two.acme.daemon.start();
+        is_paused(&two.acme, LAUNCH);
+        two.acme.linked_with(GLOBEX);
+        two.globex.linked_with(ACME);
+        is_paused(&two.acme, LAUNCH);
+        has_not_ended(&two.acme, LAUNCH);
+    }
+    // A start that finds the clock where it was left needs nobody.
+    two.acme.daemon.stop();
+    two.acme.clock().is_right();
+    two.acme.daemon.start();
+    is_relied_on(&two.acme, true);
+    two.acme
+        .member()
+        .must(&["post", LAUNCH, "As if nothing had been."]);
+    assert_eq!(two.agree().len(), 2);
+}
