@@ -80,6 +80,9 @@ pub const FJALL_JOURNAL_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// How long an engine that ran out of space waits before it tries to open again.
 pub const STORE_REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often work on a store says how far it is.
+pub const PROGRESS_PAUSE: Duration = Duration::from_secs(2);
+
 /// A key file, which is one short line.
 pub const KEY_FILE_BYTES_MAX: usize = 256;
 

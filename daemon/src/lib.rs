@@ -8,6 +8,7 @@ pub mod lifecycle;
 pub mod links;
 pub mod logging;
 pub mod metrics;
+pub mod offline;
 pub mod per_minute;
 pub mod random;
 pub mod runtime;

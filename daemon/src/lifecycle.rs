@@ -23,7 +23,9 @@ use crate::runtime::{self, Built, Parts, Runtime, StartError, key_files};
 use crate::store::{DataFolder, Engine, StoreError};
 
 pub use exit::ExitStatus;
+pub(crate) use exit::{of_io as exit_of_io, of_store as exit_of_store};
 pub use listeners::{BindError, Listeners};
+pub(crate) use remedy::of_store as remedy_of_store;
 pub use remedy::{of_config as remedy_of_config, remedy};
 pub use signals::Signals;
 

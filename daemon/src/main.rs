@@ -4,20 +4,22 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand, ValueEnum};
 use foedus_daemon::config::{Config, DEFAULT_FILE, Overrides, Paths};
 use foedus_daemon::lifecycle::{self, Ended, ExitStatus, Signals};
 use foedus_daemon::logging;
+use foedus_daemon::offline::{self, OfflineError, Progress};
+use foedus_daemon::store::EngineKind;
 
 /// The daemon of one organisation.
 #[derive(Debug, Parser)]
 #[command(name = "foedusd", version, after_help = EXIT_STATUSES)]
 struct Arguments {
     /// The configuration file [default: $XDG_CONFIG_HOME/foedus/foedusd.toml, if there is one]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// The folder for keys and data, whatever the configuration says
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", global = true)]
     data: Option<PathBuf>,
     /// Print a configuration file that says what holds if nothing is said, and end
     #[arg(long)]
@@ -25,16 +27,68 @@ struct Arguments {
     /// Say what is wrong with the configuration, and end
     #[arg(long)]
     check_config: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
 }
+
+/// What is done instead of running.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check, copy or compact the store, while no daemon runs on it
+    #[command(after_help = STORE_EXAMPLES)]
+    Store {
+        #[command(subcommand)]
+        what: StoreCommand,
+        /// How the result is printed
+        #[arg(long, value_enum, default_value_t, global = true)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Read everything that is stored, and say whether it fits together
+    Check,
+    /// Make another data folder with the same keys and the same store
+    Copy {
+        /// Where: a folder that is empty or does not exist
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+        /// The engine of the copy: sled or fjall [default: the same]
+        #[arg(long)]
+        engine: Option<EngineKind>,
+    },
+    /// Write the store anew, so that what was overwritten and erased leaves the disk
+    Compact,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Output {
+    /// For people
+    #[default]
+    Human,
+    /// One JSON object
+    Json,
+}
+
+const STORE_EXAMPLES: &str = "\
+Examples:
+  foedusd --config /etc/foedus/foedusd.toml store check
+  foedusd --data /var/lib/foedus store copy --to /srv/foedus --engine fjall
+  foedusd --data /var/lib/foedus store compact --output json
+
+Stop the daemon first: a store that is in use is refused (69).";
 
 const EXIT_STATUSES: &str = "\
 Exit statuses:
    0  it was asked to end, and did (also after --check-config without a fault)
   64  the command line is wrong
   65  what is in the data folder can't be read, or does not belong together
+  66  there is no store in the data folder (`foedusd store` only)
   69  another daemon has the data folder, or an address is taken
   70  a fault of the program, or damage that it found in its store while it ran
   71  the operating system refused
+  73  a copy can't go where something is (`foedusd store copy` only)
   74  reading or writing failed
   77  a file may not be used, or a key can be read by others
   78  the configuration is wrong";
@@ -70,6 +124,9 @@ fn main() -> ExitCode {
             ExitStatus::from(&error).into()
         }
         Ok(config) if arguments.check_config => check(&config).into(),
+        Ok(config) if let Some(Command::Store { what, output }) = arguments.command => {
+            work(&config, what, output).into()
+        }
         Ok(config) => live(config).into(),
     }
 }
@@ -104,6 +161,63 @@ fn live(config: Config) -> ExitStatus {
     // Tasks that did not end in time are cut off here.
     runtime.shutdown_background();
     status
+}
+
+/// Works on the store while no daemon runs.
+fn work(config: &Config, what: StoreCommand, output: Output) -> ExitStatus {
+    end_on_panic();
+    let runtime = match tokio::runtime::Builder::new_current_thread().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::System;
+        }
+    };
+    let mut progress = Progress::new(|text| {
+        let _unread = writeln!(std::io::stderr(), "{text}").is_err();
+    });
+    match runtime.block_on(worked(config, what, &mut progress)) {
+        Ok((status, text, json)) => {
+            let printed = match output {
+                Output::Human => text,
+                Output::Json => format!("{json}\n"),
+            };
+            let _unread = std::io::stdout().write_all(printed.as_bytes()).is_err();
+            status
+        }
+        Err(error) => {
+            complain(&error);
+            advise(error.remedy());
+            ExitStatus::from(&error)
+        }
+    }
+}
+
+/// What to print of it, for people and for programs.
+async fn worked(
+    config: &Config,
+    what: StoreCommand,
+    progress: &mut Progress,
+) -> Result<(ExitStatus, String, serde_json::Value), OfflineError> {
+    let (data, options) = (&config.data, &config.store);
+    Ok(match what {
+        StoreCommand::Check => {
+            let checked = offline::check(data, options, progress).await?;
+            let status = match checked.is_sound() {
+                true => ExitStatus::Ok,
+                false => ExitStatus::Data,
+            };
+            (status, checked.text(), checked.json())
+        }
+        StoreCommand::Copy { to, engine } => {
+            let copied = offline::copy(data, &to, engine, options, progress).await?;
+            (ExitStatus::Ok, copied.text(), copied.json())
+        }
+        StoreCommand::Compact => {
+            let compacted = offline::compact(data, options, progress).await?;
+            (ExitStatus::Ok, compacted.text(), compacted.json())
+        }
+    })
 }
 
 async fn serve(config: Config) -> ExitStatus {

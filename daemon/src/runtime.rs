@@ -13,6 +13,7 @@
 mod channels;
 mod clock;
 mod handle;
+mod inspect;
 mod links;
 mod message;
 mod org;
@@ -41,6 +42,7 @@ use crate::store::{Engine, StoreError};
 
 pub use clock::Clock;
 pub use handle::{Initialise, InitialiseError, Runtime};
+pub use inspect::{Inspected, inspect};
 pub use links::{LinkState, LinkStatus, Links, ToLink};
 pub use pairing::{
     AcceptInvitationError, Accepted, Delivery, PasteReplyError, Undelivered, invitation_text,

@@ -41,8 +41,9 @@ use crate::bounds::{
     STORE_CACHE_BYTES_DEFAULT, VALUE_BYTES_MAX,
 };
 
-pub use self::copy::{CopyError, copy_store};
+pub use self::copy::{CopyError, Pages, compare_stores, copy_store};
 pub use self::folder::DataFolder;
+pub(crate) use self::folder::{COMPACTING, COPYING, remove_if_there, sync_folder, sync_tree};
 pub use self::memory::MemoryEngine;
 
 /// sled 0.34.
@@ -129,6 +130,14 @@ pub enum StoreError {
         /// The engine's folder.
         path: PathBuf,
     },
+    /// A journal of fjall's can't be read to its end, and it is not what a crash leaves.
+    #[error("the journal {} is damaged from byte {at} on, and what is missing had been written whole", path.display())]
+    JournalDamaged {
+        /// The journal.
+        path: PathBuf,
+        /// Up to where it can be read, in bytes.
+        at: u64,
+    },
     /// Another process has the data folder open.
     #[error("the data folder {} is in use by another daemon", path.display())]
     Locked {
@@ -159,6 +168,18 @@ pub enum StoreError {
     #[error("{} does not say which format and engine the store beside it has", path.display())]
     FormatUnreadable {
         /// That file.
+        path: PathBuf,
+    },
+    /// A copy into the folder was begun and did not come to its end.
+    #[error("a copy of a store into {} was begun and not finished", path.display())]
+    HalfCopied {
+        /// The data folder.
+        path: PathBuf,
+    },
+    /// There is nothing to work on.
+    #[error("there is no store in {}", path.display())]
+    NoStore {
+        /// The data folder.
         path: PathBuf,
     },
     /// A key without a byte.

@@ -551,3 +551,6 @@ pub const EXAMINES_PENDING_MAX: usize = 8;
 
 /// Organisations that we know by the introduction of one partner alone.
 pub const INTRODUCED_BY_ONE_MAX: usize = 1_000;
+
+/// Faults of a store that an inspection keeps; more are counted.
+pub const INSPECTION_FAULTS_MAX: usize = 100;

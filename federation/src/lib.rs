@@ -22,6 +22,7 @@ pub mod feed;
 pub mod frame;
 pub mod hlc;
 pub mod identity;
+pub mod inspection;
 pub mod key;
 pub mod keys;
 pub mod kind;

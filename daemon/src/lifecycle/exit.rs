@@ -20,12 +20,16 @@ pub enum ExitStatus {
     Usage = 64,
     /// What is stored can't be read, or does not belong together.
     Data = 65,
+    /// There is no store to work on.
+    NoInput = 66,
     /// Another daemon has the data folder or an address.
     Unavailable = 69,
     /// It is a fault of the program.
     Software = 70,
     /// The operating system refused.
     System = 71,
+    /// What should be made is there already.
+    CannotCreate = 73,
     /// Reading or writing failed.
     Io = 74,
     /// A file or folder may not be used, or a key may be read by others.
@@ -81,14 +85,17 @@ impl From<Ended> for ExitStatus {
     }
 }
 
-fn of_store(error: &StoreError) -> ExitStatus {
+pub(crate) fn of_store(error: &StoreError) -> ExitStatus {
     match error {
         StoreError::Locked { .. } => ExitStatus::Unavailable,
         StoreError::FormatNewer { .. }
         | StoreError::FormatUnreadable { .. }
         | StoreError::CutShort { .. }
+        | StoreError::JournalDamaged { .. }
+        | StoreError::HalfCopied { .. }
         | StoreError::Sled(sled::Error::Corruption { .. }) => ExitStatus::Data,
         StoreError::OtherEngine { .. } => ExitStatus::Config,
+        StoreError::NoStore { .. } => ExitStatus::NoInput,
         StoreError::Io { source, .. } => of_io(source.kind()),
         _ => ExitStatus::Io,
     }
@@ -106,7 +113,7 @@ fn of_api(error: &ApiConfigError) -> ExitStatus {
     }
 }
 
-fn of_io(kind: ErrorKind) -> ExitStatus {
+pub(crate) fn of_io(kind: ErrorKind) -> ExitStatus {
     match kind {
         ErrorKind::PermissionDenied => ExitStatus::Permission,
         ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => ExitStatus::Unavailable,

@@ -40,15 +40,26 @@ pub fn of_config(error: &ConfigError) -> Option<&'static str> {
     })
 }
 
-fn of_store(error: &StoreError) -> Option<&'static str> {
+pub(crate) fn of_store(error: &StoreError) -> Option<&'static str> {
     match error {
         StoreError::Locked { .. } => Some(
             "end the other daemon, or give this one a folder of its own with `data` in its configuration or --data",
         ),
         StoreError::FormatUnreadable { .. } => Some("put that file back from backup"),
-        StoreError::CutShort { .. } | StoreError::Sled(sled::Error::Corruption { .. }) => {
+        StoreError::CutShort { .. }
+        | StoreError::JournalDamaged { .. }
+        | StoreError::Sled(sled::Error::Corruption { .. }) => {
             Some("see whether the disk is sound, and put the data folder back from backup")
         }
+        StoreError::HalfCopied { .. } => Some(
+            "run `foedusd store copy` into it again, or remove the folder: what was copied from is as it was",
+        ),
+        StoreError::NoStore { .. } => {
+            Some("name the folder with --data, or the configuration that names it with --config")
+        }
+        StoreError::OtherEngine { .. } => Some(
+            "set `store.engine` to the engine that wrote it, or make a copy for the other one with `foedusd store copy`",
+        ),
         StoreError::Io { .. } => Some(
             "see that the folder is there, on a disk that works, and belongs to the user that runs the daemon",
         ),

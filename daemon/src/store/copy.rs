@@ -22,13 +22,23 @@ pub enum CopyError {
     /// The store to copy into did not make a batch durable.
     #[error("the store to copy into answered {0:?} instead of writing")]
     NotDurable(CommitOutcome),
+    /// The copy does not hold what was copied.
+    #[error("the copy is not the same as the store that it was made from, from pair {pair} on")]
+    Differs {
+        /// How many pairs come before.
+        pair: u64,
+    },
 }
 
-/// Copies every pair and returns how many there were.
+/// Copies every pair and returns how many there were. `told` is called now and then with how many it were so far.
 ///
 /// Nothing may write to either meanwhile. A copy that ended with an error, or was cut off, leaves a part behind: throw that
 /// store away and copy into a new one.
-pub async fn copy_store(from: &Engine, to: &Engine) -> Result<u64, CopyError> {
+pub async fn copy_store(
+    from: &Engine,
+    to: &Engine,
+    told: &mut dyn FnMut(u64),
+) -> Result<u64, CopyError> {
     let end = key_after_all();
     if !to
         .scan(&[], &end, 1, false)
@@ -38,18 +48,13 @@ pub async fn copy_store(from: &Engine, to: &Engine) -> Result<u64, CopyError> {
     {
         return Err(CopyError::TargetNotEmpty);
     }
-    let mut pairs_copied = 0;
-    let mut start = Key::new();
+    let mut pages = Pages::of(from);
     loop {
-        let page = from.scan(&start, &end, COPY_PAGE_PAIRS_MAX, false).await;
-        let page = page.map_err(CopyError::Read)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(pairs_copied);
-        };
-        // The first key after the last one seen.
-        start = last.clone();
-        start.push(0);
-        pairs_copied += u64::try_from(page.len()).expect("a page is a few hundred pairs");
+        let page = pages.next().await.map_err(CopyError::Read)?;
+        if page.is_empty() {
+            return Ok(pages.pairs);
+        }
+        told(pages.pairs);
         for puts in batches_of(page) {
             let outcome = to
                 .try_commit(Batch {
@@ -62,6 +67,60 @@ pub async fn copy_store(from: &Engine, to: &Engine) -> Result<u64, CopyError> {
                 other => return Err(CopyError::NotDurable(other)),
             }
         }
+    }
+}
+
+/// Reads both to their ends and holds one against the other.
+pub async fn compare_stores(
+    from: &Engine,
+    to: &Engine,
+    told: &mut dyn FnMut(u64),
+) -> Result<(), CopyError> {
+    let (mut pages, mut copies) = (Pages::of(from), Pages::of(to));
+    loop {
+        let pair = pages.pairs;
+        let page = pages.next().await.map_err(CopyError::Read)?;
+        if copies.next().await.map_err(CopyError::Read)? != page {
+            return Err(CopyError::Differs { pair });
+        }
+        if page.is_empty() {
+            return Ok(());
+        }
+        told(pages.pairs);
+    }
+}
+
+/// A store from its first pair to its last, a page at a time.
+pub struct Pages<'a> {
+    engine: &'a Engine,
+    start: Key,
+    /// How many pairs were read.
+    pub pairs: u64,
+}
+
+impl<'a> Pages<'a> {
+    /// From the first pair on.
+    pub fn of(engine: &'a Engine) -> Self {
+        Self {
+            engine,
+            start: Key::new(),
+            pairs: 0,
+        }
+    }
+
+    /// The next pairs; none after the last.
+    pub async fn next(&mut self) -> Result<Vec<(Key, Value)>, StoreError> {
+        let end = key_after_all();
+        let page = self
+            .engine
+            .scan(&self.start, &end, COPY_PAGE_PAIRS_MAX, false);
+        let page = page.await?;
+        if let Some((last, _)) = page.last() {
+            // The first key after the last one seen.
+            self.start = [last.as_slice(), &[0]].concat();
+        }
+        self.pairs += u64::try_from(page.len()).expect("a page is a few hundred pairs");
+        Ok(page)
     }
 }
 

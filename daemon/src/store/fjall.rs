@@ -4,8 +4,16 @@
 //! only then put into the table in memory, all in `commit()`; tables, journals and their folders are synced
 //! by fjall itself. `Keyspace::get` and `range` look past the last finished batch, so every read here goes
 //! through a snapshot, which does not.
+//!
+//! What fjall 3.1.13 does not do by itself, and is done here: it does not open over a last batch that a crash left in
+//! pieces, though nobody was told of it, and it drops without a word what follows a batch that it can't read
+//! (`journal`, `seal`).
 
-use std::path::Path;
+mod journal;
+mod seal;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use foedus_federation::batch::Value;
@@ -22,6 +30,30 @@ use crate::bounds::{
 pub struct FjallHandle {
     keyspace: Keyspace,
     database: Database,
+    /// Dropped after the two, when fjall's threads have ended.
+    closing: Closing,
+}
+
+/// Says, when fjall is closed, where its journals ended.
+struct Closing {
+    folder: PathBuf,
+    /// A write failed: what is on the disk is not known, and is not said to be whole.
+    failed: AtomicBool,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if self.failed.load(Ordering::Relaxed) {
+            return;
+        }
+        let closed = journal::look(&self.folder).and_then(|found| match found.tip {
+            Some(tip) => seal::close(&self.folder, tip),
+            None => Ok(()),
+        });
+        if let Err(error) = closed {
+            tracing::debug!(%error, "the store was not closed in order");
+        }
+    }
 }
 
 impl Handle for FjallHandle {
@@ -33,6 +65,12 @@ impl Handle for FjallHandle {
     };
 
     fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        if folder.exists() {
+            let found = journal::look(folder)?;
+            seal::check(folder, found.tip)?;
+            found.mend()?;
+            seal::open(folder)?;
+        }
         let database = Database::builder(folder)
             .cache_size(cache_bytes)
             .max_journaling_size(FJALL_JOURNAL_BYTES_MAX)
@@ -43,7 +81,14 @@ impl Handle for FjallHandle {
         let keyspace = database.keyspace("store", options)?;
         // What a killed process left in the system's memory has been read; now it is durable too.
         database.persist(PersistMode::SyncAll)?;
-        Ok(FjallHandle { keyspace, database })
+        Ok(FjallHandle {
+            keyspace,
+            database,
+            closing: Closing {
+                folder: folder.to_owned(),
+                failed: AtomicBool::new(false),
+            },
+        })
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
@@ -81,6 +126,13 @@ impl Handle for FjallHandle {
             }
         }
         // A crash in here: the batch's checksum ends it in the journal; without it none of it is recovered.
-        Ok(batch.commit()?)
+        let committed = batch.commit();
+        if committed.is_err() {
+            self.closing.failed.store(true, Ordering::Relaxed);
+        }
+        Ok(committed?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@
 //! LOCK                 locked by the running daemon
 //! store/FORMAT         `foedus-store 1 sled`
 //! store/sled/          the engine's own files
+//! store.copying/       a copy into this folder that has not come to its end (`offline`)
+//! store.compacting/    a store that is being written anew, or the one before that (`offline`)
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -15,6 +17,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{EngineKind, StoreError};
+
+/// What a copy into a data folder is called until it is whole.
+pub const COPYING: &str = "store.copying";
+
+/// Where a store is written anew, and where the one before it goes.
+pub const COMPACTING: &str = "store.compacting";
 
 /// The format written, and the newest one that is read.
 const FORMAT_VERSION: u32 = 1;
@@ -54,6 +62,27 @@ impl DataFolder {
         &self.path
     }
 
+    /// Which engine wrote the store that is there.
+    pub fn engine(&self) -> Result<EngineKind, StoreError> {
+        let store = self.path.join("store");
+        if !store.exists() {
+            let path = self.path.clone();
+            return Err(StoreError::NoStore { path });
+        }
+        read_format(&store.join("FORMAT"))
+    }
+
+    /// Takes the folder if there is a store in it, and makes nothing.
+    pub fn lock_store(path: &Path) -> Result<Self, StoreError> {
+        match path.join("store").try_exists() {
+            Ok(true) => Self::lock(path),
+            Ok(false) => Err(StoreError::NoStore {
+                path: path.to_owned(),
+            }),
+            Err(error) => Err(StoreError::io(path, error)),
+        }
+    }
+
     /// The engine's folder of the store, after a look at its format; `create` makes an engine's folder
     /// if there is no store yet.
     ///
@@ -71,15 +100,16 @@ impl DataFolder {
             .map_err(|error| StoreError::io(&store, error))?
         {
             check_format(&store.join("FORMAT"), engine)?;
+            // What was compacted is in its place, or was never finished.
+            remove_if_there(&self.path.join(COMPACTING))?;
             return Ok(store.join(name));
         }
-        let making = self.path.join("store.making");
-        match fs::remove_dir_all(&making) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(StoreError::io(making, error));
-            }
-            _ => {}
+        if self.path.join(COPYING).exists() {
+            let path = self.path.clone();
+            return Err(StoreError::HalfCopied { path });
         }
+        let making = self.path.join("store.making");
+        remove_if_there(&making)?;
         let made = DirBuilder::new().mode(0o700).create(&making);
         made.map_err(|error| StoreError::io(&making, error))?;
         create(&making.join(&name))?;
@@ -97,7 +127,24 @@ fn write_format(path: &Path, engine: EngineKind) -> io::Result<()> {
         .write_all(format!("foedus-store {FORMAT_VERSION} {engine}\n").as_bytes())
 }
 
+/// Removes a folder with all that is in it.
+pub fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::io(path, error)),
+        _ => Ok(()),
+    }
+}
+
 fn check_format(path: &Path, wanted: EngineKind) -> Result<(), StoreError> {
+    let found = read_format(path)?;
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(StoreError::OtherEngine { found, wanted })
+    }
+}
+
+fn read_format(path: &Path) -> Result<EngineKind, StoreError> {
     let unreadable = || StoreError::FormatUnreadable {
         path: path.to_owned(),
     };
@@ -122,21 +169,16 @@ fn check_format(path: &Path, wanted: EngineKind) -> Result<(), StoreError> {
             });
         }
     }
-    let found: EngineKind = engine.parse().map_err(|_| unreadable())?;
-    if found == wanted {
-        Ok(())
-    } else {
-        Err(StoreError::OtherEngine { found, wanted })
-    }
+    engine.parse().map_err(|_| unreadable())
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Makes a folder durable with all that is in it.
-fn sync_tree(path: &Path) -> io::Result<()> {
+pub fn sync_tree(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

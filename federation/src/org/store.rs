@@ -24,7 +24,7 @@ pub(super) const THEIR_PEERING: u8 = b'q';
 /// A charter that waits for our answer.
 pub(super) const OFFER: u8 = b'o';
 /// The head of the audit log.
-pub(super) const AUDIT: u8 = b'a';
+pub(crate) const AUDIT: u8 = b'a';
 /// What the clocks said when the wall clock was last relied on.
 pub(super) const CLOCK: u8 = b'w';
 /// The version of the state.

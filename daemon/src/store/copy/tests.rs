@@ -39,13 +39,36 @@ async fn every_engine_copies_into_every_other() {
     let fjall = Place::disk(EngineKind::Fjall);
     let (memory, sled, fjall) = (memory.open(), sled.open(), fjall.open());
     fill(&memory).await;
-    assert_eq!(copy_store(&memory, &sled).await.expect("is empty"), 700);
-    assert_eq!(copy_store(&sled, &fjall).await.expect("is empty"), 700);
+    assert_eq!(
+        copy_store(&memory, &sled, &mut |_| {})
+            .await
+            .expect("is empty"),
+        700
+    );
+    assert_eq!(
+        copy_store(&sled, &fjall, &mut |_| {})
+            .await
+            .expect("is empty"),
+        700
+    );
     assert!(
         all(&fjall).await == all(&memory).await,
         "a copy of a copy is the same"
     );
-    let again = copy_store(&fjall, &sled).await;
+    compare_stores(&memory, &fjall, &mut |_| {})
+        .await
+        .expect("the same");
+    let other = Batch {
+        puts: vec![(300u16.to_be_bytes().to_vec(), vec![8; 300])],
+        ..Batch::default()
+    };
+    assert_eq!(fjall.commit(other).await, CommitOutcome::Durable);
+    let compared = compare_stores(&memory, &fjall, &mut |_| {}).await;
+    assert!(
+        matches!(compared, Err(CopyError::Differs { pair: 256 })),
+        "{compared:?}"
+    );
+    let again = copy_store(&fjall, &sled, &mut |_| {}).await;
     assert!(matches!(again, Err(CopyError::TargetNotEmpty)), "{again:?}");
 }
 
@@ -58,7 +81,7 @@ async fn a_copy_that_fails_says_so() {
         unreachable!("made so")
     };
     memory.disk().plan([None, None, Some(Fault::DiskFull)]);
-    let copied = copy_store(&from, &target).await;
+    let copied = copy_store(&from, &target, &mut |_| {}).await;
     let refused = CopyError::NotDurable(CommitOutcome::DiskFull).to_string();
     assert_eq!(
         copied.expect_err("the third batch fails").to_string(),

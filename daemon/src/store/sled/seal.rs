@@ -3,7 +3,8 @@
 //! sled takes a damaged record for the end of its file: it can't tell it from one that a crash left half written, and
 //! goes on without all that came later. So the last thing that is written is a random mark, `C`, and the same mark goes
 //! to a file beside sled's. If the file is there and the mark is not, something was lost that had been acknowledged.
-//! After a crash there is no such file, and nothing can be told.
+//! After a crash there is no such file, and nothing can be told. One that a crash left without its bytes says the same:
+//! it ends with a newline, which a file that was given its length and nothing more does not.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -21,11 +22,11 @@ fn file(folder: &Path) -> PathBuf {
 
 /// Says that nothing will be written any more. Nobody misses it if that fails.
 pub fn close(handle: &SledHandle) -> Result<(), StoreError> {
-    let mark: [u8; 16] = random::bytes();
+    let mark = [&random::bytes::<16>()[..], b"\n"].concat();
     // The pair first: a crash in between leaves a store that was not closed.
-    handle.step(&[(MARK.to_vec(), Some(mark.to_vec()))])?;
+    handle.step(&[(MARK.to_vec(), Some(mark.clone()))])?;
     let path = file(&handle.folder);
-    fs::write(&path, mark)
+    fs::write(&path, &mark)
         .and_then(|()| syncs::file(&path))
         .and_then(|()| syncs::folder(&handle.folder))
         .map_err(|error| StoreError::io(path, error))
@@ -39,7 +40,8 @@ pub fn open(db: &sled::Db, folder: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         found => found.map_err(failed)?,
     };
-    if db.get(MARK)?.is_none_or(|found| *found != *mark) {
+    let is_whole = mark.last() == Some(&b'\n');
+    if is_whole && db.get(MARK)?.is_none_or(|found| *found != *mark) {
         return Err(StoreError::CutShort {
             path: folder.to_owned(),
         });

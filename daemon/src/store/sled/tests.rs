@@ -189,6 +189,23 @@ fn a_store_that_was_closed_and_has_lost_its_end_is_not_opened() {
     assert_eq!(handle.get(&[19]).expect("can be read"), None);
 }
 
+/// A power cut between the file and its sync.
+#[test]
+fn a_seal_that_is_not_whole_does_not_keep_the_store_shut() {
+    for left in [vec![], vec![0; 17], vec![0; 5]] {
+        let folder = tempfile::tempdir().expect("temporary files can be made");
+        let handle = SledHandle::open(folder.path(), CACHE_BYTES).expect("is new");
+        write(&handle, [(b"a".to_vec(), b"1".to_vec())]);
+        drop(handle);
+        let closed = folder.path().join("CLOSED");
+        assert_eq!(fs::read(&closed).expect("is there").last(), Some(&b'\n'));
+        fs::write(&closed, &left).expect("can be written");
+        let handle = SledHandle::open(folder.path(), CACHE_BYTES).expect("opens all the same");
+        assert_eq!(handle.get(b"a").expect("can be read"), Some(b"1".to_vec()));
+        assert!(!closed.exists(), "{left:?}");
+    }
+}
+
 #[test]
 fn the_largest_values_stay_in_the_file() {
     let folder = tempfile::tempdir().expect("temporary files can be made");
