@@ -14,6 +14,7 @@ pub mod disk;
 pub mod interrupt;
 pub mod organisation;
 pub mod posting;
+pub mod preloaded;
 pub mod programs;
 pub mod proxy;
 pub mod raw_link;

@@ -91,10 +91,7 @@ pub fn run(options: Options) -> Outcome {
     let recording = record(folder.path(), engine, messages, seed, with_sync);
     let records = trace::read(&recording.trace);
     let syncs = follow_all(&records, &recording);
-    assert!(
-        syncs > 0 || !with_sync,
-        "no sync was recorded: nothing is proven"
-    );
+    proves_something(syncs, with_sync);
     let cuts = draw(&records, &recording, options);
     let (broken, held) = (Mutex::new(Vec::new()), Mutex::new(0));
     hand_out(
@@ -116,6 +113,15 @@ pub fn run(options: Options) -> Outcome {
         promises: held.into_inner().expect("no panic"),
         broken: broken.into_inner().expect("no panic"),
     }
+}
+
+/// A daemon that is meant to sync has done so.
+#[track_caller]
+fn proves_something(syncs: u64, with_sync: bool) {
+    assert!(
+        syncs > 0 || !with_sync,
+        "no sync was recorded: nothing is proven"
+    );
 }
 
 /// Makes one after the other and has them checked, some at once; each check is told a number of its own.
@@ -234,7 +240,15 @@ fn remove(folder: &Path) {
 mod tests {
     use std::sync::Mutex;
 
-    use super::hand_out;
+    use super::{hand_out, proves_something};
+
+    #[test]
+    #[should_panic(expected = "no sync was recorded")]
+    fn a_recording_without_a_sync_proves_nothing() {
+        proves_something(0, false);
+        proves_something(1, true);
+        proves_something(0, true);
+    }
 
     #[test]
     fn each_is_checked_once() {

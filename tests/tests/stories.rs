@@ -2,6 +2,7 @@
 
 mod admission;
 mod archiving;
+mod backup;
 mod clocks;
 mod ending;
 mod exporting;
@@ -10,6 +11,7 @@ mod meeting;
 mod names;
 mod outages;
 mod renewing;
+mod store;
 mod suspending;
 mod talking;
 mod unreachable;

@@ -6,7 +6,7 @@ use crate::entry::Entry;
 use crate::key::VerifyingKey;
 use crate::keys;
 use crate::kind::Body;
-use crate::org::AUDIT_HEAD;
+use crate::org::{AUDIT_HEAD, CLOCK};
 use crate::stored::{AuditHead, Record, Run, StoredNote};
 use crate::tree::Frontier;
 
@@ -67,6 +67,9 @@ impl AuditInspection {
             Some(&AUDIT_HEAD) => {
                 self.head = faults.check(AuditHead::from_value(key, value));
                 self.broken |= self.head.is_none();
+            }
+            Some(&CLOCK) => {
+                faults.check(ClockKept::from_value(key, value));
             }
             Some(b'v') => {
                 faults.check(crate::stored::StateVersion::from_value(key, value));

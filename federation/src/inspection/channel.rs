@@ -18,7 +18,7 @@ use crate::keys::{ChannelKey, ChannelKeys};
 use crate::org::{OrgSnapshot, OurKeys};
 use crate::steploop::{Machine, Rows};
 use crate::stored::{
-    Annotations, Announced, Answered, Arrival, Author, ChannelHead, LogHead, Lost, Record,
+    Annotations, Announced, Answered, Arrival, Bodiless, Author, ChannelHead, LogHead, Lost, Record,
     Reviewing, Run, StoredNote, Taken, Waiting,
 };
 use crate::tree::{Frontier, Hash, verify_consistency};
@@ -370,7 +370,8 @@ fn check_record(parsed: ChannelKey, key: &[u8], value: &[u8], faults: &mut Fault
         ChannelKey::Author(..) => read::<Author>,
         ChannelKey::Waiting(..) => read::<Waiting>,
         ChannelKey::Judging(_) | ChannelKey::Telling => read::<Reviewing>,
-        ChannelKey::Annotations(_) => read::<Annotations>,
+        ChannelKey::Annotations(..) => read::<Annotations>,
+        ChannelKey::Bodiless(_) => read::<Bodiless>,
         ChannelKey::Answered(..) => read::<Answered>,
         // Taken where they come, with what belongs to them.
         ChannelKey::Version

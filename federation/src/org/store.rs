@@ -26,7 +26,7 @@ pub(super) const OFFER: u8 = b'o';
 /// The head of the audit log.
 pub(crate) const AUDIT: u8 = b'a';
 /// What the clocks said when the wall clock was last relied on.
-pub(super) const CLOCK: u8 = b'w';
+pub(crate) const CLOCK: u8 = b'w';
 /// The version of the state.
 pub(super) const VERSION: u8 = b'v';
 

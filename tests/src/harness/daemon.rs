@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use foedus_daemon::store::EngineKind;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use super::command::Foedus;
 use super::programs::program;
@@ -93,8 +94,14 @@ fn own_address() -> Ipv4Addr {
 /// A port that is free on `address`.
 #[must_use]
 pub fn free_port(address: Ipv4Addr) -> SocketAddr {
-    let listener = TcpListener::bind((address, 0)).expect("a free port");
-    listener.local_addr().expect("it is bound")
+    let [port] = free_ports(address);
+    port
+}
+
+/// Ports that are free on `address`, each another one.
+fn free_ports<const N: usize>(address: Ipv4Addr) -> [SocketAddr; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind((address, 0)).expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("it is bound"))
 }
 
 impl Place {
@@ -103,11 +110,12 @@ impl Place {
     pub fn new(folder: PathBuf) -> Self {
         fs::create_dir_all(&folder).expect("the folder can be made");
         let address = own_address();
-        let link = free_port(address);
+        // Both at once: one after the other may be the same.
+        let [link, api] = free_ports(address);
         Self {
             folder,
             link,
-            api: free_port(address),
+            api,
             advertise: link.to_string(),
             engine: None,
             environment: Vec::new(),
@@ -203,6 +211,18 @@ impl Place {
             .stdin(Stdio::null());
         command
     }
+}
+
+/// Runs `foedusd store` with the words, and gives how it ended with what it said to programs and to people.
+#[track_caller]
+#[must_use]
+pub fn store_command(place: &Place, words: &[&str]) -> (Option<i32>, Value, String) {
+    let mut command = place.command();
+    command.args(["store", "--output", "json"]).args(words);
+    let output = command.output().expect("foedusd can be started");
+    let told = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), told, said)
 }
 
 impl Daemon {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::harness::chance::Chance;
 use crate::harness::command::{Foedus, with_json};
 use crate::harness::daemon::{Daemon, Place};
+use crate::harness::preloaded::library;
 
 /// The recorder, as it is built on this machine.
 const RECORDER: &str = include_str!("recorder.c");
@@ -71,7 +72,7 @@ pub fn record(
     let mut place = Place::new(folder.join("recorded"));
     place.engine = Some(engine);
     place.environment = vec![
-        ("LD_PRELOAD", recorder(folder)),
+        ("LD_PRELOAD", library(folder, "recorder", RECORDER)),
         ("FOEDUS_RECORD_ROOT", place.data()),
         ("FOEDUS_RECORD_TRACE", trace.clone()),
     ];
@@ -121,23 +122,6 @@ pub fn record(
         sent,
         data: daemon.place.data(),
     }
-}
-
-/// Builds the recorder.
-fn recorder(folder: &Path) -> PathBuf {
-    let (source, library) = (folder.join("recorder.c"), folder.join("recorder.so"));
-    fs::write(&source, RECORDER).expect("the source can be written");
-    let built = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O2", "-o"])
-        .args([&library, &source])
-        .output()
-        .expect("a C compiler is there as cc");
-    assert!(
-        built.status.success(),
-        "{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    library
 }
 
 fn length(trace: &Path) -> u64 {

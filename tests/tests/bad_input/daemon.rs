@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use foedus_tests::harness::daemon::{Daemon, Place, fails_to_start};
+use foedus_tests::harness::daemon::{Daemon, Place, fails_to_start, store_command};
+use foedus_tests::powercut::check;
 
 /// What the statuses mean is in `foedusd --help`.
 const DATA: Option<i32> = Some(65);
@@ -212,4 +213,31 @@ fn the_default_configuration_has_no_fault_and_names_every_key() {
         .status()
         .expect("it can be started");
     assert!(checked.success());
+}
+
+/// What a newer daemon wrote is left as it is.
+#[test]
+fn a_store_from_a_newer_version_is_refused_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut daemon = initialised(folder.path());
+    daemon.stop();
+    let store = daemon.place.data().join("store");
+    let format = store.join("FORMAT");
+    let ours = fs::read_to_string(&format).expect("it is there");
+    fs::write(&format, ours.replace(" 1 ", " 2 ")).expect("ours");
+    let before = check::taken(&store);
+    for _ in 0..2 {
+        let (status, said) = fails_to_start(daemon.place.command());
+        assert_eq!(status, DATA, "{said}");
+        let wanted = ["format 2", "up to 1", "install a newer version"];
+        says(&said, &wanted);
+    }
+    for words in [["check"].as_slice(), &["compact"]] {
+        let (status, _, said) = store_command(&daemon.place, words);
+        assert_eq!(status, DATA, "{said}");
+        says(&said, &["format 2", "install a newer version"]);
+    }
+    assert!(check::taken(&store) == before, "nothing was changed");
+    fs::write(&format, ours).expect("ours");
+    daemon.start();
 }

@@ -1,0 +1,78 @@
+//! A backup as the handbook says: stop, copy the folder, start; and later the copy is put back.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use foedus_tests::harness::organisation::Organisation;
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
+use foedus_tests::harness::{LATER, eventually};
+use serde_json::Value;
+
+/// The incarnations in which an organisation's own messages of a channel were written, as the other one holds them.
+fn incarnations(organisation: &Organisation, channel: &str, text: &str) -> BTreeSet<String> {
+    let messages = organisation.messages(channel);
+    let written = messages.iter().filter(|message| {
+        message["text"]
+            .as_str()
+            .is_some_and(|found| found.starts_with(text))
+    });
+    let reference = |message: &Value| {
+        let entry = message["entry_ref"].as_str().expect("a reference");
+        let mut parts = entry.split('/');
+        parts.nth(1).expect("three parts").to_owned()
+    };
+    written.map(reference).collect()
+}
+
+#[test]
+fn a_copy_that_is_put_back_goes_on_and_gets_back_what_was_said_since() {
+    let mut two = Two::sharing("+1h");
+    two.acme
+        .member()
+        .must(&["post", LAUNCH, "acme: before the backup"]);
+    two.agree();
+    two.acme.daemon.stop();
+    let data = two.acme.daemon.place.data();
+    let backup = two.folder.path().join("backup");
+    let copied = Command::new("cp").arg("-a").args([&data, &backup]).status();
+    assert!(copied.expect("cp is there").success());
+    two.acme.daemon.start();
+    two.acme.linked_with(GLOBEX);
+    for number in 0..20 {
+        let text = format!("acme: since the backup {number}");
+        two.acme.member().must(&["post", LAUNCH, &text]);
+        let text = format!("globex: since the backup {number}");
+        two.globex.member().must(&["post", ACME_LAUNCH, &text]);
+    }
+    let before = two.agree();
+
+    // The disk is lost at once, and the copy put back.
+    two.acme.daemon.kill();
+    fs::remove_dir_all(&data).expect("ours");
+    fs::rename(&backup, &data).expect("ours");
+    two.acme.daemon.start();
+    two.acme.linked_with(GLOBEX);
+    two.acme.member().must(&["post", LAUNCH, "acme: put back"]);
+    let wanted: BTreeSet<&String> = before.iter().collect();
+    eventually("everything that was said to be back", LATER, || {
+        let found: BTreeSet<String> = two.acme.texts(LAUNCH).into_iter().collect();
+        match wanted.iter().find(|text| !found.contains(**text)) {
+            None => Ok(()),
+            Some(text) => Err(format!("{text:?} is missing")),
+        }
+    });
+    let after = two.agree();
+    assert_eq!(after.len(), before.len() + 1, "{after:?}");
+
+    // Each run of the daemon writes an incarnation of its own; none is written twice, so nothing forks.
+    let written = incarnations(&two.globex, ACME_LAUNCH, "acme:");
+    assert_eq!(written.len(), 3, "{written:?}");
+    assert_eq!(incarnations(&two.acme, LAUNCH, "acme:"), written);
+    for (organisation, partner) in [(&two.acme, GLOBEX), (&two.globex, ACME)] {
+        let status = organisation.administrator().json(&["status"]);
+        let problems = status["problems"].to_string();
+        assert!(!problems.contains("fork"), "{problems}");
+        organisation.linked_with(partner);
+    }
+}
