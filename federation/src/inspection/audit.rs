@@ -7,7 +7,7 @@ use crate::key::VerifyingKey;
 use crate::keys;
 use crate::kind::Body;
 use crate::org::{AUDIT_HEAD, CLOCK};
-use crate::stored::{AuditHead, Record, Run, StoredNote};
+use crate::stored::{AuditHead, ClockKept, Record, Run, StoredNote};
 use crate::tree::Frontier;
 
 #[derive(Debug, Default)]

@@ -18,8 +18,8 @@ use crate::keys::{ChannelKey, ChannelKeys};
 use crate::org::{OrgSnapshot, OurKeys};
 use crate::steploop::{Machine, Rows};
 use crate::stored::{
-    Annotations, Announced, Answered, Arrival, Bodiless, Author, ChannelHead, LogHead, Lost, Record,
-    Reviewing, Run, StoredNote, Taken, Waiting,
+    Annotations, Announced, Answered, Arrival, Author, Bodiless, ChannelHead, LogHead, Lost,
+    Record, Reviewing, Run, StoredNote, Taken, Waiting,
 };
 use crate::tree::{Frontier, Hash, verify_consistency};
 
