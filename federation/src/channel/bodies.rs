@@ -285,7 +285,7 @@ impl Channel {
         // shown with a body before.
         let alone = run.entries.len() == 1;
         let (first, arrival, mut number) = (run.first, run.arrival, None);
-        let mut held_back = Vec::new();
+        let mut shown = false;
         for (sequence, stored) in (first..).zip(&mut run.entries) {
             let brought = pass.brought(sequence, stored);
             let more = brought.map_or(0, body_bytes);
@@ -294,7 +294,6 @@ impl Channel {
                 if pass.covers(sequence) && stored.body.is_none() && self.is_lacking(stored) {
                     pass.lacking.get_or_insert(sequence);
                 }
-                held_back.push(sequence);
                 continue;
             };
             let unread = brought.body.as_ref().and_then(target);
@@ -306,9 +305,7 @@ impl Channel {
             bytes += more;
             let number = *number.get_or_insert_with(|| self.next_arrival());
             let place = u16::try_from(sequence - first).expect("a run is at most 16 entries");
-            if self.fill(now, stored, brought, (number, place), step) || !alone {
-                held_back.push(sequence);
-            }
+            shown = self.fill(now, stored, brought, (number, place), step);
         }
         let Some(number) = number else { return };
         let last = first + run.entries.len() as u64 - 1;
@@ -325,6 +322,10 @@ impl Channel {
             let before = arrived(0, vec![first]);
             step.put(self.keys.arrival(arrival), before.to_value());
         }
+        let held_back = match alone && shown {
+            true => Vec::new(),
+            false => (first..=last).collect(),
+        };
         let again = arrived(Arrival::WITH_BODIES, held_back);
         step.put(self.keys.arrival(number), again.to_value());
         step.put(key, run.to_value());
@@ -332,7 +333,7 @@ impl Channel {
     }
 
     /// Puts its body to one entry, which counts from now on as if it had come with it; says whether
-    /// it is not to be shown yet.
+    /// it is to be shown now.
     fn fill(
         &mut self,
         now: Now,
@@ -344,7 +345,7 @@ impl Channel {
         let verdict = self.judge_again(stored.verdict, brought);
         *stored = StoredEntry::of(brought.raw.clone(), verdict);
         if !Verdict::counts(verdict) {
-            return true;
+            return false;
         }
         let entry = brought.header.reference();
         let mut waits = self.waiting.values().any(|known| known.entry == entry);
@@ -361,11 +362,11 @@ impl Channel {
                 waits = true;
             } else if !wait.is_for_author_only() {
                 stored.verdict = Verdict::Withheld.code();
-                return true;
+                return false;
             }
         }
         self.accept(brought, &[], step);
-        waits
+        !waits
     }
 
     fn is_lacking(&self, stored: &StoredEntry) -> bool {
@@ -381,7 +382,8 @@ impl Channel {
         };
         let through = pass.stopped.unwrap_or_else(|| pass.end());
         let next = pass.lacking.unwrap_or(through);
-        if !(pass.first..through).contains(&bodiless.first) || next == bodiless.first {
+        // What an earlier step left behind stays the first.
+        if !(pass.from..through).contains(&bodiless.first) || next == bodiless.first {
             return;
         }
         bodiless.first = next;

@@ -249,7 +249,13 @@ impl Channel {
         let bytes = bytes.to_vec();
         Arc::make_mut(&mut self.governance).sign_anew(hash, &bytes);
         step.put(self.keys.note(hash), StoredNote { order, bytes }.to_value());
-        self.tell_anew();
+        // What a seal speaks for has to come in one frame with it.
+        let mut again: BTreeSet<NoteHash> = [hash].into();
+        if let GovernanceNote::Seal(seal) = note {
+            again.insert(seal.note().charter);
+            again.extend(&seal.note().consents);
+        }
+        self.tell_anew(&again);
         self.news = true;
     }
 

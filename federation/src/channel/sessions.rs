@@ -393,10 +393,10 @@ impl Channel {
         }
     }
 
-    /// Notes that were sent before are to be sent again: under another signature.
-    pub(super) fn tell_anew(&mut self) {
+    /// These notes are to be sent again to whoever was sent them before.
+    pub(super) fn tell_anew(&mut self, notes: &BTreeSet<NoteHash>) {
         for session in self.sessions.values_mut() {
-            session.told.clear();
+            session.told.retain(|told| !notes.contains(told));
         }
     }
 

@@ -174,6 +174,21 @@ fn subscriptions(world: &World, to: OrgId) -> usize {
     frames.filter(asks).count()
 }
 
+/// Of a part that takes several steps the first body is missing: that it is, is not forgotten with what follows.
+#[test]
+fn what_is_still_lacking_is_not_forgotten() {
+    let (mut world, channel, forger) = kept_back();
+    let mut part = forger.whole();
+    part.entries[1].body = None;
+    let frame = forger.frame(world.subscription(2, 3, channel), 200, vec![part]);
+    world.send(3, 2, frame);
+    let size = forger.size();
+    assert_eq!(held(&world, 2, &forger), (size, size as usize - 1));
+    world.connect(0, 2);
+    world.pass(1_000);
+    check_filled(&world, &forger);
+}
+
 /// Bodies that nobody has any more are not asked for without end.
 #[test]
 fn what_nobody_has_is_asked_for_once_a_day() {
