@@ -1,17 +1,21 @@
 //! Many that connect and say nothing, and some that ask and never read: they cost what is stated, and others are served.
 
 use std::fs;
+use std::future::poll_fn;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::process::Stdio;
+use std::task::Poll;
 
 use foedus_proto::api::v1;
 use foedus_tests::harness::organisation::{Organisation, text};
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
 use foedus_tests::harness::{LATER, eventually};
-use h2::client;
+use h2::{SendStream, client};
 use http::Request;
 use prost::Message as _;
+use prost::bytes::Bytes;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
@@ -138,7 +142,7 @@ fn sockets(of: &Organisation) -> usize {
 /// A connection on which a stream was asked for, and from which nothing is read any more.
 struct SilentReader {
     _connection: client::Connection<TcpStream>,
-    _stream: client::ResponseFuture,
+    _stream: (Pin<Box<client::ResponseFuture>>, SendStream<Bytes>),
 }
 
 /// Asks for all of a channel, and reads nothing from then on.
@@ -164,37 +168,32 @@ async fn asks_and_never_reads(server: SocketAddr, token: String) -> SilentReader
         let length = u32::try_from(message.len()).expect("it is short");
         let framed = [&[0], &length.to_be_bytes()[..], &message].concat();
         body.send_data(framed.into(), true).expect("it is taken");
-        // Driven until it has been answered: then the request is on its way.
-        let mut response = response;
-        let answer = std::future::poll_fn(|context| {
-            use std::future::Future as _;
-            std::task::Poll::Ready(std::pin::Pin::new(&mut response).poll(context).is_ready())
-        });
-        let _answered = answer.await;
-        response
+        // Looked at once: then the request is on its way.
+        let mut response = Box::pin(response);
+        let looked = poll_fn(|context| Poll::Ready(response.as_mut().poll(context).is_ready()));
+        let _answered = looked.await;
+        (response, body)
     };
-    let response = {
+    let stream = {
         let mut asking = std::pin::pin!(asking);
-        let asked = std::future::poll_fn(|context| {
-            use std::future::Future as _;
+        let asked = poll_fn(|context| {
             let polled = asking.as_mut().poll(context);
             // What is asked leaves with the connection.
-            let _ended = std::pin::Pin::new(&mut connection).poll(context).is_ready();
+            let _ended = Pin::new(&mut connection).poll(context).is_ready();
             polled
         })
         .await;
         // Once more, so that nothing of the request stays here.
-        std::future::poll_fn(|context| {
-            use std::future::Future as _;
-            let _ended = std::pin::Pin::new(&mut connection).poll(context).is_ready();
-            std::task::Poll::Ready(())
+        poll_fn(|context| {
+            let _ended = Pin::new(&mut connection).poll(context).is_ready();
+            Poll::Ready(())
         })
         .await;
         asked
     };
     SilentReader {
         _connection: connection,
-        _stream: response,
+        _stream: stream,
     }
 }
 

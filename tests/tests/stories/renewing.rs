@@ -87,7 +87,7 @@ fn keys_that_are_renewed_under_load_lose_nothing_and_old_ones_open_no_link() {
         .messages(ACME_LAUNCH)
         .iter()
         .filter(|message| text(message, "text").starts_with("acme-"))
-        .map(|message| incarnation(message))
+        .map(incarnation)
         .collect();
     assert_eq!(incarnations.len(), 2, "{incarnations:?}");
 
