@@ -232,12 +232,13 @@ impl Org {
         if let Some(peering) = peering
             && peering.note().org == partner
             && self.is_signed(peering)
+            // Also the same text under a newer key: the older one may be let go of some day.
             && self
                 .snapshot
                 .their_peerings
                 .get(&partner)
-                .map(|known| known.hash())
-                != Some(peering.hash())
+                .map(|known| known.bytes())
+                != Some(peering.bytes())
         {
             self.put_note(THEIR_PEERING, partner.as_bytes(), peering.bytes(), step);
             self.snapshot

@@ -2,6 +2,7 @@
 
 use foedus_federation::org;
 use foedus_federation::pairing::Invitation;
+use foedus_federation::transport::PairingRefusal;
 use foedus_policy::action::Action;
 use foedus_policy::reason::Reason;
 use foedus_policy::state::PartnerState;
@@ -57,7 +58,10 @@ async fn an_invitation_is_good_for_one_answer() {
     let impostor = Org::new("globex.example", None).await;
     let refused = impostor.runtime.accept_invitation(OPERATOR, &text).await;
     assert!(
-        matches!(refused, Err(AcceptInvitationError::RefusedByInviter)),
+        matches!(
+            refused,
+            Err(AcceptInvitationError::Closed(PairingRefusal::Used))
+        ),
         "{refused:?}"
     );
     assert!(
