@@ -5,6 +5,7 @@ mod channel;
 mod clock;
 mod completion;
 mod contexts;
+mod doctor;
 mod history;
 mod invitation;
 mod log;
@@ -35,6 +36,9 @@ pub enum Command {
     /// How the daemon is, and what needs attention
     #[command(after_help = "Example:\n  foedus status")]
     Status,
+    /// What is wrong with the running daemon, and what to do; exits with 0 when nothing is
+    #[command(after_help = "Example:\n  foedus doctor && echo well")]
+    Doctor,
     /// Who this organisation is
     #[command(subcommand, after_help = "Example:\n  foedus identity show")]
     Identity(organisation::IdentityCommand),
@@ -126,6 +130,7 @@ async fn run_connected(
     match command {
         Command::Init(arguments) => organisation::init(arguments, session, printer).await,
         Command::Status => organisation::status(session, printer).await,
+        Command::Doctor => doctor::run(session, printer).await,
         Command::Identity(command) => organisation::identity(command, session, printer).await,
         Command::Invitation(command) => invitation::run(command, session, printer).await,
         Command::Partner(command) => partner::run(command, session, printer).await,

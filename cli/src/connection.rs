@@ -245,6 +245,8 @@ clients!(
     audit: audit_service_client::AuditServiceClient,
     /// The clock.
     clock: clock_service_client::ClockServiceClient,
+    /// What is wrong with the daemon.
+    doctor: doctor_service_client::DoctorServiceClient,
 );
 
 impl Session {

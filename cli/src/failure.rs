@@ -13,6 +13,8 @@ use tonic_types::StatusExt as _;
 pub enum Exit {
     /// Done.
     Done = 0,
+    /// `doctor` found something that is wrong.
+    Found = 1,
     /// The command line makes no sense.
     Usage = 64,
     /// Data that was given is not acceptable.
@@ -40,7 +42,8 @@ pub enum Exit {
 /// The codes for `--help`.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-   0  done
+   0  done; of `doctor`: nothing is wrong
+   1  of `doctor`: something is wrong
   64  the command line makes no sense
   65  data that was given is not acceptable
   66  something that was named does not exist
@@ -76,6 +79,8 @@ pub struct Failure {
     pub outcome_unknown: bool,
     /// Whether whoever read our output has gone.
     pub broken_pipe: bool,
+    /// Whether all of it was told already.
+    pub told: bool,
 }
 
 impl Failure {
@@ -89,6 +94,7 @@ impl Failure {
             fix: fix.into(),
             outcome_unknown: false,
             broken_pipe: false,
+            told: false,
         }
     }
 
@@ -211,6 +217,7 @@ impl From<Status> for Failure {
             reason,
             rule,
             broken_pipe: false,
+            told: false,
         }
     }
 }

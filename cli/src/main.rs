@@ -33,7 +33,9 @@ fn main() -> ExitCode {
         // Whoever read our output has enough of it, as `head` does.
         Err(failure) if failure.broken_pipe => Exit::Done.into(),
         Err(failure) => {
-            printer.failure(&failure);
+            if !failure.told {
+                printer.failure(&failure);
+            }
             failure.exit.into()
         }
     }

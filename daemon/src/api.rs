@@ -10,6 +10,7 @@ mod caller;
 mod channel;
 mod clock;
 mod cursor;
+mod doctor;
 mod export;
 mod gate;
 mod history;
@@ -145,6 +146,8 @@ pub struct Facts {
     pub data: PathBuf,
     /// Where links are accepted.
     pub link_listen_addresses: Vec<String>,
+    /// Below so many free bytes, nothing is taken any more.
+    pub disk_reserve_bytes: u64,
 }
 
 /// The listeners, bound; nothing is served yet.
@@ -366,6 +369,7 @@ impl Api {
             audit_service_server::AuditServiceServer,
             log_service_server::LogServiceServer,
             clock_service_server::ClockServiceServer,
+            doctor_service_server::DoctorServiceServer,
         )
     }
 

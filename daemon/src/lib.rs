@@ -3,6 +3,7 @@
 pub mod api;
 pub mod bounds;
 pub mod config;
+pub mod doctor;
 pub mod identity_files;
 pub mod lifecycle;
 pub mod links;

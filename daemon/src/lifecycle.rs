@@ -140,6 +140,7 @@ impl Daemon {
             store_engine: config.store.engine.to_string(),
             data: folder.path().to_owned(),
             link_listen_addresses: link_address.iter().map(ToString::to_string).collect(),
+            disk_reserve_bytes: config.store.disk_reserve_bytes,
         };
         api.spawn(runtime.clone(), facts, &fronts);
         fronts.close();

@@ -4,6 +4,7 @@ mod admission;
 mod archiving;
 mod backup;
 mod clocks;
+mod doctor;
 mod ending;
 mod exporting;
 mod governing;

@@ -27,8 +27,8 @@ const ADMINISTRATOR_DEFAULT: &str = "admin";
 /// What is on the disk.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sizes {
-    store_bytes: u64,
-    disk_free_bytes: u64,
+    pub(super) store_bytes: u64,
+    pub(super) disk_free_bytes: u64,
 }
 
 impl Api {
@@ -170,7 +170,7 @@ impl Api {
     }
 
     /// Measured at most every few seconds, and by one caller at a time: it walks through a folder.
-    async fn sizes(&self) -> Sizes {
+    pub(super) async fn sizes(&self) -> Sizes {
         let mut known = self.inner.sizes.lock().await;
         if let Some((at, sizes)) = known.as_ref()
             && at.elapsed() < STORE_SIZE_AGE_MAX
@@ -309,6 +309,15 @@ impl Api {
     }
 }
 
+impl Seen {
+    /// Whether a channel has come to its end by the clock, and that is not noted yet.
+    pub(super) fn end_waits(&self) -> bool {
+        let channels = self.state().channels().values();
+        let mut shared = channels.filter(|channel| channel.is_shared());
+        shared.any(|channel| !channel.is_over() && channel.is_ended(self.now))
+    }
+}
+
 /// That our clock is not relied on: nothing in this list is more urgent.
 fn clock_problem(seen: &Seen, now: Now) -> Option<v1::Problem> {
     let clock = clock_message(&seen.org, now);
@@ -318,16 +327,10 @@ fn clock_problem(seen: &Seen, now: Now) -> Option<v1::Problem> {
             "our clock leapt by more than 48 hours: nothing ends by it, and nothing is posted to shared channels",
         ),
         // Nobody needs to hear of it while nothing waits for it.
-        (false, true)
-            if seen.state().channels().values().any(|channel| {
-                !channel.is_over() && channel.is_shared() && channel.is_ended(seen.now)
-            }) =>
-        {
-            (
-                "CLOCK_UNCONFIRMED",
-                "since the start no partner's clock agreed with ours: an end by the clock is not recorded yet",
-            )
-        }
+        (false, true) if seen.end_waits() => (
+            "CLOCK_UNCONFIRMED",
+            "since the start no partner's clock agreed with ours: an end by the clock is not recorded yet",
+        ),
         (false, _) => return None,
     };
     Some(v1::Problem {

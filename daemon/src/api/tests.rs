@@ -113,6 +113,7 @@ impl Daemon {
             store_engine: "memory".to_owned(),
             data: folder.path().to_owned(),
             link_listen_addresses: Vec::new(),
+            disk_reserve_bytes: 0,
         };
         let (tcp, tasks) = (bound.tcp_address(), TaskTracker::new());
         bound.spawn(runtime.clone(), facts, &tasks);

@@ -122,3 +122,18 @@ pub const REQUESTS_SHOWN_MAX: usize = 10;
 
 /// How long it is said how much the data folder takes before it is measured again.
 pub const STORE_SIZE_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// Entries that a partner may have left unacknowledged before it is said that it lags.
+pub const LAG_ENTRIES_MAX: u64 = 1_000;
+
+/// The disk is low when so many times the reserve, or less, is left.
+pub const DISK_LOW_FACTOR: u64 = 4;
+
+/// Before so long, the end of a project is near: three days.
+pub const END_NEAR_MILLIS: u64 = 3 * 24 * 60 * 60 * 1000;
+
+/// What one daemon's store should take at most: 64 GiB. It is said from eight tenths of it on.
+pub const STORE_BYTES_ADVISED_MAX: u64 = 64 << 30;
+
+/// How long an address of ours has to answer.
+pub const OWN_ADDRESS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);

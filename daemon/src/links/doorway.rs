@@ -23,6 +23,7 @@ use super::rest::{Rest, Rests};
 use crate::bounds::{
     MEET_AGAIN_PAUSE, MET_AGAIN_PAUSE, OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX,
 };
+use crate::doctor::Trouble;
 use crate::per_minute::PerMinute;
 use crate::random;
 use crate::runtime::{LinkState, Runtime, chain};
@@ -191,6 +192,7 @@ impl Doorway {
                 status.state = LinkState::Resting;
                 status.since = now;
                 status.last_problem = None;
+                status.trouble = None;
             }
         });
         self.runtime.metrics().link_resting(self.partner, true);
@@ -312,6 +314,7 @@ impl Doorway {
             // Nobody needs to do anything about a partner with whom nothing is shared.
             if status.state != LinkState::Resting {
                 status.last_problem = Some(problem);
+                status.trouble = matches!(error, DialError::WrongKey).then_some(Trouble::WrongKey);
             }
         });
         self.put_off(false);

@@ -12,6 +12,7 @@ use super::doorway::{Doorway, Established};
 use super::ending::Ending;
 use super::rest::Rests;
 use super::session::Session;
+use crate::doctor::Trouble;
 use crate::runtime::{LinkState, Ours, Runtime};
 
 /// When the task of a partner begins and ends.
@@ -172,6 +173,8 @@ impl PartnerLink {
             status.since = now;
             status.lag_entries = 0;
             status.last_problem = Some(problem);
+            status.trouble =
+                matches!(ending, Ending::Closed(Goodbye::Version)).then_some(Trouble::Version);
         });
     }
 }

@@ -220,6 +220,7 @@ impl Session {
             status.since = now;
             status.last_seen = Some(now);
             status.last_problem = None;
+            status.trouble = None;
         });
         tracing::info!(dialled = self.dialled, "a link is up");
     }

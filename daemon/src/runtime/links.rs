@@ -15,6 +15,8 @@ use foedus_policy::time::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::doctor::Trouble;
+
 /// What a channel says to the link of one partner.
 #[derive(Debug, Clone)]
 pub enum ToLink {
@@ -65,6 +67,8 @@ pub struct LinkStatus {
     pub dialled: bool,
     /// Why the last link ended, or the last attempt failed.
     pub last_problem: Option<String>,
+    /// What that is, where it tells an administrator what to do.
+    pub trouble: Option<Trouble>,
 }
 
 /// All links, as seen from the rest of the daemon. Clones are cheap.

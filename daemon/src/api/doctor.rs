@@ -1,0 +1,186 @@
+//! `DoctorService`: gathers what is known of the running daemon, and shows what follows from it.
+
+use foedus_federation::bounds::WAITING_PER_ORIGIN_MAX;
+use foedus_federation::channel::ChannelView;
+use foedus_policy::bounds::REQUESTS_PER_PARTNER_COUNT_MAX;
+use foedus_policy::id::OrgId;
+use foedus_policy::state::{PartnerState, Person};
+use foedus_proto::api::v1;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::caller::{Caller, administrator, reader};
+use super::clock::clock_message;
+use super::refusal::Refusal;
+use super::show::held;
+use super::{Api, Seen, service};
+use crate::bounds::api::OWN_ADDRESS_TIMEOUT;
+use crate::doctor::{Facts, Finding, Held, PartnerFacts, Severity, examine};
+use crate::runtime::LinkState;
+
+impl Api {
+    async fn examine(
+        &self,
+        caller: &Caller,
+        _request: v1::ExamineRequest,
+    ) -> Result<v1::ExamineResponse, Refusal> {
+        reader(&caller.actor)?;
+        let seen = self.seen();
+        administrator(seen.state(), &caller.actor, seen.now)?;
+        let findings = examine(&self.gathered(&seen).await);
+        Ok(v1::ExamineResponse {
+            findings: findings.into_iter().map(finding_message).collect(),
+        })
+    }
+
+    async fn gathered(&self, seen: &Seen) -> Facts {
+        let clock = clock_message(&seen.org, self.runtime().now());
+        let sizes = self.sizes().await;
+        let mut facts = Facts {
+            now: seen.now,
+            clock_paused: clock.paused,
+            end_unconfirmed: clock.unconfirmed && seen.end_waits(),
+            partners: self.partner_facts(seen),
+            approvals: approvals(seen),
+            ends: seen
+                .state()
+                .projects()
+                .values()
+                .filter(|project| project.ended.is_none())
+                .filter_map(|project| Some((project.name.to_string(), project.ends?)))
+                .collect(),
+            unreachable: self.unanswered().await,
+            store_bytes: sizes.store_bytes,
+            disk_free_bytes: Some(sizes.disk_free_bytes).filter(|free| *free > 0),
+            disk_reserve_bytes: self.inner.facts.disk_reserve_bytes,
+            quotas: full_of_requests(seen),
+            ..Facts::default()
+        };
+        let channels = seen.state().channels().iter();
+        for (id, channel) in channels.filter(|(_, channel)| channel.is_shared()) {
+            if channel.is_over() {
+                continue;
+            }
+            if let Ok(view) = self.view(*id).await {
+                let (count, origins, until) = held(&view);
+                if let Some(until) = until {
+                    facts.held.push(Held {
+                        channel: channel.name.to_string(),
+                        count,
+                        origins: handles(seen, &origins),
+                        until,
+                    });
+                }
+                let full = origins.iter().filter(|origin| is_full(&view, **origin));
+                let full = full.map(|origin| (seen.handle(*origin), "entries that wait"));
+                facts.quotas.extend(full);
+            }
+        }
+        facts
+    }
+
+    fn partner_facts(&self, seen: &Seen) -> Vec<PartnerFacts> {
+        let links = self.runtime().links().into_iter();
+        let active = links.filter(|(org, _)| {
+            let known = seen.state().partners().get(org);
+            known.is_some_and(|known| known.state == PartnerState::Active)
+        });
+        let wall = self.runtime().now().wall;
+        active
+            .map(|(org, link)| PartnerFacts {
+                handle: seen.handle(org),
+                up: link.state == LinkState::Up,
+                resting: link.state == LinkState::Resting,
+                since_millis: wall.millis_since(link.since),
+                problem: link.last_problem,
+                trouble: link.trouble,
+                skew_millis: link.clock_skew_millis,
+                lag_entries: link.lag_entries,
+            })
+            .collect()
+    }
+
+    /// Addresses of ours at which nobody answers. All are tried at one time, and each for a short one.
+    async fn unanswered(&self) -> Vec<String> {
+        let mut tried = JoinSet::new();
+        for address in self.runtime().addresses() {
+            tried.spawn(async move {
+                let answer =
+                    tokio::time::timeout(OWN_ADDRESS_TIMEOUT, TcpStream::connect(&address));
+                let answers = matches!(answer.await, Ok(Ok(_)));
+                (!answers).then_some(address)
+            });
+        }
+        let mut unanswered: Vec<String> = tried.join_all().await.into_iter().flatten().collect();
+        unanswered.sort_unstable();
+        unanswered
+    }
+}
+
+fn handles(seen: &Seen, origins: &[OrgId]) -> String {
+    let handles: Vec<String> = origins.iter().map(|org| seen.handle(*org)).collect();
+    handles.join(", ")
+}
+
+fn is_full(view: &ChannelView, origin: OrgId) -> bool {
+    let waiting = view.waiting.values();
+    let own = waiting.filter(|waiting| waiting.entry.origin == origin);
+    own.count() >= WAITING_PER_ORIGIN_MAX
+}
+
+/// Partners whose requests fill what is kept of theirs.
+fn full_of_requests(seen: &Seen) -> Vec<(String, &'static str)> {
+    let state = seen.state();
+    let full = state.partners().keys().filter(|org| {
+        let requests = state.requests().values();
+        let theirs = requests.filter(|one| one.is_waiting() && one.by == Person::Partner(**org));
+        theirs.count() >= REQUESTS_PER_PARTNER_COUNT_MAX
+    });
+    full.map(|org| (seen.handle(*org), "requests")).collect()
+}
+
+/// What waits for an administrator, and how to look at it.
+fn approvals(seen: &Seen) -> Vec<(String, String)> {
+    let partners = seen.state().partners().values();
+    let replied = partners.filter(|partner| partner.state == PartnerState::Replied);
+    let replied = replied.map(|partner| {
+        let handle = partner.handle.to_string();
+        let fix = format!("foedus partner show {handle}");
+        (handle, fix)
+    });
+    let requests = seen.state().requests().iter();
+    let waiting = requests.filter(|(_, request)| request.is_waiting() && !request.is_due(seen.now));
+    let waiting = waiting.map(|(number, _)| {
+        let fix = format!("foedus request show {number}");
+        (number.to_string(), fix)
+    });
+    replied.chain(waiting).collect()
+}
+
+fn finding_message(finding: Finding) -> v1::Finding {
+    let Finding {
+        severity,
+        name,
+        subject,
+        text,
+        fix,
+    } = finding;
+    let severity = match severity {
+        Severity::Notice => v1::Severity::Notice,
+        Severity::Warning => v1::Severity::Warning,
+        Severity::Error => v1::Severity::Error,
+    };
+    v1::Finding {
+        severity: severity.into(),
+        problem: Some(v1::Problem {
+            reason: name.to_owned(),
+            text,
+            fix,
+            subject,
+        }),
+    }
+}
+
+service!(v1::doctor_service_server::DoctorService {
+    examine: ExamineRequest => ExamineResponse,
+});

@@ -1,0 +1,439 @@
+//! What is wrong with a running daemon, and what to do: facts in, findings out.
+//!
+//! Pure. It must not know how a fact was had, nor how a finding is shown.
+
+use foedus_policy::time::Timestamp;
+
+use crate::bounds::api::{
+    CLOCK_SKEW_MILLIS_MAX, DISK_LOW_FACTOR, END_NEAR_MILLIS, LAG_ENTRIES_MAX, LINK_DOWN_MILLIS_MAX,
+    STORE_BYTES_ADVISED_MAX,
+};
+
+/// How bad it is; the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; nothing is wrong.
+    Notice,
+    /// It will go wrong, or somebody waits.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+/// One thing that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Its name. Stable: programs may rely on it.
+    pub name: &'static str,
+    /// What it is about.
+    pub subject: String,
+    /// What is wrong, in one sentence.
+    pub text: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+/// Why there is no link with a partner, where more is known than that it can't be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Whoever answers has another key than the partner's.
+    WrongKey,
+    /// The two speak no version in common.
+    Version,
+}
+
+/// What is known of one active partner.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PartnerFacts {
+    /// Its handle.
+    pub handle: String,
+    /// Whether its link is up.
+    pub up: bool,
+    /// Whether it rests, for nothing is shared.
+    pub resting: bool,
+    /// For how long it has been as it is.
+    pub since_millis: u64,
+    /// Why the last link ended, or the last attempt failed.
+    pub problem: Option<String>,
+    /// The same, where it is known better.
+    pub trouble: Option<Trouble>,
+    /// How far its clock is ahead of ours, by its last hello.
+    pub skew_millis: Option<i64>,
+    /// Entries that it has not acknowledged.
+    pub lag_entries: u64,
+}
+
+/// Entries of one channel that wait for their time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The channel, as we call it.
+    pub channel: String,
+    /// How many.
+    pub count: u64,
+    /// Whose.
+    pub origins: String,
+    /// Until when the first of them waits.
+    pub until: Timestamp,
+}
+
+/// All that is looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// By our clock.
+    pub now: Timestamp,
+    /// Our clock leapt and nobody has said since that it is right.
+    pub clock_paused: bool,
+    /// An end by the clock is not recorded, as no partner's clock has agreed since the start.
+    pub end_unconfirmed: bool,
+    /// Each active partner.
+    pub partners: Vec<PartnerFacts>,
+    /// What waits for its time.
+    pub held: Vec<Held>,
+    /// Quotas that are used up: whose, and which.
+    pub quotas: Vec<(String, &'static str)>,
+    /// What waits for an administrator, and how to look at it.
+    pub approvals: Vec<(String, String)>,
+    /// Projects that have an end.
+    pub ends: Vec<(String, Timestamp)>,
+    /// Addresses of ours that partners are told, at which nobody answers from here.
+    pub unreachable: Vec<String>,
+    /// Bytes that the store takes.
+    pub store_bytes: u64,
+    /// Bytes that are left on its disk; `None` if that can't be told.
+    pub disk_free_bytes: Option<u64>,
+    /// Below so many, nothing is taken any more.
+    pub disk_reserve_bytes: u64,
+}
+
+/// What is found, the worst first.
+#[must_use]
+pub fn examine(facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    clock(facts, &mut found);
+    for partner in &facts.partners {
+        link(partner, &mut found);
+    }
+    store(facts, &mut found);
+    people(facts, &mut found);
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    found
+}
+
+fn finding(
+    severity: Severity,
+    name: &'static str,
+    subject: impl Into<String>,
+    text: impl Into<String>,
+    fix: impl Into<String>,
+) -> Finding {
+    Finding {
+        severity,
+        name,
+        subject: subject.into(),
+        text: text.into(),
+        fix: fix.into(),
+    }
+}
+
+fn clock(facts: &Facts, found: &mut Vec<Finding>) {
+    let confirm = "put this machine's clock right if it is wrong; then `foedus clock confirm`";
+    if facts.clock_paused {
+        let text = "our clock leapt by more than 48 hours: nothing ends by it, and nothing is posted to shared channels";
+        found.push(finding(Severity::Error, "CLOCK_PAUSED", "", text, confirm));
+    }
+    if facts.end_unconfirmed {
+        let text = "a channel has come to its end by our clock, and since the start no partner's clock agreed with it: the record of the end waits";
+        let severity = Severity::Warning;
+        found.push(finding(severity, "CLOCK_UNCONFIRMED", "", text, confirm));
+    }
+    let off = |partner: &&PartnerFacts| {
+        let skew = partner.skew_millis.unwrap_or(0);
+        skew.abs() >= CLOCK_SKEW_MILLIS_MAX
+    };
+    let heard = facts.partners.iter();
+    let heard = heard.filter(|partner| partner.up && partner.skew_millis.is_some());
+    let (all, wrong) = (heard.clone().count(), heard.filter(off));
+    let wrong: Vec<&PartnerFacts> = wrong.collect();
+    // Whoever differs from most is the one who is wrong. Of two nobody can tell.
+    let ours = wrong.len() * 2 > all || (all == 1 && wrong.len() == 1);
+    if ours {
+        let (least, name) = (&wrong[0], "CLOCK_OURS_OFF");
+        let text = format!(
+            "most partners' clocks differ from ours, that of {} by {}",
+            least.handle,
+            shown(least.skew_millis)
+        );
+        let fix = "set this machine's clock, with NTP for example";
+        found.push(finding(Severity::Warning, name, "", text, fix));
+    }
+    for partner in wrong.iter().filter(|_| !ours || all == 1) {
+        let text = format!("its clock is {}", shown(partner.skew_millis));
+        let fix = "ask them to look at their clock; what they write ahead of our time waits here";
+        let (severity, name) = (Severity::Warning, "CLOCK_THEIRS_OFF");
+        found.push(finding(severity, name, &partner.handle, text, fix));
+    }
+    for held in &facts.held {
+        let text = format!(
+            "{} entries of {} wait for their time, the first for {} more seconds",
+            held.count,
+            held.origins,
+            held.until.millis_since(facts.now).div_ceil(1000)
+        );
+        let fix = "nothing: they are shown when it comes; whose clock is wrong is said beside this";
+        found.push(finding(
+            Severity::Notice,
+            "ENTRIES_HELD",
+            &held.channel,
+            text,
+            fix,
+        ));
+    }
+}
+
+fn shown(skew_millis: Option<i64>) -> String {
+    let skew = skew_millis.unwrap_or(0);
+    let side = if skew > 0 { "ahead of" } else { "behind" };
+    format!("{} s {side} ours", skew.unsigned_abs() / 1000)
+}
+
+fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
+    let subject = partner.handle.as_str();
+    if partner.up {
+        if partner.lag_entries >= LAG_ENTRIES_MAX {
+            let text = format!("it has not acknowledged {} entries", partner.lag_entries);
+            let fix = "ask them whether their disk is full, or their daemon busy";
+            let severity = Severity::Warning;
+            found.push(finding(severity, "PARTNER_LAGS", subject, text, fix));
+        }
+        return;
+    }
+    if partner.resting {
+        return;
+    }
+    let why = partner.problem.as_deref();
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    let (name, text, fix) = match partner.trouble {
+        Some(Trouble::WrongKey) => (
+            "WRONG_KEY",
+            format!("somebody with another key answers in its place{why}"),
+            "ask them by telephone whether they renewed their keys or moved; until then no link is made",
+        ),
+        Some(Trouble::Version) => (
+            "VERSION_TOO_OLD",
+            format!("it speaks no version of the protocol that we speak{why}"),
+            "the older of the two daemons has to be updated",
+        ),
+        None if partner.since_millis >= LINK_DOWN_MILLIS_MAX => (
+            "PARTNER_UNREACHABLE",
+            format!("the link is down{why}"),
+            "nothing, if they are known to be away: it is tried again by itself; else ask them whether their daemon runs and its port is open",
+        ),
+        None => return,
+    };
+    found.push(finding(Severity::Error, name, subject, text, fix));
+}
+
+fn store(facts: &Facts, found: &mut Vec<Finding>) {
+    let reserve = facts.disk_reserve_bytes;
+    match facts.disk_free_bytes {
+        Some(free) if free < reserve => found.push(finding(
+            Severity::Error,
+            "DISK_LOW",
+            "",
+            format!("{free} bytes are left on the store's disk: nothing is taken any more"),
+            "make room; it goes on by itself",
+        )),
+        Some(free) if free < reserve.saturating_mul(DISK_LOW_FACTOR) => found.push(finding(
+            Severity::Warning,
+            "DISK_LOW",
+            "",
+            format!("{free} bytes are left on the store's disk; below {reserve} nothing is taken any more"),
+            "make room",
+        )),
+        _ => {}
+    }
+    if facts.store_bytes >= STORE_BYTES_ADVISED_MAX / 10 * 8 {
+        let bytes = facts.store_bytes;
+        let text =
+            format!("the store takes {bytes} bytes, of {STORE_BYTES_ADVISED_MAX} that are advised");
+        let fix = "plan for a bigger machine, or for fewer channels on this one";
+        found.push(finding(Severity::Warning, "STORE_LARGE", "", text, fix));
+    }
+    for (subject, quota) in &facts.quotas {
+        let text = format!("as many {quota} as are kept: further ones are refused");
+        let fix = "decide some of them, or ask the partner why there are so many";
+        let severity = Severity::Warning;
+        found.push(finding(severity, "QUOTA_REACHED", subject, text, fix));
+    }
+}
+
+fn people(facts: &Facts, found: &mut Vec<Finding>) {
+    for (subject, fix) in &facts.approvals {
+        let text = "it waits for an administrator";
+        let severity = Severity::Warning;
+        found.push(finding(severity, "APPROVAL_WAITS", subject, text, fix));
+    }
+    for (project, ends) in &facts.ends {
+        let left = ends.millis_since(facts.now);
+        if left > 0 && left <= END_NEAR_MILLIS {
+            let text = format!("it ends in {} hours", left.div_ceil(60 * 60 * 1000));
+            let fix =
+                "nothing, if it is to end; otherwise its host extends it, and the others agree";
+            found.push(finding(Severity::Notice, "END_NEAR", project, text, fix));
+        }
+    }
+    for address in &facts.unreachable {
+        let text = "partners are told this address of ours, and from here nobody answers at it";
+        let fix = "look at link.listen, at link.advertise, and at the firewall; it may be reachable from outside all the same";
+        let severity = Severity::Warning;
+        found.push(finding(severity, "PORT_UNREACHABLE", address, text, fix));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: u64 = 60 * 1000;
+
+    fn partner(handle: &str) -> PartnerFacts {
+        PartnerFacts {
+            handle: handle.to_owned(),
+            up: true,
+            skew_millis: Some(0),
+            ..PartnerFacts::default()
+        }
+    }
+
+    fn well() -> Facts {
+        Facts {
+            now: Timestamp(1_800_000_000_000),
+            partners: vec![partner("globex.example")],
+            store_bytes: 1 << 20,
+            disk_free_bytes: Some(1 << 40),
+            disk_reserve_bytes: 256 << 20,
+            ..Facts::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Facts), expected: &[&str]) {
+        let mut facts = well();
+        change(&mut facts);
+        let found = examine(&facts);
+        let names: Vec<&str> = found.iter().map(|finding| finding.name).collect();
+        assert_eq!(names, expected, "{found:#?}");
+        for finding in found {
+            assert!(!finding.text.is_empty() && !finding.fix.is_empty());
+        }
+    }
+
+    fn down(facts: &mut Facts, millis: u64, trouble: Option<Trouble>) {
+        let partner = &mut facts.partners[0];
+        partner.up = false;
+        partner.since_millis = millis;
+        partner.trouble = trouble;
+    }
+
+    #[test]
+    fn nothing_is_found_where_nothing_is_wrong() {
+        check(|_| {}, &[]);
+        check(|facts| down(facts, MINUTE - 1, None), &[]);
+        check(
+            |facts| {
+                down(facts, MINUTE, None);
+                facts.partners[0].resting = true;
+            },
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_link_is_told_apart() {
+        check(|facts| down(facts, MINUTE, None), &["PARTNER_UNREACHABLE"]);
+        let wrong = Some(Trouble::WrongKey);
+        check(|facts| down(facts, 0, wrong), &["WRONG_KEY"]);
+        let old = Some(Trouble::Version);
+        check(|facts| down(facts, 0, old), &["VERSION_TOO_OLD"]);
+        check(
+            |facts| facts.partners[0].lag_entries = LAG_ENTRIES_MAX,
+            &["PARTNER_LAGS"],
+        );
+        check(
+            |facts| facts.partners[0].lag_entries = LAG_ENTRIES_MAX - 1,
+            &[],
+        );
+    }
+
+    #[test]
+    fn whose_clock_is_off_is_what_most_say() {
+        let off = CLOCK_SKEW_MILLIS_MAX;
+        let set = |skews: &[i64]| {
+            let partners = skews.iter().map(|skew| PartnerFacts {
+                skew_millis: Some(*skew),
+                ..partner("globex.example")
+            });
+            partners.collect::<Vec<_>>()
+        };
+        let check = |skews: &[i64], expected: &[&str]| {
+            check(|facts| facts.partners = set(skews), expected);
+        };
+        check(&[off - 1], &[]);
+        check(&[off], &["CLOCK_OURS_OFF", "CLOCK_THEIRS_OFF"]);
+        check(&[-off], &["CLOCK_OURS_OFF", "CLOCK_THEIRS_OFF"]);
+        check(&[off, 0, 0], &["CLOCK_THEIRS_OFF"]);
+        check(&[off, off, 0], &["CLOCK_OURS_OFF"]);
+    }
+
+    #[test]
+    fn a_clock_in_doubt_is_told() {
+        check(|facts| facts.clock_paused = true, &["CLOCK_PAUSED"]);
+        check(|facts| facts.end_unconfirmed = true, &["CLOCK_UNCONFIRMED"]);
+        let held = Held {
+            channel: "launch".to_owned(),
+            count: 3,
+            origins: "globex.example".to_owned(),
+            until: Timestamp(1_800_000_001_000),
+        };
+        check(|facts| facts.held = vec![held], &["ENTRIES_HELD"]);
+    }
+
+    #[test]
+    fn room_runs_out_in_two_steps() {
+        let free = |bytes| move |facts: &mut Facts| facts.disk_free_bytes = Some(bytes);
+        check(free((256 << 20) * DISK_LOW_FACTOR), &[]);
+        check(free((256 << 20) * DISK_LOW_FACTOR - 1), &["DISK_LOW"]);
+        check(free((256 << 20) - 1), &["DISK_LOW"]);
+        check(|facts| facts.disk_free_bytes = None, &[]);
+        let large = STORE_BYTES_ADVISED_MAX / 10 * 8;
+        check(|facts| facts.store_bytes = large, &["STORE_LARGE"]);
+        check(|facts| facts.store_bytes = large - 1, &[]);
+    }
+
+    #[test]
+    fn who_waits_and_what_ends_is_told_and_the_worst_comes_first() {
+        let ends = |millis| Timestamp(1_800_000_000_000 + millis);
+        check(
+            |facts| {
+                facts.ends = vec![
+                    ("Launch".to_owned(), ends(END_NEAR_MILLIS)),
+                    ("Later".to_owned(), ends(END_NEAR_MILLIS + 1)),
+                    ("Over".to_owned(), ends(0)),
+                ];
+                facts.approvals = vec![("REQ-0001".to_owned(), "foedus request show".to_owned())];
+                facts.quotas = vec![("globex.example".to_owned(), "requests")];
+                facts.unreachable = vec!["acme.example:7433".to_owned()];
+                down(facts, MINUTE, None);
+            },
+            &[
+                "PARTNER_UNREACHABLE",
+                "QUOTA_REACHED",
+                "APPROVAL_WAITS",
+                "PORT_UNREACHABLE",
+                "END_NEAR",
+            ],
+        );
+    }
+}
