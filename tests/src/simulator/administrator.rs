@@ -34,6 +34,12 @@ fn administrator(org: Option<&OrgSnapshot>) -> Actor {
 
 impl World {
     pub fn on_administrator(&mut self, at: usize) {
+        if self.has_leapt(at) && self.random.chance(500) {
+            self.orgs[at].clock_offset = 0;
+            let now = self.now;
+            self.trace
+                .event(now, format_args!("{at} has its clock put right"));
+        }
         for _ in 0..3 {
             if self.orgs[at].run.is_none() || self.orgs[at].act_pending {
                 break;
@@ -118,10 +124,19 @@ impl World {
                 administrator: format!("root{at}"),
             });
         }
-        self.people_act(at, &snapshot)
+        self.clock_act(at, &snapshot)
+            .or_else(|| self.people_act(at, &snapshot))
             .or_else(|| self.peering_act(at, &snapshot))
             .or_else(|| self.sharing_act(at, &snapshot))
             .or_else(|| self.later_act(at, &snapshot))
+    }
+
+    /// Says that the clock is right once it is: after a leap, and where an end waits for it and no
+    /// partner may be left to say so.
+    fn clock_act(&self, at: usize, snapshot: &OrgSnapshot) -> Option<Action> {
+        let waits = snapshot.state.leap().is_some() || (self.healing && snapshot.reliance.in_doubt);
+        let shown = self.wall(at);
+        (waits && !self.has_leapt(at)).then_some(Action::ConfirmClock { shown })
     }
 
     fn people_act(&mut self, at: usize, snapshot: &OrgSnapshot) -> Option<Action> {

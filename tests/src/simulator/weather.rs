@@ -5,6 +5,7 @@ use foedus_policy::id::ChannelId;
 use foedus_policy::state::Sharing;
 
 use super::organisation::{Backup, Boundary};
+use super::plan::DAY;
 use super::world::{Event, World};
 
 /// Everything that has to happen in a run of many worlds: what never did was not looked into.
@@ -28,6 +29,7 @@ pub const KINDS: &[&str] = &[
     "disk full",
     "clock offset",
     "clock jump",
+    "clock leap",
     "old data folder put back",
     "old incarnation gone on with",
     "another's words changed",
@@ -105,6 +107,9 @@ impl World {
     }
 
     fn clock_jumps(&mut self, at: usize) {
+        if self.random.chance(150) {
+            return self.clock_leaps(at);
+        }
         let most = self.plan.clock_millis_max;
         let offset = self.random.below(2 * most).cast_signed() - most.cast_signed();
         if self.orgs[at].run.is_some() && self.orgs[at].clock_offset != offset {
@@ -114,6 +119,25 @@ impl World {
         let now = self.now;
         self.trace
             .event(now, format_args!("{at} has a clock {offset} ms off"));
+    }
+
+    /// By more than anybody can rely on, either way: past every end, or to before all that was said.
+    fn clock_leaps(&mut self, at: usize) {
+        let days = self.random.between(3, 400).cast_signed();
+        let offset = match self.random.chance(500) {
+            true => days * DAY.cast_signed(),
+            false => -days * DAY.cast_signed(),
+        };
+        self.orgs[at].clock_offset = offset;
+        self.happened("clock leap");
+        let now = self.now;
+        self.trace
+            .event(now, format_args!("{at} has a clock {days} days off"));
+    }
+
+    /// Whether the clock of an organisation is far from right.
+    pub fn has_leapt(&self, at: usize) -> bool {
+        self.orgs[at].clock_offset.unsigned_abs() > self.plan.clock_millis_max
     }
 
     /// Whether an organisation has come to where the plan wants it, so that old data put back is

@@ -5,13 +5,16 @@ use foedus_federation::batch::Batch;
 use foedus_federation::entry::LogId;
 use foedus_federation::frame::Frame;
 use foedus_federation::keys::ChannelKey;
+use foedus_federation::note::{Claimed, NoteKind};
+use foedus_federation::record::{DisconnectRecord, EndCause};
 use foedus_federation::steploop::Ask;
 use foedus_federation::stored::{Record as _, Run, StoredEntry, StoredNote};
+use foedus_policy::time::Timestamp;
 
 use super::{CONSENTED, ENDED};
 use crate::simulator::host::Hosted;
 use crate::simulator::organisation::ScopeId;
-use crate::simulator::world::World;
+use crate::simulator::world::{BEGIN, World};
 
 /// The run of entries that is stored under a key, if one is.
 fn runs_of(key: &[u8], value: &[u8]) -> Option<(LogId, Run)> {
@@ -103,6 +106,23 @@ impl World {
         }
     }
 
+    /// Nobody records an end by a clock that is further from right than clocks may be.
+    fn check_not_early(&mut self, at: usize, bytes: &[u8]) {
+        let Some(NoteKind::DisconnectRecord) = NoteKind::of(bytes) else {
+            return;
+        };
+        let Ok(note) = Claimed::<DisconnectRecord>::parse(bytes) else {
+            return;
+        };
+        let record = note.claims();
+        let latest = Timestamp(BEGIN + self.now + self.plan.clock_millis_max);
+        let own = record.org == self.orgs[at].id && record.cause == EndCause::End;
+        if own && record.at > latest {
+            let text = format!("{at} records an end that has not come");
+            self.checker.find(ENDED, self.now, text);
+        }
+    }
+
     /// A commit is durable: what it says of charters and ends is known from here on.
     pub fn check_durable(&mut self, at: usize, id: ScopeId, batch: &Batch) {
         match id {
@@ -119,6 +139,9 @@ impl World {
                     }
                 }
                 notes.sort_by_key(|note| note.order);
+                for note in &notes {
+                    self.check_not_early(at, &note.bytes);
+                }
                 if Some(channel) == self.checker.shared {
                     for note in &notes {
                         self.checker.noted(at, self.now, &note.bytes);
