@@ -37,7 +37,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  foedus status")]
     Status,
     /// What is wrong with the running daemon, and what to do; exits with 0 when nothing is
-    #[command(after_help = "Example:\n  foedus doctor && echo well")]
+    #[command(after_help = "Example:\n  foedus doctor")]
     Doctor,
     /// Who this organisation is
     #[command(subcommand, after_help = "Example:\n  foedus identity show")]

@@ -140,8 +140,8 @@ pub const EXPORT_MISSING_MAX: usize = 100;
 /// Bytes of lines that are read for one piece of an export. It ends with the line that reaches it.
 pub const EXPORT_PIECE_BYTES: usize = 64 * 1024;
 
-/// Runs of entries that are read at once for an export.
-pub const EXPORT_RUNS_MAX: usize = 16;
+/// Runs of entries that are read at once for an export: about a piece.
+pub const EXPORT_RUNS_MAX: usize = 8;
 
 /// What the transport allows beside the frames themselves.
 #[cfg(feature = "transport")]

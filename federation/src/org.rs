@@ -218,9 +218,9 @@ impl Machine for Org {
             Input::Reachable { addresses } => self.reachable(addresses, step),
             Input::Tick { entropy } => {
                 self.on_tick(now, *entropy, step);
-                self.keep_time(shown, step);
             }
         }
+        self.keep_time(shown, step);
     }
 
     fn finish(&mut self, now: Now, step: &mut Step<'_, Effect>) {

@@ -173,7 +173,7 @@ fn told(report: &AuditReport, printer: &mut Printer) -> Result<(), Failure> {
     } = report;
     let object = serde_json::json!({
         "genuine": report.is_genuine(),
-        "org_id": org.map(|org| org.to_string()),
+        "organisation_id": org.map(|org| org.to_string()),
         "handle": handle,
         "exported_at": at.map(format_time),
         "entries": entries,

@@ -17,7 +17,7 @@ pub enum ClockCommand {
     #[command(after_help = "Example:\n  foedus clock show")]
     Show,
     /// Say that the clock is right, after it leapt or after a start: what ended by it is ended for good
-    #[command(after_help = "Example:\n  foedus --as alice clock confirm")]
+    #[command(after_help = "Example:\n  foedus clock confirm --as alice")]
     Confirm,
 }
 

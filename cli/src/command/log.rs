@@ -228,7 +228,7 @@ fn json_of(report: &Report) -> Value {
             last,
         } = contents;
         json!({
-            "org_id": org.to_string(),
+            "organisation_id": org.to_string(),
             "handle": handle,
             "logs": logs,
             "entries": entries,

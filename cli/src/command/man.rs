@@ -84,10 +84,11 @@ fn page(command: &clap::Command, name: &str) -> String {
 fn examples(command: &clap::Command, page: &mut Roff) {
     let after = command.get_after_help().map(ToString::to_string);
     let after = after.unwrap_or_default();
-    let mut parts = after.split("\n\n");
+    let (shown, notes): (Vec<&str>, Vec<&str>) = after
+        .split("\n\n")
+        .partition(|part| part.starts_with("Example"));
     page.control("SH", ["EXAMPLES"]);
-    lines(parts.next().unwrap_or_default().lines().skip(1), page);
-    let notes: Vec<&str> = parts.collect();
+    lines(shown.iter().flat_map(|part| part.lines().skip(1)), page);
     if !notes.is_empty() {
         page.control("SH", ["NOTES"]);
         for note in notes {

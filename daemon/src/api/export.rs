@@ -144,7 +144,7 @@ impl Exporting {
     async fn piece(&mut self) -> Result<Vec<u8>, Refusal> {
         let seen = self.decide_again()?;
         let lines = match &mut self.of {
-            Of::Channel(export) => export.lines(&self.api).await?,
+            Of::Channel(export) => channel_lines(export, &self.api).await?,
             Of::Audit(export) => export.lines(&self.api, &seen).await?,
         };
         if let Some(lines) = lines {
@@ -176,25 +176,20 @@ impl Exporting {
     }
 }
 
-trait Lines {
-    /// The next lines; `None` once all but the statement were given.
-    async fn lines(&mut self, api: &Api) -> Result<Option<Vec<u8>>, Refusal>;
-}
-
-impl Lines for ChannelExport {
-    async fn lines(&mut self, api: &Api) -> Result<Option<Vec<u8>>, Refusal> {
-        let mut rows = Vec::new();
-        loop {
-            match self.advance(rows)? {
-                ExportStep::Read(reads) => rows = api.read(&reads).await?,
-                ExportStep::Lines(lines) => return Ok(Some(lines)),
-                ExportStep::Over => return Ok(None),
-            }
+/// The next lines of a channel; `None` once all but the statement were given.
+async fn channel_lines(export: &mut ChannelExport, api: &Api) -> Result<Option<Vec<u8>>, Refusal> {
+    let mut rows = Vec::new();
+    loop {
+        match export.advance(rows)? {
+            ExportStep::Read(reads) => rows = api.read(&reads).await?,
+            ExportStep::Lines(lines) => return Ok(Some(lines)),
+            ExportStep::Over => return Ok(None),
         }
     }
 }
 
 impl AuditExport {
+    /// The next lines; `None` once all but the statement were given.
     async fn lines(&mut self, api: &Api, seen: &Seen) -> Result<Option<Vec<u8>>, Refusal> {
         let lines = match self.next {
             0 => self.head(api)?,

