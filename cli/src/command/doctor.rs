@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn the_worst_comes_first_and_a_notice_is_nothing_wrong() {
         let notice = finding(v1::Severity::Notice, "END_NEAR");
-        let drawn = findings_page(&[notice.clone()]).draw(Style::PLAIN);
+        let drawn = findings_page(std::slice::from_ref(&notice)).draw(Style::PLAIN);
         assert!(
             drawn.contains("END_NEAR") && drawn.contains("Nothing is wrong."),
             "{drawn}"

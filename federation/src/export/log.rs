@@ -183,16 +183,18 @@ impl OpenLog {
         };
         let keys = self.keys(identity);
         match self.verified_checkpoint(&keys) {
-            Err(found) => closed.faults.push(found),
+            Err(found) => closed.faults.push(*found),
             Ok(checkpoint) => {
                 closed.signed = checkpoint.size().max(self.read);
                 if !self.damaged {
-                    closed.faults.extend(self.check_tree(&checkpoint).err());
+                    closed
+                        .faults
+                        .extend(self.check_tree(&checkpoint).err().map(|found| *found));
                 }
             }
         }
         match self.check_fork(&keys, identity) {
-            Some(Err(found)) => closed.faults.push(found),
+            Some(Err(found)) => closed.faults.push(*found),
             Some(Ok(())) => closed.forked = true,
             // That there are two histories is no news where one of them was shown.
             None => {
@@ -216,11 +218,11 @@ impl OpenLog {
         keys
     }
 
-    fn verified_checkpoint(&self, keys: &[VerifyingKey]) -> Result<VerifiedCheckpoint, Found> {
+    fn verified_checkpoint(&self, keys: &[VerifyingKey]) -> Result<VerifiedCheckpoint, Box<Found>> {
         let Some((at, bytes)) = &self.checkpoint else {
-            return Err((self.at, self.place(), Wrong::NoCheckpoint));
+            return Err(Box::new((self.at, self.place(), Wrong::NoCheckpoint)));
         };
-        let found = |wrong| (*at, self.place(), wrong);
+        let found = |wrong| Box::new((*at, self.place(), wrong));
         let mut refused = Wrong::Key;
         for key in keys {
             match VerifiedCheckpoint::verify(bytes, key) {
@@ -241,14 +243,18 @@ impl OpenLog {
     }
 
     /// Whether the headers are those that the checkpoint covers, or the first of them.
-    fn check_tree(&self, checkpoint: &VerifiedCheckpoint) -> Result<(), Found> {
+    fn check_tree(&self, checkpoint: &VerifiedCheckpoint) -> Result<(), Box<Found>> {
         let first = self.first_entry.unwrap_or(self.at);
         let (entries, root) = (self.frontier.size(), self.frontier.root());
         let to_line = self.last_entry.unwrap_or(self.at).line;
         if entries == checkpoint.size() && self.proof.is_none() {
             return match root == *checkpoint.root() {
                 true => Ok(()),
-                false => Err((first, self.place(), Wrong::Root { entries, to_line })),
+                false => Err(Box::new((
+                    first,
+                    self.place(),
+                    Wrong::Root { entries, to_line },
+                ))),
             };
         }
         let proof = self.proof.as_deref().unwrap_or_default();
@@ -259,7 +265,7 @@ impl OpenLog {
                     to_line,
                     source,
                 };
-                (first, self.place(), wrong)
+                Box::new((first, self.place(), wrong))
             },
         )
     }
@@ -268,9 +274,9 @@ impl OpenLog {
         &self,
         keys: &[VerifyingKey],
         identity: &IdentityChain,
-    ) -> Option<Result<(), Found>> {
+    ) -> Option<Result<(), Box<Found>>> {
         let (at, bytes) = self.fork.as_ref()?;
-        let found = |wrong| Err((*at, self.place(), wrong));
+        let found = |wrong| Err(Box::new((*at, self.place(), wrong)));
         let fork = match Fork::decode(bytes) {
             Ok(fork) => fork,
             Err(invalid) => return Some(found(Wrong::ForkBytes(invalid))),
