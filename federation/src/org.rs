@@ -220,7 +220,10 @@ impl Machine for Org {
                 self.on_tick(now, *entropy, step);
             }
         }
-        self.keep_time(shown, step);
+        // A partner's bytes write nothing of ours.
+        if let Input::Initialise { .. } | Input::Act { .. } | Input::Tick { .. } = input {
+            self.keep_time(shown, step);
+        }
     }
 
     fn finish(&mut self, now: Now, step: &mut Step<'_, Effect>) {

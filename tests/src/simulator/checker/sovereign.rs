@@ -87,6 +87,8 @@ impl World {
             b"on" => self.wrong_note(at, causes, key),
             b"os" => match read_record(key, value).ok()? {
                 Record::Request(..) => None,
+                // A hello may say that our clock is right after all.
+                Record::Leap(_) => None,
                 Record::Invitation(_, invitation)
                     if matches!(invitation.state, InvitationState::Used { .. }) =>
                 {
@@ -118,7 +120,8 @@ impl World {
             org == self.orgs[at].id || disk::partner(&self.orgs[at].disk, org).is_some()
         });
         match kind {
-            b'a' | b'v' | b'o' => None,
+            // The last is when our own clock was last relied on, and a hello may say that it is right.
+            b'a' | b'v' | b'o' | b'w' => None,
             b'i' | b'b' if of_partner || !of_another_partner => None,
             b'e' | b'q' if of_partner => None,
             _ => Some("the notes of somebody else"),
