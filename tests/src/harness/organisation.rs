@@ -144,6 +144,17 @@ impl Organisation {
         });
     }
 
+    /// Waits until the link with `partner` is seen to be gone.
+    #[track_caller]
+    pub fn cut_off_from(&self, partner: &str) {
+        let administrator = self.administrator();
+        eventually(&format!("no link with {partner}"), LATER, || {
+            let shown = told(administrator.try_json(&["partner", "show", partner]))?;
+            let gone = shown["link_state"].as_str() != Some("up");
+            gone.then_some(()).ok_or(shown.to_string())
+        });
+    }
+
     /// Waits until `channel` is open for all its organisations.
     #[track_caller]
     pub fn shares(&self, channel: &str) {

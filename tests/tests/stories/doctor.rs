@@ -48,6 +48,7 @@ fn the_doctor_finds_what_is_wrong_and_nothing_else() {
 
     // By its clock ten minutes have passed since the link went down.
     two.globex.daemon.kill();
+    two.acme.cut_off_from(GLOBEX);
     two.acme.clock().is_ahead(Duration::from_secs(600));
     finds(&two.acme, &["PARTNER_UNREACHABLE", "END_NEAR"], 1);
     two.globex.daemon.start();
