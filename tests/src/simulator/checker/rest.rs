@@ -47,7 +47,8 @@ impl World {
             waiting.map(|(entry, waiting)| (*at, *entry, waiting))
         });
         // Who says two things of one log may have told others who somebody is: the word of it has no
-        // place in the history that is held here, and whoever never joined is not shown.
+        // place in the history that is held here, and whoever never joined is not shown. A liar may
+        // also write for a time that is years ahead, which is waited for.
         let mut waiting: Vec<_> = waiting
             .filter(|(_, entry, waiting)| {
                 let log = LogId {
@@ -55,7 +56,7 @@ impl World {
                     origin: entry.origin,
                     incarnation: entry.incarnation,
                 };
-                waiting.author.is_none() || !self.is_lie(&log)
+                (waiting.author.is_none() && waiting.until == 0) || !self.is_lie(&log)
             })
             .collect();
         waiting.sort_unstable_by_key(|(at, entry, waiting)| (waiting.until, *at, *entry));
