@@ -111,6 +111,8 @@ pub enum Answer {
     Committed(CommitOutcome),
     /// The reads failed: the store can't be read at present.
     ReadFailed,
+    /// The reads failed because there is no room on disk: the store is closed until there is.
+    DiskFull,
 }
 
 /// An input that waits, and how much of it earlier steps did.
@@ -221,7 +223,12 @@ impl<M: Machine> StepLoop<M> {
                     return Some(Ask::Read(reads));
                 }
                 (Phase::Loading, Some(Answer::Rows(rows))) => self.loaded(rows, out),
-                (Phase::Loading, Some(Answer::ReadFailed)) => self.unreadable(out),
+                (Phase::Loading, Some(Answer::ReadFailed)) => {
+                    self.unreadable(Failure::Damaged, out);
+                }
+                (Phase::Loading, Some(Answer::DiskFull)) => {
+                    self.unreadable(Failure::DiskFull, out);
+                }
                 (Phase::Idle, None) => {
                     let (inputs, reads) = self.take_inputs(now);
                     if inputs.is_empty() {
@@ -244,6 +251,9 @@ impl<M: Machine> StepLoop<M> {
                 }
                 (Phase::Fetching(inputs, _), Some(Answer::ReadFailed)) => {
                     self.abandon(inputs, Failure::Damaged, out);
+                }
+                (Phase::Fetching(inputs, _), Some(Answer::DiskFull)) => {
+                    self.abandon(inputs, Failure::DiskFull, out);
                 }
                 (Phase::Committing(taken), Some(Answer::Committed(outcome))) => {
                     self.committed(taken, outcome, out);
@@ -434,15 +444,15 @@ impl<M: Machine> StepLoop<M> {
             }
             Err(damaged) => {
                 self.damage = Some(damaged);
-                self.unreadable(out);
+                self.unreadable(Failure::Damaged, out);
             }
         }
     }
 
     /// The scope can't be loaded: whoever waits is told, and the next input tries again.
-    fn unreadable(&mut self, out: &mut Vec<M::Effect>) {
+    fn unreadable(&mut self, failure: Failure, out: &mut Vec<M::Effect>) {
         let inputs: Vec<_> = self.queue.drain(..).collect();
-        self.abandon(inputs, Failure::Damaged, out);
+        self.abandon(inputs, failure, out);
     }
 }
 

@@ -7,6 +7,7 @@ mod clocks;
 mod doctor;
 mod ending;
 mod exporting;
+mod full_disk;
 mod governing;
 mod meeting;
 mod names;

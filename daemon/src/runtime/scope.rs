@@ -138,6 +138,8 @@ impl Ground {
     pub(super) async fn read(&self, reads: &[Read]) -> Answer {
         match self.rows(reads).await {
             Ok(rows) => Answer::Rows(rows),
+            // The commits say so; it opens by itself when there is room.
+            Err(StoreError::OutOfSpace) => Answer::DiskFull,
             Err(error) => {
                 tracing::error!(error = %chain(&error), "a read failed");
                 if is_final(&error) {

@@ -256,22 +256,49 @@ impl<D: Disk> Loop<D> {
         } else {
             self.disk.apply(&writes)
         };
-        let failed = applied.is_err();
-        if let Err(cause) = applied {
-            self.disk.fail(cause);
-        }
+        let written = match applied {
+            Ok(()) => CommitOutcome::Durable,
+            Err(cause) => {
+                self.disk.fail(cause);
+                self.found_out(&writes)
+            }
+        };
         // Conflicts are told last too: who reads again then sees what it conflicted with.
         for (answer, decided, room) in answers {
             let told = match decided {
-                Ok(CommitOutcome::Durable) if failed => Ok(CommitOutcome::Unknown),
+                Ok(CommitOutcome::Durable) => Ok(written),
                 other => other,
             };
             drop(room);
             // Whoever asked may have stopped waiting.
             drop(answer.send(told));
         }
-        if failed {
-            self.reopen_if_there_is_space();
+    }
+
+    /// What became of writes that failed. For want of room the engine is opened anew, and if it opens, what it holds
+    /// says whether all was applied or nothing; otherwise nobody knows. What was applied is written once more: after
+    /// a sync that failed, what can be read need not be on the disk, and a second sync says nothing of it.
+    fn found_out(&mut self, writes: &Writes) -> CommitOutcome {
+        let lacked_room = matches!(self.disk.failure(), Some(StoreError::OutOfSpace));
+        self.reopen_if_there_is_space();
+        if !lacked_room || self.disk.failure().is_some() {
+            return CommitOutcome::Unknown;
+        }
+        // Any one of them would do, as they are applied together; all are looked at because one may change nothing.
+        let mut applied = writes.iter().map(|(key, value)| {
+            let found = self.disk.get(key);
+            found.map(|found| found == *value)
+        });
+        match applied.try_fold(true, |all, one| one.map(|one| all && one)) {
+            Ok(true) => match self.disk.apply(writes) {
+                Ok(()) => CommitOutcome::Durable,
+                Err(cause) => {
+                    self.disk.fail(cause);
+                    CommitOutcome::Unknown
+                }
+            },
+            Ok(false) => CommitOutcome::DiskFull,
+            Err(_) => CommitOutcome::Unknown,
         }
     }
 

@@ -215,6 +215,20 @@ fn a_full_disk_answers_and_goes_on_when_there_is_room() {
     assert_eq!(sum_in(&to_commit(&mut steps, 0, &mut out)), 5);
 }
 
+/// A store that ran out of room is closed, and can't be read either: that is no damage.
+#[test]
+fn a_full_disk_that_cannot_be_read_is_told_as_full() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(5);
+    steps.advance(NOW, None, &mut out);
+    assert_eq!(steps.advance(NOW, Some(Answer::DiskFull), &mut out), None);
+    assert!(out.contains(&Effect::Failed(5, Failure::DiskFull)));
+    assert!(steps.take_damage().is_none());
+    steps.push(5);
+    assert_eq!(sum_in(&to_commit(&mut steps, 0, &mut out)), 5);
+}
+
 #[test]
 fn damage_is_kept_for_the_host_and_the_caller_is_answered() {
     let mut steps = StepLoop::<Counter>::new(());

@@ -12,6 +12,8 @@ struct Script {
     groups: Vec<usize>,
     /// What the next writes end with.
     errors: Vec<io::ErrorKind>,
+    /// Whether those write all the same, before they end so.
+    errs_late: bool,
     failure: Option<io::ErrorKind>,
     reopened: usize,
     panics: bool,
@@ -41,7 +43,10 @@ impl Disk for Scripted {
     fn apply(&mut self, writes: &Writes) -> Result<(), StoreError> {
         let mut script = self.script();
         assert!(!script.panics, "the engine found its files damaged");
-        if let Some(kind) = script.errors.pop() {
+        let error = script.errors.pop();
+        if let Some(kind) = error
+            && !script.errs_late
+        {
             return Err(StoreError::io("disk", kind.into()));
         }
         script.groups.push(writes.len());
@@ -51,7 +56,10 @@ impl Disk for Scripted {
                 None => script.pairs.remove(key),
             };
         }
-        Ok(())
+        match error {
+            Some(kind) => Err(StoreError::io("disk", kind.into())),
+            None => Ok(()),
+        }
     }
 
     fn fail(&mut self, cause: StoreError) {
@@ -225,14 +233,33 @@ async fn without_space_the_engine_is_opened_again() {
     let disk = Scripted::default();
     disk.script().errors = vec![io::ErrorKind::StorageFull];
     let writer = writer(&disk, 1);
+    // Opened again, the engine says what became of it: nothing.
     assert!(matches!(
         writer.commit(put(b"a", b"1")).await,
-        Ok(CommitOutcome::Unknown)
+        Ok(CommitOutcome::DiskFull)
     ));
     assert!(matches!(
         writer.commit(put(b"a", b"1")).await,
         Ok(CommitOutcome::Durable)
     ));
+    assert_eq!(disk.script().reopened, 1);
+}
+
+#[tokio::test]
+async fn what_was_written_before_the_space_ran_out_is_told_as_written() {
+    let disk = Scripted::default();
+    disk.script().errors = vec![io::ErrorKind::StorageFull];
+    disk.script().errs_late = true;
+    let writer = writer(&disk, 1);
+    assert!(matches!(
+        writer.commit(put(b"a", b"1")).await,
+        Ok(CommitOutcome::Durable)
+    ));
+    assert_eq!(
+        disk.script().groups,
+        [1, 1],
+        "what was read back is written once more before it is told as durable"
+    );
     assert_eq!(disk.script().reopened, 1);
 }
 
