@@ -27,7 +27,7 @@
 //! | `c` channel `a` arrival | which entries arrived under that number |
 //! | `c` channel `t` origin incarnation tile | hash of a full tile |
 //! | `c` channel `x` origin incarnation sequence page | some of what later entries say of that entry |
-//! | `c` channel `i` day hash | the answer to a request with an idempotency key |
+//! | `c` channel `i` turn hash | the answer to a request with an idempotency key |
 
 use foedus_policy::id::{AuthorId, ChannelId, EntryRef, IncarnationId, NoteHash, OrgId};
 
@@ -271,16 +271,16 @@ impl ChannelKeys {
         key
     }
 
-    /// The answer to a request with an idempotency key, by day since 1970 and hash of the key.
-    pub fn answered(&self, day: u32, hash: &[u8; 32]) -> Key {
-        self.key(b"i", &[&day.to_be_bytes(), hash])
+    /// The answer to a request with an idempotency key, by turn (see the channel's head) and hash of the key.
+    pub fn answered(&self, turn: u32, hash: &[u8; 32]) -> Key {
+        self.key(b"i", &[&turn.to_be_bytes(), hash])
     }
 
-    /// The answers of the days before `day`.
-    pub fn answered_before(&self, day: u32, limit: usize) -> Read {
+    /// The answers of the turns before `turn`.
+    pub fn answered_before(&self, turn: u32, limit: usize) -> Read {
         Read::Scan {
             start: self.key(b"i", &[]),
-            end: self.key(b"i", &[&day.to_be_bytes()]),
+            end: self.key(b"i", &[&turn.to_be_bytes()]),
             limit,
             reverse: false,
         }

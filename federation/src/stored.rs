@@ -96,8 +96,13 @@ record!(
         unstated_since: u64,
         /// Notes learnt so far.
         notes: u32,
-        /// Idempotency answers of days before this one were deleted.
-        answers_from_day: u32,
+        /// Idempotency answers are kept by turns, of which this is the latest. A turn lasts until our clock is a
+        /// day away from its beginning, either way: a clock that leaps and is put right makes two of them.
+        answers_turn: u32,
+        /// When it began, in milliseconds.
+        answers_turn_since: u64,
+        /// The answers of turns before this one were deleted.
+        answers_from_turn: u32,
         /// The run that made the last arrivals.
         last_run: Option<[u8; 16]>,
         /// Where earlier runs ended, newest last.
@@ -141,6 +146,8 @@ record!(
         stated: u64,
         /// Size at which a later incarnation of the same origin closed it.
         closed_at: Option<u64>,
+        /// The first of its entries that were withheld because of who wrote them.
+        withheld_from: Option<u64>,
         /// Evidence of a fork, if one was found.
         #[tls_codec(with = "bytes")]
         fork: Vec<u8>,

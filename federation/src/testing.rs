@@ -252,9 +252,17 @@ impl World {
         world
     }
 
-    /// As `peered`, with a channel under a charter of all, hosted by the first, and one member of
-    /// each in it.
+    /// As `agreed`, with one member of each in the channel.
     pub(crate) fn shared(count: usize) -> (Self, ChannelId) {
+        let (mut world, channel) = Self::agreed(count);
+        for at in 0..count {
+            world.join(at, channel);
+        }
+        (world, channel)
+    }
+
+    /// As `peered`, with a channel under a charter of all, hosted by the first.
+    pub(crate) fn agreed(count: usize) -> (Self, ChannelId) {
         let mut world = Self::peered(count);
         world.plan = Some(match count {
             2 => |_| {},
@@ -275,7 +283,6 @@ impl World {
                 "{} has the charter in force",
                 world.sides[at].handle
             );
-            world.join(at, channel);
         }
         (world, channel)
     }

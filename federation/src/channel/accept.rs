@@ -8,7 +8,7 @@ use foedus_policy::id::{IncarnationId, OrgId, RunId};
 use foedus_policy::time::Now;
 
 use super::annotations::target;
-use super::judge::{Verdict, Wait};
+use super::judge::{Verdict, Wait, Withheld};
 use super::{Channel, Effect, Examine, Log, Reject, Waiting};
 use crate::batch::Read;
 use crate::bounds::{
@@ -16,7 +16,7 @@ use crate::bounds::{
     LEFT_OUT_MAX, LOGS_PER_ORIGIN_MAX, PART_ENTRIES_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX,
     UNJUDGED_LOGS_MAX, WAITING_PER_ORIGIN_MAX,
 };
-use crate::entry::{Entry, LogId};
+use crate::entry::{Entry, Header, LogId};
 use crate::evidence::{CheckedEntries, SignedPart};
 use crate::frame::{Ack, Frame};
 use crate::hlc::Hlc;
@@ -448,13 +448,18 @@ impl Channel {
                     // Once its author joined, history has it; only live streams go without.
                     false if found.is_for_author_only() => wait = None,
                     // A rule of our own: nobody makes us remember without end.
-                    false => verdict = Verdict::Withheld,
+                    false => verdict = Verdict::Withheld(Withheld::NoRoom),
                 }
             }
             match verdict {
                 Verdict::Accepted => self.accept(&entry, &waits, step),
                 Verdict::Void(_) => counts.void += 1,
-                Verdict::Withheld => counts.withheld += 1,
+                Verdict::Withheld(rule) => {
+                    counts.withheld += 1;
+                    if rule == Withheld::Origin {
+                        log.withheld_from.get_or_insert(sequence);
+                    }
+                }
             }
             if let Some(tile) = log.frontier.append(entry.leaf) {
                 step.put(self.keys.tile(id, tile.index), tile.hash.to_vec());
@@ -564,6 +569,16 @@ impl Channel {
         let Some(body) = &entry.body else { return };
         self.annotate(header, body, waits, step);
         self.note_author(header, body, step);
+        self.note_statements(header, body, step);
+    }
+
+    /// What an entry that counts says of logs.
+    pub(super) fn note_statements(
+        &mut self,
+        header: &Header,
+        body: &Body,
+        step: &mut Step<'_, Effect>,
+    ) {
         if let Body::Heads(rows) = body {
             self.examine_heads(header.log.origin, rows, step);
         }

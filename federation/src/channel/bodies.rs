@@ -14,7 +14,7 @@ use foedus_policy::id::OrgId;
 use foedus_policy::time::{Now, Timestamp};
 
 use super::annotations::target;
-use super::judge::{Verdict, Void};
+use super::judge::{Verdict, Void, Withheld};
 use super::{Channel, Effect, Waiting};
 use crate::batch::Key;
 use crate::bounds::{
@@ -361,7 +361,7 @@ impl Channel {
                 self.put_waiting(place, waiting, step);
                 waits = true;
             } else if !wait.is_for_author_only() {
-                stored.verdict = Verdict::Withheld.code();
+                stored.verdict = Verdict::Withheld(Withheld::NoRoom).code();
                 return false;
             }
         }

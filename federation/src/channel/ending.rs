@@ -8,7 +8,7 @@ use foedus_policy::time::{Now, Timestamp};
 
 use super::governance::Governance;
 use super::members::is_author_known;
-use super::request::day;
+use super::request::DAY_MILLIS;
 use super::{Channel, Effect, Ended, Log, Waiting};
 use crate::batch::Read;
 use crate::bounds::{ANSWERS_DELETED_MAX, NOTE_LOG_HEADS_MAX, RELEASED_MAX};
@@ -27,9 +27,9 @@ use crate::stored::{self, Record};
 const REMINDER_MILLIS: u64 = 5_000;
 
 impl Channel {
-    pub(super) fn reads_of_tick(&self, now: Now) -> Vec<Read> {
-        let first_kept = day(now.wall).saturating_sub(1);
-        if first_kept > self.head.answers_from_day {
+    pub(super) fn reads_of_tick(&self) -> Vec<Read> {
+        let first_kept = self.first_turn_kept();
+        if first_kept > self.head.answers_from_turn {
             vec![self.keys.answered_before(first_kept, ANSWERS_DELETED_MAX)]
         } else {
             Vec::new()
@@ -40,7 +40,8 @@ impl Channel {
         self.seal_if_due(now, step);
         self.end_if_due(now, step);
         self.release_waiting(now, step);
-        self.forget_answers(now, step);
+        self.turn_answers(now);
+        self.forget_answers(step);
         self.ask_for_bodies(now);
         self.retry_sessions(step);
         self.ask_for_ours(step);
@@ -55,12 +56,14 @@ impl Channel {
             self.remind_org(now, step);
             self.attach_others(step);
             self.introduce_again(step);
+            self.reconsider_withheld(step);
         }
     }
 
     pub(super) fn on_org(&mut self, now: Now, org: &Arc<OrgSnapshot>, step: &mut Step<'_, Effect>) {
         let before = std::mem::replace(&mut self.org, org.clone());
         self.end_if_due(now, step);
+        self.reconsider_withheld(step);
         self.identities_changed(&before, step);
     }
 
@@ -303,8 +306,20 @@ impl Channel {
         self.changed.view = true;
     }
 
-    fn forget_answers(&mut self, now: Now, step: &mut Step<'_, Effect>) {
-        let first_kept = day(now.wall).saturating_sub(1);
+    fn turn_answers(&mut self, now: Now) {
+        if now.wall.0.abs_diff(self.head.answers_turn_since) >= DAY_MILLIS {
+            self.head.answers_turn = self.head.answers_turn.saturating_add(1);
+            self.head.answers_turn_since = now.wall.0;
+            self.changed.head = true;
+        }
+    }
+
+    fn first_turn_kept(&self) -> u32 {
+        *self.turns_of_answers().start()
+    }
+
+    fn forget_answers(&mut self, step: &mut Step<'_, Effect>) {
+        let first_kept = self.first_turn_kept();
         let Some(old) =
             step.try_scanned(&self.keys.answered_before(first_kept, ANSWERS_DELETED_MAX))
         else {
@@ -316,7 +331,7 @@ impl Channel {
             step.delete(key);
         }
         if all {
-            self.head.answers_from_day = first_kept;
+            self.head.answers_from_turn = first_kept;
             self.changed.head = true;
         }
     }

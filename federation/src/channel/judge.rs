@@ -22,7 +22,16 @@ pub enum Verdict {
     /// It breaks the charter, and counts nowhere.
     Void(Void),
     /// Our own rules keep it from having any effect here.
-    Withheld,
+    Withheld(Withheld),
+}
+
+/// Which of our own rules keeps an entry from having any effect here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// We take nothing from its origin at present: it is suspended, or denied.
+    Origin,
+    /// Too much waits to be shown already.
+    NoRoom,
 }
 
 /// Which rule of the charter an entry breaks.
@@ -48,6 +57,9 @@ pub enum Void {
     TooLong,
 }
 
+/// From this number on, verdicts are ours alone.
+const WITHHELD: u8 = 64;
+
 impl Verdict {
     /// The number that is stored.
     pub const fn code(self) -> u8 {
@@ -62,7 +74,8 @@ impl Verdict {
             Self::Void(Void::AfterTheEnd) => 7,
             Self::Void(Void::NotItsOwn) => 8,
             Self::Void(Void::TooLong) => 9,
-            Self::Withheld => 64,
+            Self::Withheld(Withheld::Origin) => WITHHELD,
+            Self::Withheld(Withheld::NoRoom) => WITHHELD + 1,
         }
     }
 
@@ -73,7 +86,7 @@ impl Verdict {
 
     /// Whether a stored number means that the entry is void.
     pub const fn is_void(code: u8) -> bool {
-        code != 0 && code < Self::Withheld.code()
+        code != 0 && code < WITHHELD
     }
 }
 
@@ -85,14 +98,8 @@ impl Channel {
         let void = void(&self.governance, entry, log)?;
         Some(match void {
             Err(void) => Verdict::Void(void),
-            Ok(())
-                if foedus_policy::decide::origin_allowed(
-                    &self.org.state,
-                    entry.header.log.origin,
-                )
-                .is_err() =>
-            {
-                Verdict::Withheld
+            Ok(()) if !self.takes_from(entry.header.log.origin) => {
+                Verdict::Withheld(Withheld::Origin)
             }
             Ok(()) => Verdict::Accepted,
         })

@@ -34,6 +34,9 @@ pub struct Log {
     pub stated: u64,
     /// The size at which a later incarnation of its origin closed it.
     pub closed_at: Option<u64>,
+    /// The first of its entries that our rules about its origin withheld: from there on they are
+    /// judged again once these let it speak.
+    pub withheld_from: Option<u64>,
     /// Evidence that its origin wrote two histories. Nothing is taken into it any more.
     pub fork: Vec<u8>,
 }
@@ -52,6 +55,7 @@ impl Log {
             revision: 0,
             stated: 0,
             closed_at: None,
+            withheld_from: None,
             fork: Vec::new(),
         }
     }
@@ -126,6 +130,7 @@ impl Log {
             revision,
             stated,
             closed_at,
+            withheld_from,
             fork,
         } = self;
         stored::LogHead {
@@ -139,6 +144,7 @@ impl Log {
             revision: *revision,
             stated: *stated,
             closed_at: *closed_at,
+            withheld_from: *withheld_from,
             fork: fork.clone(),
         }
     }
@@ -155,6 +161,7 @@ impl Log {
             revision,
             stated,
             closed_at,
+            withheld_from,
             fork,
         } = record;
         let frontier = Frontier::decode(&frontier).map_err(|wrong| {
@@ -176,6 +183,7 @@ impl Log {
             revision,
             stated,
             closed_at,
+            withheld_from,
             fork,
         })
     }

@@ -1,5 +1,7 @@
 //! What our own people ask of a channel: to post, edit, retract and react.
 
+use std::ops::RangeInclusive;
+
 use foedus_policy::action::{Action, Actor, CharterFacts};
 use foedus_policy::decide::{Decision, decide};
 use foedus_policy::id::{AuthorId, EntryRef, MemberId, NoteHash, OrgId};
@@ -178,17 +180,8 @@ impl From<NotAppended> for Refused {
     }
 }
 
-/// Days since 1970, for keys of answers.
-pub(super) fn day(wall: Timestamp) -> u32 {
-    u32::try_from(wall.0 / 86_400_000).unwrap_or(u32::MAX)
-}
-
-/// A key lives 24 hours: it was used today or yesterday; or tomorrow, if our clock was put back
-/// over midnight since.
-fn days_of_answers(now: Now) -> [u32; 3] {
-    let today = day(now.wall);
-    [today, today.saturating_sub(1), today.saturating_add(1)]
-}
+/// For so long at least a key's answer is kept.
+pub(super) const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
 /// Who says something of which message, and who wrote that.
 #[derive(Clone, Copy)]
@@ -199,11 +192,18 @@ struct Said {
 }
 
 impl Channel {
-    pub(super) fn reads_of_request(&self, now: Now, request: &Request) -> Vec<Read> {
+    /// The turns whose answers are kept: what was answered just before our clock leapt is still
+    /// known once it is put right.
+    pub(super) fn turns_of_answers(&self) -> RangeInclusive<u32> {
+        let latest = self.head.answers_turn;
+        latest.saturating_sub(2)..=latest
+    }
+
+    pub(super) fn reads_of_request(&self, request: &Request) -> Vec<Read> {
         let mut reads = Vec::new();
         if let Some(hash) = request.answer_hash() {
-            for day in days_of_answers(now) {
-                reads.push(Read::Get(self.keys.answered(day, &hash)));
+            for turn in self.turns_of_answers() {
+                reads.push(Read::Get(self.keys.answered(turn, &hash)));
             }
         }
         if let Some(target) = request.verb.target() {
@@ -221,7 +221,7 @@ impl Channel {
         step: &mut Step<'_, Effect>,
     ) -> Result<Posted, Refused> {
         let author = self.permitted(now, actor, request)?;
-        if let Some(posted) = self.answered_before(now, request, step)? {
+        if let Some(posted) = self.answered_before(request, step)? {
             return Ok(posted);
         }
         if let Some(target) = request.verb.target() {
@@ -263,7 +263,7 @@ impl Channel {
             posted.count += 1;
         }
         let posted = posted.expect("a list has at least one body");
-        self.remember_answer(now, request, posted, step);
+        self.remember_answer(request, posted, step);
         Ok(posted)
     }
 
@@ -358,17 +358,16 @@ impl Channel {
 
     fn answered_before(
         &self,
-        now: Now,
         request: &Request,
         step: &mut Step<'_, Effect>,
     ) -> Result<Option<Posted>, Refused> {
         let Some(hash) = request.answer_hash() else {
             return Ok(None);
         };
-        for day in days_of_answers(now) {
-            let key = self.keys.answered(day, &hash);
-            // Midnight may have passed since the reads were named; what nobody has named yet,
-            // nobody has answered.
+        for turn in self.turns_of_answers() {
+            let key = self.keys.answered(turn, &hash);
+            // A turn may have begun since the reads were named; what nobody has named yet, nobody
+            // has answered.
             let Some(answered) = named_record::<Answered>(&key, step)? else {
                 continue;
             };
@@ -389,13 +388,7 @@ impl Channel {
         Ok(None)
     }
 
-    fn remember_answer(
-        &self,
-        now: Now,
-        request: &Request,
-        posted: Posted,
-        step: &mut Step<'_, Effect>,
-    ) {
+    fn remember_answer(&self, request: &Request, posted: Posted, step: &mut Step<'_, Effect>) {
         let Some(hash) = request.answer_hash() else {
             return;
         };
@@ -407,7 +400,7 @@ impl Channel {
             hlc: posted.hlc.0,
         };
         step.put(
-            self.keys.answered(day(now.wall), &hash),
+            self.keys.answered(self.head.answers_turn, &hash),
             answered.to_value(),
         );
     }

@@ -5,18 +5,22 @@
 //! not of what came first, so those entries are judged again, a page at a time, and what is shown
 //! follows: what void entries said of others is taken back, and what it had replaced is told anew.
 //!
+//! So are entries that came from others while we took nothing from whoever wrote them, once we do
+//! again: the conversation goes on where it was, as if they had been carried now.
+//!
 //! How far this got is stored, so that a crash has it go on. Everything in it can be done twice.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use foedus_policy::decide::origin_allowed;
 use foedus_policy::id::{EntryRef, IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Now;
 
 use super::annotations::target;
-use super::judge::{Verdict, Void};
+use super::judge::{Verdict, Void, Withheld};
 use super::{Channel, Effect, Input, Log, Waiting};
 use crate::batch::Read;
-use crate::bounds::{ANNOTATED_PER_STEP_MAX, REVIEW_RUNS_MAX};
+use crate::bounds::{ANNOTATED_PER_STEP_MAX, REVIEW_RUNS_MAX, WAITING_PER_ORIGIN_MAX};
 use crate::entry::{Entry, LogId};
 use crate::evidence::GovernanceNote;
 use crate::kind::Body;
@@ -69,8 +73,32 @@ impl Channel {
         }
     }
 
+    /// Has entries judged again whose origin may speak again.
+    pub(super) fn reconsider_withheld(&mut self, step: &mut Step<'_, Effect>) {
+        let withheld = self.logs.iter();
+        let withheld = withheld.filter(|(_, log)| log.withheld_from.is_some());
+        let origins: BTreeSet<OrgId> = withheld.map(|(id, _)| id.origin).collect();
+        for origin in origins {
+            if self.takes_from(origin) && !self.review.judging.contains_key(&origin) {
+                self.put_judging(origin, (IncarnationId([0; 16]), 0), step);
+            }
+        }
+    }
+
+    fn note_withheld(&mut self, log: LogId, sequence: u64, step: &mut Step<'_, Effect>) {
+        let known = self.logs.get(&log).and_then(|log| log.withheld_from);
+        if known.is_none_or(|known| known > sequence) {
+            self.change_log(log, step, |log| log.withheld_from = Some(sequence));
+        }
+    }
+
+    /// Whether our own rules let an organisation speak.
+    pub(super) fn takes_from(&self, origin: OrgId) -> bool {
+        origin_allowed(&self.org.state, origin).is_ok()
+    }
+
     /// The first log of an organisation, from a position on, that goes on beyond heads which some
-    /// note names, and where.
+    /// note names, or beyond what was withheld, and where.
     fn next_judged(
         &self,
         origin: OrgId,
@@ -87,6 +115,9 @@ impl Channel {
                 0
             };
             let least = self.governance.least_head(origin, id.incarnation);
+            let least = log
+                .withheld_from
+                .map_or(least, |withheld| withheld.min(least));
             (*id, from.max(least), log.size())
         });
         let found = open.find(|(_, from, size)| from < size);
@@ -203,10 +234,17 @@ impl Channel {
         if pass == Pass::Judging {
             stored.verdict = self.judge_again(before, &entry);
         }
+        if stored.verdict == Verdict::Withheld(Withheld::Origin).code() {
+            let sequence = entry.header.sequence;
+            self.note_withheld(entry.header.log, sequence, step);
+        }
         let counted = Verdict::counts(before);
+        if Verdict::counts(stored.verdict) && !counted && !self.show_again(now, &entry, step) {
+            stored.verdict = Verdict::Withheld(Withheld::NoRoom).code();
+        }
         if Verdict::counts(stored.verdict) {
-            if !counted {
-                self.show_again(now, &entry, step);
+            if let (false, Some(body)) = (counted, &entry.body) {
+                self.note_statements(&entry.header, body, step);
             }
             self.tell_again(&entry, step);
         } else if stored.verdict == Verdict::Void(Void::AfterFinalHeads).code() {
@@ -226,16 +264,25 @@ impl Channel {
         match self.judge(entry, &Log::empty()) {
             None => before,
             Some(Verdict::Void(void)) => Verdict::Void(void).code(),
-            // Our own rules are asked when an entry comes.
-            Some(_) if !Verdict::is_void(before) => before,
+            // There was no room for it when it came.
+            Some(_) if before == Verdict::Withheld(Withheld::NoRoom).code() => before,
+            // What counts already goes on to do so: our own rules are about what comes.
+            Some(Verdict::Withheld(_)) if Verdict::counts(before) => before,
             Some(verdict) => verdict.code(),
         }
     }
 
-    /// An entry that was void counts: it arrives once more, so that no live stream misses it.
-    fn show_again(&mut self, now: Now, entry: &Entry, step: &mut Step<'_, Effect>) {
+    /// An entry that did not count does so now: it arrives once more, so that no live stream
+    /// misses it. False if it would have to wait, and there is no room for that.
+    fn show_again(&mut self, now: Now, entry: &Entry, step: &mut Step<'_, Effect>) -> bool {
         let reference = entry.header.reference();
-        let wait = self.wait_of(now, entry);
+        let mut wait = self.wait_of(now, entry);
+        if self.waiting_of(reference.origin) >= WAITING_PER_ORIGIN_MAX
+            && let Some(full) = wait.take()
+            && !full.is_for_author_only()
+        {
+            return false;
+        }
         let number = self.next_arrival();
         let arrival = stored::Arrival {
             origin: reference.origin.0,
@@ -256,6 +303,7 @@ impl Channel {
             self.put_waiting((number, 0), waiting, step);
         }
         self.changed.view = true;
+        true
     }
 
     fn tell_again(&mut self, entry: &Entry, step: &mut Step<'_, Effect>) {
@@ -328,7 +376,12 @@ impl Channel {
         };
         let done = self.logs.get(&log).is_none_or(|log| through >= log.size());
         match pass {
-            Pass::Judging => self.put_judging(log.origin, (log.incarnation, through), step),
+            Pass::Judging => {
+                if done && self.takes_from(log.origin) {
+                    self.change_log(log, step, |log| log.withheld_from = None);
+                }
+                self.put_judging(log.origin, (log.incarnation, through), step);
+            }
             Pass::Telling => {
                 let later = (std::ops::Bound::Excluded(log), std::ops::Bound::Unbounded);
                 let next = match done {

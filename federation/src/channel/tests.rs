@@ -13,3 +13,4 @@ mod renewed;
 mod seals;
 mod sessions;
 mod waiting;
+mod withheld;

@@ -13,7 +13,7 @@ use foedus_policy::id::{ChannelId, EntryRef, NoteHash, OrgId, RunId};
 use foedus_policy::state::EndCause;
 
 use super::{Forger, Side, World};
-use crate::channel::{self, Breach, Reject, Verdict, Void};
+use crate::channel::{self, Breach, Reject, Verdict, Void, Withheld};
 use crate::charter::Charter;
 use crate::entry::ORG_AUTHOR;
 use crate::evidence::{CheckedFrame, CheckedNotes};
@@ -729,7 +729,7 @@ fn check_fate(what: Wrong, path: Path, expected: Fate) {
         });
     let counted: u32 = acks.sum();
     let found = match verdict(side, channel, last) {
-        Some(code) if code == Verdict::Withheld.code() => Fate::Withheld,
+        Some(code) if code == Verdict::Withheld(Withheld::Origin).code() => Fate::Withheld,
         Some(code) if Verdict::is_void(code) => void_of(code),
         Some(code) => panic!("{name}: accepted, {code}"),
         None => match (

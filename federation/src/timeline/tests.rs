@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::{Key, Value};
-use crate::channel::{Author, Governance, Log, Void, Waiting};
+use crate::channel::{Author, Governance, Log, Void, Waiting, Withheld};
 use crate::entry::{ORG_AUTHOR, Place, compose};
 use crate::frame::Cursor;
 use crate::stored::Arrival;
@@ -321,7 +321,7 @@ fn drawn(draw: &mut Draw) -> Vec<Vec<Written>> {
             let (verdict, step) = match draw.below(12) {
                 // A void entry may claim any time.
                 0 => (Verdict::Void(Void::Fault), None),
-                1 => (Verdict::Withheld, Some(1 + draw.below(4))),
+                1 => (Verdict::Withheld(Withheld::Origin), Some(1 + draw.below(4))),
                 _ => (Verdict::Accepted, Some(1 + draw.below(4))),
             };
             hlc += step.unwrap_or(0);

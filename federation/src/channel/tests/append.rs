@@ -1,9 +1,11 @@
 //! Writing: runs, incarnations, checkpoints, and what participants are told of the time before.
 
 use foedus_policy::id::{ChannelId, IncarnationId};
+use foedus_policy::time::Now;
 
 use crate::batch::CommitOutcome;
 use crate::bounds::{RUN_BYTES_MAX, RUN_ENTRIES_MAX};
+use crate::channel::request::DAY_MILLIS;
 use crate::channel::{Refused, Text, Verb};
 use crate::checkpoint::Checkpoint;
 use crate::entry::{Header, LogId};
@@ -187,7 +189,7 @@ fn sharing_tells_nothing_of_the_time_before() {
     );
 }
 
-/// One request is one entry, however often it is asked, also across midnight.
+/// One request is one entry, however often it is asked for a day.
 #[test]
 fn an_idempotency_key_is_good_for_a_day() {
     let (mut world, channel) = World::shared(2);
@@ -198,26 +200,40 @@ fn an_idempotency_key_is_good_for_a_day() {
     assert_eq!(ask(&mut world, "twice"), Err(Refused::KeyReused));
     world.pass(20 * 3_600_000);
     assert!(ask(&mut world, "once").expect("it is answered").repeated);
-    world.pass(30 * 3_600_000);
+    for _ in 0..3 {
+        world.pass(DAY_MILLIS);
+    }
     assert!(!ask(&mut world, "once").expect("it is stored").repeated);
 }
 
-/// The clock is put back over midnight between a request and its repetition.
+/// The clock leaps, either way, and is put right: a request from before that, or from while it was wrong, is
+/// known after it. In a channel that is shared, the clock's pause refuses them.
 #[test]
-fn a_clock_that_is_put_back_repeats_nothing() {
-    let (mut world, channel) = World::shared(2);
-    let since_midnight = world.now.wall.0 % 86_400_000;
-    world.pass(86_400_000 - since_midnight + 60_000);
-    let ask = |world: &mut World| world.ask_once(0, channel, post("once"), Some("key"));
-    let first = ask(&mut world).expect("it is stored");
-    world.now.wall = world.now.wall.minus_millis(120_000);
-    let again = ask(&mut world).expect("it is answered");
-    assert!(again.repeated && again.first == first.first);
+fn a_clock_that_leaps_and_is_put_right_repeats_nothing() {
+    let (mut world, _) = World::shared(2);
+    let channel = world.open(0, "kitchen");
+    let ask = |world: &mut World, key| world.ask_once(0, channel, post("once"), Some(key));
+    let right = world.now.wall;
+    for (key, leapt) in [
+        ("back", right.minus_millis(224 * DAY_MILLIS)),
+        ("ahead", right.plus_millis(224 * DAY_MILLIS)),
+    ] {
+        let before = ask(&mut world, "before").expect("it is stored");
+        world.now.wall = leapt;
+        world.pass(1);
+        let wrong = ask(&mut world, key).expect("it is stored");
+        world.now.wall = right;
+        world.pass(1);
+        for (key, first) in [("before", before.first), (key, wrong.first)] {
+            let again = ask(&mut world, key).expect("it is answered");
+            assert!(again.repeated && again.first == first, "{key}");
+        }
+    }
 }
 
-/// Midnight passes between the naming of reads and their answer.
+/// A turn begins between the naming of reads and their answer.
 #[test]
-fn midnight_stops_nobody() {
+fn a_turn_of_answers_stops_nobody() {
     use crate::channel::{Input, Request};
     use crate::message::ReplyTo;
     use crate::steploop::{Answer, Ask};
@@ -233,18 +249,22 @@ fn midnight_stops_nobody() {
         actor: world.actor(0),
         request,
     };
-    let mut now = world.now;
+    let now = Now {
+        wall: world.now.wall.plus_millis(DAY_MILLIS),
+        ..world.now
+    };
     let side = &mut world.sides[0];
     let rows = |side: &crate::testing::Side, ask: Option<Ask>| match ask {
         Some(Ask::Read(reads)) => Answer::Rows(reads.iter().map(|read| side.read(read)).collect()),
         other => panic!("{other:?}"),
     };
     let mut steps = side.channels.remove(&channel).expect("it is loaded");
+    // In one step: what the request reads is named before the tick begins a turn.
+    steps.push(Input::Tick);
     steps.push(input);
     let mut out = Vec::new();
     let ask = steps.advance(now, None, &mut out);
     let answer = rows(side, ask);
-    now.wall = now.wall.plus_millis(86_400_000);
     assert!(matches!(
         steps.advance(now, Some(answer), &mut out),
         Some(Ask::Commit(_))

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use foedus_federation::channel::{Verdict, Withheld};
 use foedus_federation::entry::LogId;
-use foedus_policy::id::OrgId;
+use foedus_policy::decide::origin_allowed;
+use foedus_policy::id::{EntryRef, OrgId};
 use foedus_policy::time::Timestamp;
 
 use super::converged::Holding;
@@ -42,6 +44,16 @@ impl World {
         }
         let channel = self.checker.shared?;
         let holdings = self.holdings(channel);
+        let withheld = open
+            .iter()
+            .find_map(|at| Some((*at, self.withheld_for_ever(*at, &holdings[*at])?)));
+        if let Some((at, entry)) = withheld {
+            let text = format!(
+                "{} is withheld at {at}, who takes from its origin",
+                name(entry)
+            );
+            return Some(Unrest { text, until: None });
+        }
         let waiting = open.iter().flat_map(|at| {
             let waiting = holdings[*at].waiting.iter();
             waiting.map(|(entry, waiting)| (*at, *entry, waiting))
@@ -68,6 +80,17 @@ impl World {
             text: format!("{} waits to be shown at {at}", name(*entry)),
             until: for_time.then_some(Timestamp(last.until)),
         })
+    }
+
+    /// An entry that its holder withholds although its rules let the origin speak.
+    fn withheld_for_ever(&self, at: usize, holding: &Holding) -> Option<EntryRef> {
+        let state = &self.orgs[at].snapshot()?.state;
+        let entries = holding.entries.values().flatten();
+        let mut withheld = entries.filter(|held| {
+            held.verdict == Verdict::Withheld(Withheld::Origin).code()
+                && origin_allowed(state, held.header.log.origin).is_ok()
+        });
+        withheld.next().map(|held| held.header.reference())
     }
 
     /// What is not as it should be of those who are in the channel; notes who has it open, and with
