@@ -496,8 +496,13 @@ impl Channel {
     ) {
         let end = first + run.len() as u64;
         let of_this_run = waits.iter().filter(|(sequence, _)| *sequence < end);
-        let held_back = of_this_run.clone().map(|(sequence, _)| *sequence);
-        self.write_run(id, first, std::mem::take(run), held_back.collect(), step);
+        // What does not count may do so one day, and is shown then.
+        let without_effect = (first..).zip(run.iter());
+        let without_effect = without_effect.filter(|(_, entry)| !Verdict::counts(entry.verdict));
+        let without_effect = without_effect.map(|(sequence, _)| sequence);
+        let waiting = of_this_run.clone().map(|(sequence, _)| *sequence);
+        let held_back = waiting.chain(without_effect).collect();
+        self.write_run(id, first, std::mem::take(run), held_back, step);
         let arrival = self.head.arrival;
         for (place, (sequence, wait)) in (0..).zip(of_this_run) {
             let waiting = Waiting {

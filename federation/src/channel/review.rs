@@ -275,6 +275,10 @@ impl Channel {
     /// An entry that did not count does so now: it arrives once more, so that no live stream
     /// misses it. False if it would have to wait, and there is no room for that.
     fn show_again(&mut self, now: Now, entry: &Entry, step: &mut Step<'_, Effect>) -> bool {
+        if entry.body.is_none() {
+            // It arrives with its body.
+            return true;
+        }
         let reference = entry.header.reference();
         let mut wait = self.wait_of(now, entry);
         if self.waiting_of(reference.origin) >= WAITING_PER_ORIGIN_MAX

@@ -11,7 +11,7 @@ use foedus_tests::harness::{LATER, eventually};
 fn fills_up(engine: EngineKind) {
     let mut two = Two::begin_with(Equipment {
         engine: Some(engine),
-        direct: false,
+        ..Equipment::default()
     })
     .share("+1h");
     let switch = two.folder.path().join("full");
