@@ -8,8 +8,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use foedus_federation::bounds::EXPORT_LINE_BYTES_MAX;
+use serde_json::json;
 
 use crate::failure::{Exit, Failure};
+use crate::page::Page;
+use crate::printer::Printer;
 
 /// A file that is being written. Unless it is finished, it goes away again.
 #[derive(Debug)]
@@ -48,8 +51,18 @@ impl NewFile {
         written.map_err(|source| self.cannot_write(&source))
     }
 
-    /// The file is whole, and on disk. Says how many bytes it has.
-    pub fn finish(mut self) -> Result<u64, Failure> {
+    /// The file is whole, and on disk: says so, and by which command it is checked.
+    pub fn finish_and_tell(self, check: &str, printer: &mut Printer) -> Result<(), Failure> {
+        let name = self.path.display().to_string();
+        let bytes = self.finish()?;
+        let page = Page::new()
+            .sentence(format!("Wrote {bytes} bytes to {name}."))
+            .sentence(format!("To check it anywhere: {check} {name}"));
+        printer.answer(&json!({ "file": name, "bytes": bytes }), &page)
+    }
+
+    /// Says how many bytes it has.
+    fn finish(mut self) -> Result<u64, Failure> {
         let mut file = self.file.take().expect("it is finished once");
         let whole = file.flush().and_then(|()| file.get_ref().sync_all());
         match whole {

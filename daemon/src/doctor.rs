@@ -121,19 +121,24 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-fn finding(
-    severity: Severity,
-    name: &'static str,
-    subject: impl Into<String>,
-    text: impl Into<String>,
-    fix: impl Into<String>,
-) -> Finding {
-    Finding {
-        severity,
-        name,
-        subject: subject.into(),
-        text: text.into(),
-        fix: fix.into(),
+impl Finding {
+    fn warning(
+        name: &'static str,
+        subject: impl Into<String>,
+        text: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Warning,
+            name,
+            subject: subject.into(),
+            text: text.into(),
+            fix: fix.into(),
+        }
+    }
+
+    fn of(self, severity: Severity) -> Self {
+        Self { severity, ..self }
     }
 }
 
@@ -141,12 +146,11 @@ fn clock(facts: &Facts, found: &mut Vec<Finding>) {
     let confirm = "put this machine's clock right if it is wrong; then `foedus clock confirm`";
     if facts.clock_paused {
         let text = "our clock leapt by more than 48 hours: nothing ends by it, and nothing is posted to shared channels";
-        found.push(finding(Severity::Error, "CLOCK_PAUSED", "", text, confirm));
+        found.push(Finding::warning("CLOCK_PAUSED", "", text, confirm).of(Severity::Error));
     }
     if facts.end_unconfirmed {
         let text = "a channel has come to its end by our clock, and since the start no partner's clock agreed with it: the record of the end waits";
-        let severity = Severity::Warning;
-        found.push(finding(severity, "CLOCK_UNCONFIRMED", "", text, confirm));
+        found.push(Finding::warning("CLOCK_UNCONFIRMED", "", text, confirm));
     }
     let off = |partner: &&PartnerFacts| {
         let skew = partner.skew_millis.unwrap_or(0);
@@ -159,20 +163,24 @@ fn clock(facts: &Facts, found: &mut Vec<Finding>) {
     // Whoever differs from most is the one who is wrong. Of two nobody can tell.
     let ours = wrong.len() * 2 > all || (all == 1 && wrong.len() == 1);
     if ours {
-        let (least, name) = (&wrong[0], "CLOCK_OURS_OFF");
+        let least = &wrong[0];
         let text = format!(
             "most partners' clocks differ from ours, that of {} by {}",
             least.handle,
             shown(least.skew_millis)
         );
         let fix = "set this machine's clock, with NTP for example";
-        found.push(finding(Severity::Warning, name, "", text, fix));
+        found.push(Finding::warning("CLOCK_OURS_OFF", "", text, fix));
     }
     for partner in wrong.iter().filter(|_| !ours || all == 1) {
         let text = format!("its clock is {}", shown(partner.skew_millis));
         let fix = "ask them to look at their clock; what they write ahead of our time waits here";
-        let (severity, name) = (Severity::Warning, "CLOCK_THEIRS_OFF");
-        found.push(finding(severity, name, &partner.handle, text, fix));
+        found.push(Finding::warning(
+            "CLOCK_THEIRS_OFF",
+            &partner.handle,
+            text,
+            fix,
+        ));
     }
     for held in &facts.held {
         let text = format!(
@@ -182,13 +190,7 @@ fn clock(facts: &Facts, found: &mut Vec<Finding>) {
             held.until.millis_since(facts.now).div_ceil(1000)
         );
         let fix = "nothing: they are shown when it comes; whose clock is wrong is said beside this";
-        found.push(finding(
-            Severity::Notice,
-            "ENTRIES_HELD",
-            &held.channel,
-            text,
-            fix,
-        ));
+        found.push(Finding::warning("ENTRIES_HELD", &held.channel, text, fix).of(Severity::Notice));
     }
 }
 
@@ -204,8 +206,7 @@ fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
         if partner.lag_entries >= LAG_ENTRIES_MAX {
             let text = format!("it has not acknowledged {} entries", partner.lag_entries);
             let fix = "ask them whether their disk is full, or their daemon busy";
-            let severity = Severity::Warning;
-            found.push(finding(severity, "PARTNER_LAGS", subject, text, fix));
+            found.push(Finding::warning("PARTNER_LAGS", subject, text, fix));
         }
         return;
     }
@@ -232,22 +233,18 @@ fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
         ),
         None => return,
     };
-    found.push(finding(Severity::Error, name, subject, text, fix));
+    found.push(Finding::warning(name, subject, text, fix).of(Severity::Error));
 }
 
 fn store(facts: &Facts, found: &mut Vec<Finding>) {
     let reserve = facts.disk_reserve_bytes;
     match facts.disk_free_bytes {
-        Some(free) if free < reserve => found.push(finding(
-            Severity::Error,
-            "DISK_LOW",
+        Some(free) if free < reserve => found.push(Finding::warning("DISK_LOW",
             "",
             format!("{free} bytes are left on the store's disk: nothing is taken any more"),
             "make room; it goes on by itself",
-        )),
-        Some(free) if free < reserve.saturating_mul(DISK_LOW_FACTOR) => found.push(finding(
-            Severity::Warning,
-            "DISK_LOW",
+        ).of(Severity::Error)),
+        Some(free) if free < reserve.saturating_mul(DISK_LOW_FACTOR) => found.push(Finding::warning("DISK_LOW",
             "",
             format!("{free} bytes are left on the store's disk; below {reserve} nothing is taken any more"),
             "make room",
@@ -259,21 +256,19 @@ fn store(facts: &Facts, found: &mut Vec<Finding>) {
         let text =
             format!("the store takes {bytes} bytes, of {STORE_BYTES_ADVISED_MAX} that are advised");
         let fix = "plan for a bigger machine, or for fewer channels on this one";
-        found.push(finding(Severity::Warning, "STORE_LARGE", "", text, fix));
+        found.push(Finding::warning("STORE_LARGE", "", text, fix));
     }
     for (subject, quota) in &facts.quotas {
         let text = format!("as many {quota} as are kept: further ones are refused");
         let fix = "decide some of them, or ask the partner why there are so many";
-        let severity = Severity::Warning;
-        found.push(finding(severity, "QUOTA_REACHED", subject, text, fix));
+        found.push(Finding::warning("QUOTA_REACHED", subject, text, fix));
     }
 }
 
 fn people(facts: &Facts, found: &mut Vec<Finding>) {
     for (subject, fix) in &facts.approvals {
         let text = "it waits for an administrator";
-        let severity = Severity::Warning;
-        found.push(finding(severity, "APPROVAL_WAITS", subject, text, fix));
+        found.push(Finding::warning("APPROVAL_WAITS", subject, text, fix));
     }
     for (project, ends) in &facts.ends {
         let left = ends.millis_since(facts.now);
@@ -281,14 +276,13 @@ fn people(facts: &Facts, found: &mut Vec<Finding>) {
             let text = format!("it ends in {} hours", left.div_ceil(60 * 60 * 1000));
             let fix =
                 "nothing, if it is to end; otherwise its host extends it, and the others agree";
-            found.push(finding(Severity::Notice, "END_NEAR", project, text, fix));
+            found.push(Finding::warning("END_NEAR", project, text, fix).of(Severity::Notice));
         }
     }
     for address in &facts.unreachable {
         let text = "partners are told this address of ours, and from here nobody answers at it";
         let fix = "look at link.listen, at link.advertise, and at the firewall; it may be reachable from outside all the same";
-        let severity = Severity::Warning;
-        found.push(finding(severity, "PORT_UNREACHABLE", address, text, fix));
+        found.push(Finding::warning("PORT_UNREACHABLE", address, text, fix));
     }
 }
 

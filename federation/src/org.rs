@@ -36,7 +36,7 @@ pub(crate) use audit::NO_CHANNEL;
 pub use audit::{
     AuditRecord, AuditStand, audit_stand_read, read_audit_entry, read_audit_raw, read_audit_stand,
 };
-pub(crate) use store::{AUDIT as AUDIT_HEAD, CLOCK};
+pub(crate) use store::{AUDIT as AUDIT_HEAD, CLOCK, VERSION};
 
 /// What the organisation wants done, once the step that says so is durable.
 #[derive(Debug, Clone)]

@@ -125,13 +125,7 @@ async fn export(
     while let Some(piece) = session.next(&mut pieces).await? {
         file.write(&piece.lines)?;
     }
-    let bytes = file.finish()?;
-    let name = to.display().to_string();
-    let page = Page::new()
-        .sentence(format!("Wrote {bytes} bytes to {name}."))
-        .sentence(format!("To check it anywhere: foedus audit verify {name}"));
-    let object = serde_json::json!({ "file": name, "bytes": bytes });
-    printer.answer(&object, &page)
+    file.finish_and_tell("foedus audit verify", printer)
 }
 
 /// Has the daemon's log sent as an export of it is, and goes through that.

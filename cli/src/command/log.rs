@@ -78,12 +78,7 @@ pub async fn run(
     while let Some(piece) = session.next(&mut pieces).await? {
         file.write(&piece.lines)?;
     }
-    let bytes = file.finish()?;
-    let name = to.display().to_string();
-    let page = Page::new()
-        .sentence(format!("Wrote {bytes} bytes to {name}."))
-        .sentence(format!("To check it anywhere: foedus log verify {name}"));
-    printer.answer(&json!({ "file": name, "bytes": bytes }), &page)
+    file.finish_and_tell("foedus log verify", printer)
 }
 
 /// Goes through a file twice: what organisations state of each other's logs stands before and after

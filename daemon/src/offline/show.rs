@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::runtime::chain;
+
 use super::{Checked, Compacted, Copied};
 
 /// What to do about a store that does not fit together.
@@ -15,7 +17,7 @@ impl Checked {
         let start: Option<&(dyn std::error::Error + 'static)> =
             self.start.as_ref().map(|error| error as _);
         let faults = self.report.faults.iter().map(|fault| fault as _);
-        start.into_iter().chain(faults).map(with_causes).collect()
+        start.into_iter().chain(faults).map(chain).collect()
     }
 
     /// For people.
@@ -116,15 +118,4 @@ impl Compacted {
             "bytes_after": self.bytes_after,
         })
     }
-}
-
-/// An error with its causes, on one line.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        write!(text, ": {cause}").expect("memory takes it");
-        source = cause.source();
-    }
-    text
 }

@@ -6,8 +6,8 @@ use crate::entry::Entry;
 use crate::key::VerifyingKey;
 use crate::keys;
 use crate::kind::Body;
-use crate::org::{AUDIT_HEAD, CLOCK};
-use crate::stored::{AuditHead, ClockKept, Record, Run, StoredNote};
+use crate::org::{AUDIT_HEAD, CLOCK, VERSION};
+use crate::stored::{AuditHead, ClockKept, Record, Run, StateVersion, StoredNote};
 use crate::tree::Frontier;
 
 #[derive(Debug, Default)]
@@ -71,8 +71,8 @@ impl AuditInspection {
             Some(&CLOCK) => {
                 faults.check(ClockKept::from_value(key, value));
             }
-            Some(b'v') => {
-                faults.check(crate::stored::StateVersion::from_value(key, value));
+            Some(&VERSION) => {
+                faults.check(StateVersion::from_value(key, value));
             }
             _ => {
                 faults.check(StoredNote::from_value(key, value));

@@ -251,13 +251,13 @@ impl ChannelInspection {
                 faults.add(Fault::EntriesMissing { log: *log, from: 0 });
             }
         }
-        for log in self
+        let logs: BTreeSet<LogId> = self
             .arrived
             .keys()
             .chain(self.there.keys())
             .copied()
-            .collect::<BTreeSet<_>>()
-        {
+            .collect();
+        for log in logs {
             if self.arrived.get(&log) != self.there.get(&log) {
                 faults.add(Fault::ArrivedOther { log });
             }

@@ -28,7 +28,7 @@ pub(crate) const AUDIT: u8 = b'a';
 /// What the clocks said when the wall clock was last relied on.
 pub(crate) const CLOCK: u8 = b'w';
 /// The version of the state.
-pub(super) const VERSION: u8 = b'v';
+pub(crate) const VERSION: u8 = b'v';
 
 /// The key of one record; `id` is empty where there is one of a kind.
 pub(super) fn note_key(kind: u8, id: &[u8]) -> Key {
