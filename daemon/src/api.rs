@@ -1,7 +1,8 @@
 //! The API of the organisation's own people: `foedus.api.v1` over the administration socket and over TCP.
 //!
 //! A request becomes an act or a read: acts are decided by the machines behind [`Runtime`], reads by the policy
-//! on the snapshot, here. Nothing is kept here but what makes a repeated call harmless.
+//! on the snapshot, here. Kept here is only what a restart may forget: the answers that make a repeated call
+//! harmless, how many streams are open, and what the disk was last found to hold.
 //!
 //! It must not know engines, links or how anything is stored beyond what readers of the core ask for.
 
@@ -36,6 +37,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use foedus_federation::batch::Read;
 use foedus_federation::channel::ChannelView;
@@ -57,6 +59,7 @@ pub use refusal::Refusal;
 
 use crate::bounds::api::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::runtime::Runtime;
+use caller::Caller;
 use organisation::Sizes;
 use repeat::Repeats;
 use streams::Streams;
@@ -301,12 +304,12 @@ struct Inner {
     repeats: Repeats,
     streams: Streams,
     /// What the data folder takes and what is left, and when that was measured.
-    sizes: tokio::sync::Mutex<Option<(std::time::Instant, Sizes)>>,
+    sizes: tokio::sync::Mutex<Option<(Instant, Sizes)>>,
     /// What goes on when its caller is gone: whoever drains the daemon waits for it.
     tasks: TaskTracker,
 }
 
-/// A channel as it is now, with the organisation that it is looked at from.
+/// The organisation as one call sees it, and the time by which that is judged.
 #[derive(Debug, Clone)]
 struct Seen {
     org: Arc<OrgSnapshot>,
@@ -384,6 +387,22 @@ impl Api {
         Seen { org, now }
     }
 
+    /// Whether a caller whose call goes on may still do so: asked again before each piece of what it gets or brings,
+    /// for tokens are revoked and members deactivated meanwhile. Who it is, is found out anew.
+    fn again(&self, caller: &mut Caller) -> Result<Seen, Refusal> {
+        if self.runtime().stopping().is_cancelled() {
+            return Err(Refusal::stopping());
+        }
+        if caller.deadline.is_some_and(|at| at <= Instant::now()) {
+            return Err(Refusal::deadline());
+        }
+        let seen = self.seen();
+        // As at the gate: a clock that goes back must not bring a token back to life.
+        let latest = seen.org.clock(self.runtime().now()).perhaps;
+        caller.actor = caller.credential.actor(seen.state(), latest)?;
+        Ok(seen)
+    }
+
     /// What reads return, in their order.
     async fn read(&self, reads: &[Read]) -> Result<Vec<Rows>, Refusal> {
         Ok(self.runtime().rows(reads).await?)
@@ -432,8 +451,8 @@ macro_rules! service {
 use service;
 
 /// Who calls, and what for.
-fn taken<T>(request: tonic::Request<T>) -> Result<(caller::Caller, T), Refusal> {
-    let caller = request.extensions().get::<caller::Caller>().cloned();
+fn taken<T>(request: tonic::Request<T>) -> Result<(Caller, T), Refusal> {
+    let caller = request.extensions().get::<Caller>().cloned();
     // The gate puts it there; without it nothing is answered.
     let caller =
         caller.ok_or_else(|| Refusal::internal("CALLER_UNKNOWN", "nobody knows who calls"))?;

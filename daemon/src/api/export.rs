@@ -5,8 +5,6 @@
 //!
 //! Knows nothing of what proves what: the core's readers write the lines.
 
-use std::time::Instant;
-
 use foedus_federation::batch::Read;
 use foedus_federation::export::{
     AuditDigest, AuditLine, AuditShown, Bodies, ChannelExport, ExportStep,
@@ -161,15 +159,7 @@ impl Exporting {
 
     /// Whether the caller may go on, by the organisation as it is now.
     fn decide_again(&mut self) -> Result<Seen, Refusal> {
-        if self.api.runtime().stopping().is_cancelled() {
-            return Err(Refusal::stopping());
-        }
-        let deadline = self.caller.deadline;
-        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Err(Refusal::deadline());
-        }
-        let seen = self.api.seen();
-        self.caller.actor = self.caller.credential.actor(seen.state(), seen.now)?;
+        let seen = self.api.again(&mut self.caller)?;
         let decision = decide(seen.state(), &self.caller.actor, &self.action, seen.now);
         decision.into_result().map(drop)?;
         Ok(seen)

@@ -128,17 +128,12 @@ impl Api {
     /// Writes one list; refused as a whole or durable as a whole.
     async fn post_list(
         &self,
-        caller: &Caller,
+        mut caller: Caller,
         channel: &str,
         list: Vec<v1::NewPost>,
         key: &str,
     ) -> Result<Vec<String>, Refusal> {
-        let seen = self.seen();
-        // A token may have been revoked since the stream began.
-        let caller = Caller {
-            actor: caller.credential.actor(seen.state(), seen.now)?,
-            ..caller.clone()
-        };
+        let seen = self.again(&mut caller)?;
         let channel = seen.channel(&caller.actor, channel)?;
         if list.is_empty() {
             return Err(Refusal::malformed(
@@ -219,7 +214,7 @@ impl Api {
                     list_number,
                 } = list;
                 let posted = api
-                    .post_list(&caller, &channel, posts, &idempotency_key)
+                    .post_list(caller, &channel, posts, &idempotency_key)
                     .await;
                 let (entry_refs, refusal) = match posted {
                     Ok(entry_refs) => (entry_refs, None),

@@ -241,22 +241,11 @@ impl Follow {
 
     /// Whether the caller may go on, by the organisation as it is now.
     async fn decide_again(&mut self) -> Result<Seen, Refusal> {
-        if self.api.runtime().stopping().is_cancelled() {
-            return Err(Refusal::stopping());
-        }
-        if self
-            .caller
-            .deadline
-            .is_some_and(|deadline| deadline <= Instant::now())
-        {
-            return Err(Refusal::deadline());
-        }
-        let org = self.org.borrow_and_update().clone();
-        let changed = std::mem::replace(&mut self.version, org.version()) != org.version();
-        let clock = org.clock(self.api.runtime().now());
-        let now = clock.surely;
-        let seen = Seen { org, now };
-        self.caller.actor = (self.caller.credential).actor(seen.state(), clock.perhaps)?;
+        // Before it is looked: what changes meanwhile wakes the stream again.
+        self.org.mark_unchanged();
+        let seen = self.api.again(&mut self.caller)?;
+        let version = seen.org.version();
+        let changed = std::mem::replace(&mut self.version, version) != version;
         let actor = &self.caller.actor;
         let may = |channel: ChannelId| channel_reader(seen.state(), actor, channel, seen.now);
         if self.single {

@@ -1,10 +1,12 @@
 //! Clocks that are wrong: what is said ahead of its time waits and can be seen to, and nothing ends by a clock that
 //! leaps.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
 use std::time::Duration;
 
 use foedus_tests::harness::clock::YEAR;
-use foedus_tests::harness::organisation::{Equipment, Organisation, told};
+use foedus_tests::harness::organisation::{Equipment, Organisation, text, told};
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, PROJECT, Two};
 use foedus_tests::harness::{LATER, SOON, eventually, is};
 use serde_json::Value;
@@ -179,4 +181,37 @@ fn a_clock_that_is_wrong_at_a_start_ends_nothing_either() {
         .member()
         .must(&["post", LAUNCH, "As if nothing had been."]);
     assert_eq!(two.agree().len(), 2);
+}
+
+#[test]
+fn a_token_that_has_perhaps_expired_writes_nothing_more_on_a_stream_either() {
+    let two = two();
+    two.acme.member().must(&["channel", "create", "notes"]);
+    let create = ["token", "create", "--for", &two.acme.member, "--label", "x"];
+    let created = two.acme.administrator().json(&create);
+    let server = two.acme.daemon.place.api.to_string();
+    let by_token = two.acme.foedus();
+    let by_token = by_token.by_token(&server, &text(&created, "secret"));
+    let mut command = by_token.command(&["post", "notes", "--lines"]);
+    let mut posting = command.stdin(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = posting.stdin.take().expect("it is ours");
+    lines.write_all(b"before\n").expect("it reads");
+    let mut said = BufReader::new(posting.stdout.take().expect("it is ours"));
+    let mut posted = String::new();
+    said.read_line(&mut posted).expect("it answers");
+    assert!(posted.starts_with("Posted: "), "{posted}");
+
+    // By one of its two clocks the token has expired, and which of them is wrong nobody has said.
+    two.acme.clock().is_ahead(YEAR);
+    is_relied_on(&two.acme, false);
+    let refusal = by_token.refused(&["post", "notes", "Anew."]);
+    assert_eq!(refusal.reason, "TOKEN_EXPIRED", "{refusal:?}");
+    // What it is told has no need of more lines, so that it may be gone before it reads this.
+    lines.write_all(b"after\n").ok();
+    drop(lines);
+    let ended = posting.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(!ended.status.success(), "{told}");
+    assert!(told.contains("after 1 messages"), "{told}");
+    assert_eq!(two.acme.texts("notes"), ["before"]);
 }
