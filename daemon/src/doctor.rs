@@ -99,8 +99,8 @@ pub struct Facts {
     pub ends: Vec<(String, Timestamp)>,
     /// Addresses of ours that partners are told, at which nobody answers from here.
     pub unreachable: Vec<String>,
-    /// Bytes that the store takes.
-    pub store_bytes: u64,
+    /// Bytes that the store takes; `None` if that can't be told.
+    pub store_bytes: Option<u64>,
     /// Bytes that are left on its disk; `None` if that can't be told.
     pub disk_free_bytes: Option<u64>,
     /// Below so many, nothing is taken any more.
@@ -237,7 +237,8 @@ fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
 }
 
 fn store(facts: &Facts, found: &mut Vec<Finding>) {
-    let reserve = facts.disk_reserve_bytes;
+    // With no reserve it is taken as long as a byte is left.
+    let reserve = facts.disk_reserve_bytes.max(1);
     match facts.disk_free_bytes {
         Some(free) if free < reserve => found.push(Finding::warning("DISK_LOW",
             "",
@@ -251,8 +252,8 @@ fn store(facts: &Facts, found: &mut Vec<Finding>) {
         )),
         _ => {}
     }
-    if facts.store_bytes >= STORE_BYTES_ADVISED_MAX / 10 * 8 {
-        let bytes = facts.store_bytes;
+    let large = |bytes: &u64| *bytes >= STORE_BYTES_ADVISED_MAX / 10 * 8;
+    if let Some(bytes) = facts.store_bytes.filter(large) {
         let text =
             format!("the store takes {bytes} bytes, of {STORE_BYTES_ADVISED_MAX} that are advised");
         let fix = "plan for a bigger machine, or for fewer channels on this one";
@@ -305,7 +306,7 @@ mod tests {
         Facts {
             now: Timestamp(1_800_000_000_000),
             partners: vec![partner("globex.example")],
-            store_bytes: 1 << 20,
+            store_bytes: Some(1 << 20),
             disk_free_bytes: Some(1 << 40),
             disk_reserve_bytes: 256 << 20,
             ..Facts::default()
@@ -400,10 +401,17 @@ mod tests {
         check(free((256 << 20) * DISK_LOW_FACTOR), &[]);
         check(free((256 << 20) * DISK_LOW_FACTOR - 1), &["DISK_LOW"]);
         check(free((256 << 20) - 1), &["DISK_LOW"]);
+        check(free(0), &["DISK_LOW"]);
         check(|facts| facts.disk_free_bytes = None, &[]);
+        let no_reserve = |facts: &mut Facts| {
+            facts.disk_reserve_bytes = 0;
+            facts.disk_free_bytes = Some(0);
+        };
+        check(no_reserve, &["DISK_LOW"]);
         let large = STORE_BYTES_ADVISED_MAX / 10 * 8;
-        check(|facts| facts.store_bytes = large, &["STORE_LARGE"]);
-        check(|facts| facts.store_bytes = large - 1, &[]);
+        check(|facts| facts.store_bytes = Some(large), &["STORE_LARGE"]);
+        check(|facts| facts.store_bytes = Some(large - 1), &[]);
+        check(|facts| facts.store_bytes = None, &[]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod bounds;
 pub mod config;
+pub mod disk;
 pub mod doctor;
 pub mod identity_files;
 pub mod lifecycle;

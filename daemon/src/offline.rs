@@ -8,7 +8,6 @@ mod compact;
 mod copy;
 mod show;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -115,7 +114,7 @@ fn hold(data: &Path, options: &StoreOptions) -> Result<Held, StoreError> {
     })
 }
 
-/// Nobody waits for room here: what does not fit is told at once.
+/// Opens a store by the engine that is named here, whatever the options say of it.
 fn open(
     folder: &DataFolder,
     engine: EngineKind,
@@ -148,22 +147,6 @@ impl Progress {
             }
         }
     }
-}
-
-/// Bytes of all files under a folder, as they lie on the disk.
-fn disk_bytes(folder: &Path) -> io::Result<u64> {
-    use std::os::unix::fs::MetadataExt as _;
-    /// What `st_blocks` counts in, whatever the file system.
-    const BLOCK_BYTES: u64 = 512;
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        bytes += match entry.file_type()?.is_dir() {
-            true => disk_bytes(&entry.path())?,
-            false => entry.metadata()?.blocks() * BLOCK_BYTES,
-        };
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -200,8 +200,8 @@ fn status_page(status: &v1::GetStatusResponse) -> Page {
             format!(
                 "{}, {}, {} free on its disk",
                 status.store_engine,
-                size(status.store_bytes),
-                size(status.disk_free_bytes)
+                size_or_unknown(status.store_bytes),
+                size_or_unknown(status.disk_free_bytes)
             ),
         ),
         (
@@ -238,6 +238,10 @@ pub fn problem_page(problem: &v1::Problem) -> Page {
     Page::new()
         .sentence(format!("- {subject}{} ({})", problem.text, problem.reason))
         .sentence_if(fix)
+}
+
+fn size_or_unknown(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "unknown".to_owned(), size)
 }
 
 fn size(bytes: u64) -> String {

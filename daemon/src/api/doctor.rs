@@ -33,7 +33,7 @@ impl Api {
         })
     }
 
-    async fn gathered(&self, seen: &Seen) -> Facts {
+    pub(super) async fn gathered(&self, seen: &Seen) -> Facts {
         let clock = clock_message(&seen.org, self.runtime().now());
         let sizes = self.sizes().await;
         let mut facts = Facts {
@@ -51,7 +51,7 @@ impl Api {
                 .collect(),
             unreachable: self.unanswered().await,
             store_bytes: sizes.store_bytes,
-            disk_free_bytes: Some(sizes.disk_free_bytes).filter(|free| *free > 0),
+            disk_free_bytes: sizes.disk_free_bytes,
             disk_reserve_bytes: self.inner.facts.disk_reserve_bytes,
             quotas: full_of_requests(seen),
             ..Facts::default()

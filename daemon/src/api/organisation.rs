@@ -1,7 +1,5 @@
 //! `OrganisationService`: the identity, and how the daemon is.
 
-use std::path::Path;
-
 use foedus_federation::org::OrgSnapshot;
 use foedus_policy::action::{Actor, RenewedKeys};
 use foedus_policy::reason::Reason;
@@ -18,17 +16,18 @@ use super::{Api, Seen, service};
 use crate::bounds::api::{
     CLOCK_SKEW_MILLIS_MAX, LINK_DOWN_MILLIS_MAX, REQUESTS_SHOWN_MAX, STORE_SIZE_AGE_MAX,
 };
+use crate::disk::{free_bytes, used_bytes};
 use crate::identity_files::KeyFileError;
 use crate::runtime::{Initialise, InitialiseError, LinkState, RenewError, chain};
 
 /// The first administrator, if nobody says who it is: an organisation has one from its first day.
 const ADMINISTRATOR_DEFAULT: &str = "admin";
 
-/// What is on the disk.
+/// What is on the disk; `None` is what can't be told.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sizes {
-    pub(super) store_bytes: u64,
-    pub(super) disk_free_bytes: u64,
+    pub(super) store_bytes: Option<u64>,
+    pub(super) disk_free_bytes: Option<u64>,
 }
 
 impl Api {
@@ -179,8 +178,8 @@ impl Api {
         }
         let data = self.inner.facts.data.clone();
         let measured = tokio::task::spawn_blocking(move || Sizes {
-            store_bytes: bytes_in(&data),
-            disk_free_bytes: bytes_free(&data),
+            store_bytes: used_bytes(&data).ok(),
+            disk_free_bytes: free_bytes(&data),
         });
         let sizes = measured.await.unwrap_or_default();
         *known = Some((std::time::Instant::now(), sizes));
@@ -439,23 +438,6 @@ fn check_endpoints(endpoints: &[String]) -> Result<(), Refusal> {
         })?;
     }
     Ok(())
-}
-
-/// Bytes of the files in a folder and those below it; 0 if it can't be read.
-fn bytes_in(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
-    };
-    let size = |entry: std::fs::DirEntry| match entry.metadata() {
-        Ok(found) if found.is_dir() => bytes_in(&entry.path()),
-        Ok(found) => found.len(),
-        Err(_) => 0,
-    };
-    entries.filter_map(Result::ok).map(size).sum()
-}
-
-fn bytes_free(folder: &Path) -> u64 {
-    rustix::fs::statvfs(folder).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 service!(v1::organisation_service_server::OrganisationService {

@@ -30,6 +30,7 @@ use crate::runtime::{Parts, build, key_files};
 use crate::store::Engine;
 use crate::store::memory::{MemoryEngine, VirtualDisk};
 
+mod examining;
 mod exports;
 mod messages;
 mod pages;
@@ -170,6 +171,17 @@ impl Daemon {
         let headers = as_member.map(|name| ("foedus-as", name.to_owned()));
         let headers = Headers(headers.into_iter().collect());
         Client(InterceptedService::new(channel, headers))
+    }
+
+    /// Another API over the same runtime, to look into.
+    fn api(&self) -> Api {
+        let facts = Facts {
+            store_engine: "memory".to_owned(),
+            data: self.folder.path().to_owned(),
+            link_listen_addresses: Vec::new(),
+            disk_reserve_bytes: 0,
+        };
+        Api::new(self.runtime.clone(), facts, None, self.tasks.clone())
     }
 
     /// Stops, and waits for everything.

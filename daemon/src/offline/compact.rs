@@ -13,7 +13,8 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::copy::fill;
-use super::{Held, OfflineError, Progress, disk_bytes, hold};
+use super::{Held, OfflineError, Progress, hold};
+use crate::disk::used_bytes;
 use crate::store::{COMPACTING, EngineKind, StoreOptions, remove_if_there, sync_folder, sync_tree};
 
 /// What became of it.
@@ -56,7 +57,7 @@ pub async fn compact(
     drop(engine);
     let store = data.join("store");
     let failed = |error| OfflineError::io(&store, error);
-    let bytes_before = disk_bytes(&store).map_err(failed)?;
+    let bytes_before = used_bytes(&store).map_err(failed)?;
     sync_tree(&compacting).map_err(failed)?;
     exchange(&store, &compacting.join("store")).map_err(|error| {
         use rustix::io::Errno;
@@ -71,7 +72,7 @@ pub async fn compact(
         .and_then(|()| sync_folder(data))
         .map_err(failed)?;
     remove_if_there(&compacting)?;
-    let bytes_after = disk_bytes(&store).map_err(failed)?;
+    let bytes_after = used_bytes(&store).map_err(failed)?;
     drop(folder);
     Ok(Compacted {
         pairs,

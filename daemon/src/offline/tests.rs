@@ -1,5 +1,7 @@
 //! A copy is whole or can't be used, and a store that was compacted is the same.
 
+use std::fs;
+
 use foedus_federation::batch::{Batch, CommitOutcome};
 
 use super::*;

@@ -4,7 +4,7 @@
 //! It must not know which engine it writes to.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -16,6 +16,7 @@ use super::StoreError;
 use crate::bounds::{
     COMMIT_QUEUE_BATCH_BYTES_MIN, COMMIT_QUEUE_BYTES_MAX, GROUP_BATCHES_MAX, STORE_REOPEN_PAUSE,
 };
+use crate::disk::free_bytes;
 
 /// The queue is counted in pieces of this size.
 const PERMIT_BYTES: usize = 1024;
@@ -146,11 +147,6 @@ impl Reserve {
     fn is_touched(&self) -> bool {
         self.bytes > 0 && free_bytes(&self.path).is_none_or(|free| free < self.bytes)
     }
-}
-
-fn free_bytes(path: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(path).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 struct Loop<D> {

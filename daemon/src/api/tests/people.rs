@@ -118,7 +118,9 @@ async fn an_organisation_is_made_once() {
         .get_status(v1::GetStatusRequest {})
         .await;
     let status = status.expect("served").into_inner();
-    assert!(status.initialised && status.store_engine == "memory" && status.disk_free_bytes > 0);
+    assert!(
+        status.initialised && status.store_engine == "memory" && status.disk_free_bytes > Some(0)
+    );
     assert_eq!(status.counts.expect("counted").members, 1);
 }
 
