@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::bounds::api::STATUS_TEXT_BYTES_MAX;
+use crate::runtime::chain;
 use crate::store::StoreError;
 
 /// A "no", and what would change it.
@@ -274,7 +275,11 @@ impl From<Damaged> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "a read failed");
+        // The commits say so; it opens by itself when there is room.
+        if matches!(error, StoreError::OutOfSpace) {
+            return Failure::DiskFull.into();
+        }
+        tracing::error!(error = %chain(&error), "a read failed");
         Self::internal("STORE_UNREADABLE", "the store can't be read at present")
     }
 }
@@ -303,6 +308,14 @@ mod tests {
         assert!(refusal.fix.starts_with("name one with"));
         let refusal = Refusal::from(Reason::NotAdministrator);
         assert_eq!(refusal.text, "only an administrator can do this");
+    }
+
+    #[test]
+    fn a_store_that_waits_for_room_is_told_as_a_full_disk() {
+        let refusal = Refusal::from(StoreError::OutOfSpace);
+        assert_eq!(refusal, Refusal::from(Failure::DiskFull));
+        let refusal = Refusal::from(StoreError::Stopped);
+        assert_eq!(refusal.reason, "STORE_UNREADABLE");
     }
 
     #[test]
