@@ -1,6 +1,6 @@
 //! Idempotency keys of administrative calls: the same call with the same key gives the first answer again.
 //!
-//! Kept in memory, bounded, for 24 hours; posts are remembered by their channel, durably. What a restart forgets
+//! Kept in memory, bounded, for 24 hours by the clock that does not leap; posts are remembered by their channel, durably. What a restart forgets
 //! does no harm when it is asked again: members, channels, requests and invitations may exist only once, so that a
 //! repetition is refused (`NAME_TAKEN`, `REQUEST_EXISTS`, `INVITATION_OPEN`, `PARTNER_EXISTS`, `ALREADY_INITIALISED`)
 //! and makes nothing; what ends or decides something finds it ended or decided. A token is made again, since the
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foedus_policy::action::Actor;
-use foedus_policy::time::Timestamp;
+use foedus_policy::time::Now;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
 use tonic::Code;
@@ -37,16 +37,18 @@ pub struct Repeats(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     slots: BTreeMap<[u8; 32], (u64, Slot)>,
-    /// By the order in which they came.
-    ages: BTreeMap<u64, (Timestamp, [u8; 32])>,
+    /// By the order in which they came, with when that was by the steady clock.
+    ages: BTreeMap<u64, (u64, [u8; 32])>,
     next: u64,
 }
 
 impl Repeats {
-    fn slot(&self, key: [u8; 32], now: Timestamp) -> Slot {
+    fn slot(&self, key: [u8; 32], now: Now) -> Slot {
+        // By the other clock, one leap of it would forget everything at once.
+        let now = now.steady_millis;
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some((age, (at, oldest))) = kept.ages.first_key_value().map(|(a, b)| (*a, *b)) {
-            let over = kept.ages.len() >= REPEATS_MAX || now.millis_since(at) >= REPEATS_MILLIS;
+            let over = kept.ages.len() >= REPEATS_MAX || now.saturating_sub(at) >= REPEATS_MILLIS;
             if !over {
                 break;
             }
@@ -114,7 +116,7 @@ impl Api {
             let id = Sha256::new()
                 .chain_update(source(&caller.actor))
                 .chain_update(&key);
-            let now = self.runtime().now().wall;
+            let now = self.runtime().now();
             self.inner.repeats.slot(id.finalize().into(), now)
         });
         let (api, caller) = (self.clone(), caller.clone());
@@ -190,6 +192,8 @@ pub(super) fn source(actor: &Actor) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use foedus_policy::time::Timestamp;
+
     use super::*;
 
     #[test]
@@ -200,14 +204,23 @@ mod tests {
             key[..8].copy_from_slice(&number.to_be_bytes());
             key
         };
-        let first = repeats.slot(key(0), Timestamp(0));
-        assert!(Arc::ptr_eq(&first, &repeats.slot(key(0), Timestamp(1))));
+        let at = |steady_millis| Now {
+            wall: Timestamp(steady_millis),
+            steady_millis,
+        };
+        let first = repeats.slot(key(0), at(0));
+        assert!(Arc::ptr_eq(&first, &repeats.slot(key(0), at(1))));
         for number in 1..=REPEATS_MAX {
-            repeats.slot(key(number), Timestamp(1));
+            repeats.slot(key(number), at(1));
         }
-        assert!(!Arc::ptr_eq(&first, &repeats.slot(key(0), Timestamp(1))));
-        let kept = repeats.slot(key(5), Timestamp(1));
-        let later = Timestamp(1 + REPEATS_MILLIS);
+        assert!(!Arc::ptr_eq(&first, &repeats.slot(key(0), at(1))));
+        let kept = repeats.slot(key(5), at(1));
+        let leapt = Now {
+            wall: Timestamp(REPEATS_MILLIS * 365),
+            ..at(1)
+        };
+        assert!(Arc::ptr_eq(&kept, &repeats.slot(key(5), leapt)));
+        let later = at(1 + REPEATS_MILLIS);
         assert!(!Arc::ptr_eq(&kept, &repeats.slot(key(5), later)));
         let kept = repeats.0.lock().expect("not poisoned");
         assert_eq!((kept.slots.len(), kept.ages.len()), (1, 1));
