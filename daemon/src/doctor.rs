@@ -8,6 +8,7 @@ use crate::bounds::api::{
     CLOCK_SKEW_MILLIS_MAX, DISK_LOW_FACTOR, END_NEAR_MILLIS, LAG_ENTRIES_MAX, LINK_DOWN_MILLIS_MAX,
     STORE_BYTES_ADVISED_MAX,
 };
+use crate::runtime::Trouble;
 
 /// How bad it is; the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,15 +34,6 @@ pub struct Finding {
     pub text: String,
     /// What to do about it.
     pub fix: String,
-}
-
-/// Why there is no link with a partner, where more is known than that it can't be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// Whoever answers has another key than the partner's.
-    WrongKey,
-    /// The two speak no version in common.
-    Version,
 }
 
 /// What is known of one active partner.

@@ -43,7 +43,7 @@ use crate::store::{Engine, StoreError};
 pub use clock::Clock;
 pub use handle::{Initialise, InitialiseError, Runtime};
 pub use inspect::{Inspected, inspect};
-pub use links::{LinkState, LinkStatus, Links, ToLink};
+pub use links::{LinkState, LinkStatus, Links, ToLink, Trouble};
 pub use pairing::{
     AcceptInvitationError, Accepted, Delivery, PasteReplyError, Undelivered, invitation_text,
 };

@@ -85,13 +85,13 @@ impl Api {
             let known = seen.state().partners().get(org);
             known.is_some_and(|known| known.state == PartnerState::Active)
         });
-        let wall = self.runtime().now().wall;
+        let now = self.runtime().now();
         active
             .map(|(org, link)| PartnerFacts {
                 handle: seen.handle(org),
                 up: link.state == LinkState::Up,
                 resting: link.state == LinkState::Resting,
-                since_millis: wall.millis_since(link.since),
+                since_millis: link.lasts_millis(now),
                 problem: link.last_problem,
                 trouble: link.trouble,
                 skew_millis: link.clock_skew_millis,

@@ -77,7 +77,7 @@ impl Api {
             .map_err(|error| match error {
                 InitialiseError::Refused(refused) => refused.into(),
                 InitialiseError::Keys(_) | InitialiseError::Link(_) => {
-                    tracing::error!(%error, "the organisation could not be made");
+                    tracing::error!(error = %chain(&error), "the organisation could not be made");
                     Refusal::internal("KEYS_FAILED", error.to_string())
                 }
             })?;
@@ -249,12 +249,13 @@ impl Api {
             return Vec::new();
         }
         let mut problems = Vec::new();
-        problems.extend(clock_problem(seen, self.runtime().now()));
+        let now = self.runtime().now();
+        problems.extend(clock_problem(seen, now));
         for (org, link) in self.runtime().links() {
             let partner = seen.state().partners().get(&org);
             let down = partner.is_some_and(|partner| partner.state == PartnerState::Active)
                 && !matches!(link.state, LinkState::Up | LinkState::Resting)
-                && seen.now.millis_since(link.since) >= LINK_DOWN_MILLIS_MAX;
+                && link.lasts_millis(now) >= LINK_DOWN_MILLIS_MAX;
             if down {
                 let why = link
                     .last_problem

@@ -23,10 +23,9 @@ use super::rest::{Rest, Rests};
 use crate::bounds::{
     MEET_AGAIN_PAUSE, MET_AGAIN_PAUSE, OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX,
 };
-use crate::doctor::Trouble;
 use crate::per_minute::PerMinute;
 use crate::random;
-use crate::runtime::{LinkState, Runtime, chain};
+use crate::runtime::{LinkState, Runtime, Trouble, chain};
 
 /// A connection whose call stands.
 pub(super) struct Established {
@@ -125,10 +124,11 @@ impl Doorway {
 
     /// Hears of the organisation as it is now. If something is wanted of a partner whose link rests, it is dialled.
     pub(super) fn look(&mut self, org: &OrgSnapshot) {
-        // A clock that leapt must not lay the very link to rest by which its partner could say so.
-        let (now, wall) = (Instant::now(), org.clock(self.runtime.now()).surely);
+        let (now, clocks) = (Instant::now(), self.runtime.now());
         self.looked = now;
-        let wanted = is_wanted(&org.state, self.partner, wall);
+        // A clock that leapt must not lay the very link to rest by which its partner could say so.
+        let surely = org.clock(clocks).surely;
+        let wanted = is_wanted(&org.state, self.partner, surely);
         if !self.rest.hear(wanted, now) {
             return;
         }
@@ -137,8 +137,7 @@ impl Doorway {
         self.runtime.metrics().link_resting(self.partner, false);
         self.runtime.link_registry().update(self.partner, |status| {
             if status.state == LinkState::Resting {
-                status.state = LinkState::Down;
-                status.since = wall;
+                status.turn(LinkState::Down, clocks);
             }
         });
         tracing::info!("a link rests no longer: something is shared again");
@@ -185,12 +184,11 @@ impl Doorway {
     }
 
     fn show_rest(&self) {
-        let now = self.runtime.now().wall;
+        let now = self.runtime.now();
         self.runtime.link_registry().update(self.partner, |status| {
             // The partner may have a session with us while we fail to dial it.
             if matches!(status.state, LinkState::Down | LinkState::Connecting) {
-                status.state = LinkState::Resting;
-                status.since = now;
+                status.turn(LinkState::Resting, now);
                 status.last_problem = None;
                 status.trouble = None;
             }

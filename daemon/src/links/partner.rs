@@ -12,8 +12,7 @@ use super::doorway::{Doorway, Established};
 use super::ending::Ending;
 use super::rest::Rests;
 use super::session::Session;
-use crate::doctor::Trouble;
-use crate::runtime::{LinkState, Ours, Runtime};
+use crate::runtime::{LinkState, Ours, Runtime, Trouble};
 
 /// When the task of a partner begins and ends.
 pub(super) struct Life {
@@ -74,6 +73,10 @@ impl PartnerLink {
         // Also of a partner that was away since before this run: who watches has to see that.
         self.runtime.metrics().link(self.partner, false, 0, None);
         self.runtime.metrics().link_resting(self.partner, false);
+        // It is looked for from now on, and nobody has to wonder yet that it is not there.
+        let now = self.runtime.now();
+        let links = self.runtime.link_registry();
+        links.update(self.partner, |status| status.turn(LinkState::Down, now));
         let machine = Link::new(
             self.us,
             self.partner,
@@ -157,7 +160,7 @@ impl PartnerLink {
     }
 
     fn note_end(&self, ending: &Ending) {
-        let now = self.runtime.now().wall;
+        let now = self.runtime.now();
         let problem = match ending {
             Ending::Stopped if !self.runtime.stopping().is_cancelled() => match self.is_active() {
                 true => "our own keys were renewed".to_owned(),
@@ -169,8 +172,7 @@ impl PartnerLink {
         tracing::debug!(?ending, "how the link ended");
         self.runtime.metrics().link(self.partner, false, 0, None);
         self.runtime.link_registry().update(self.partner, |status| {
-            status.state = LinkState::Down;
-            status.since = now;
+            status.turn(LinkState::Down, now);
             status.lag_entries = 0;
             status.last_problem = Some(problem);
             status.trouble =

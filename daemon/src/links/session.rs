@@ -16,7 +16,7 @@ use foedus_federation::link::{Effect, Input, Link};
 use foedus_federation::org::OrgSnapshot;
 use foedus_federation::transport::{Kept, LinkFailure, LinkHandle, kept};
 use foedus_policy::id::{ChannelId, OrgId};
-use foedus_policy::time::Timestamp;
+use foedus_policy::time::{Now, Timestamp};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -187,14 +187,14 @@ impl Session {
     fn take_frame(&mut self, inbound: Option<Inbound>) {
         match inbound {
             Some(Inbound::Frame(frame)) => {
-                let now = self.runtime.now().wall;
+                let now = self.runtime.now();
                 if let CheckedFrame::Entries(entries) = &*frame {
                     self.expect_ack(entries);
                 }
                 if let CheckedFrame::Notes(notes) = &*frame {
                     self.warn_of_refused(notes);
                 }
-                self.seen = now;
+                self.seen = now.wall;
                 self.handle(Input::Frame(frame));
                 self.note_up(now);
             }
@@ -209,16 +209,15 @@ impl Session {
     }
 
     /// Says that the link is up, once the machine has accepted the partner's hello.
-    fn note_up(&mut self, now: Timestamp) {
+    fn note_up(&mut self, now: Now) {
         if self.up_since.is_some() || !self.machine.is_up() || self.ending.is_some() {
             return;
         }
         self.up_since = Some(Instant::now());
         self.runtime.metrics().link_resting(self.partner, false);
         self.runtime.link_registry().update(self.partner, |status| {
-            status.state = LinkState::Up;
-            status.since = now;
-            status.last_seen = Some(now);
+            status.turn(LinkState::Up, now);
+            status.last_seen = Some(now.wall);
             status.last_problem = None;
             status.trouble = None;
         });

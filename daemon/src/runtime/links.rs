@@ -11,11 +11,9 @@ use foedus_federation::frame::Frame;
 use foedus_federation::org::OrgSnapshot;
 use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::state::PartnerState;
-use foedus_policy::time::Timestamp;
+use foedus_policy::time::{Now, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
-
-use crate::doctor::Trouble;
 
 /// What a channel says to the link of one partner.
 #[derive(Debug, Clone)]
@@ -48,13 +46,22 @@ pub enum LinkState {
     Resting,
 }
 
+/// Why there is no link with a partner, where more is known than that it can't be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Whoever answers has another key than the partner's.
+    WrongKey,
+    /// The two speak no version in common.
+    Version,
+}
+
 /// How the link of one partner is.
 #[derive(Debug, Clone, Default)]
 pub struct LinkStatus {
     /// How far it is.
     pub state: LinkState,
-    /// Since when, by our wall clock.
-    pub since: Timestamp,
+    /// Since when, in milliseconds of the steady clock: the other may leap meanwhile. At first, since the start.
+    pub since_steady_millis: u64,
     /// When the partner last said anything.
     pub last_seen: Option<Timestamp>,
     /// Arrivals of all common channels that the partner has not been sent yet.
@@ -69,6 +76,20 @@ pub struct LinkStatus {
     pub last_problem: Option<String>,
     /// What that is, where it tells an administrator what to do.
     pub trouble: Option<Trouble>,
+}
+
+impl LinkStatus {
+    /// From now on it is so.
+    pub fn turn(&mut self, state: LinkState, now: Now) {
+        self.state = state;
+        self.since_steady_millis = now.steady_millis;
+    }
+
+    /// For how long it has been as it is, in milliseconds.
+    #[must_use]
+    pub fn lasts_millis(&self, now: Now) -> u64 {
+        now.steady_millis.saturating_sub(self.since_steady_millis)
+    }
 }
 
 /// All links, as seen from the rest of the daemon. Clones are cheap.

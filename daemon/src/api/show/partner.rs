@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use foedus_federation::link::VERSION;
 use foedus_policy::id::OrgId;
 use foedus_policy::state::{Listing, PartnerMode, PartnerState, Sharing};
 use foedus_proto::api::v1;
@@ -76,7 +77,7 @@ impl Seen {
             lag: lag(link),
             clock_skew_ms: link.and_then(|link| link.clock_skew_millis).unwrap_or(0),
             protocol_version: match link_state(link) {
-                v1::LinkState::Up => "1".to_owned(),
+                v1::LinkState::Up => VERSION.to_string(),
                 _ => String::new(),
             },
             channels,
