@@ -62,9 +62,10 @@ impl OfflineError {
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Store(error) | Self::Copy(CopyError::Read(error) | CopyError::Write(error)) => {
-                remedy_of_store(error)
-            }
+            Self::Store(error)
+            | Self::Copy(
+                CopyError::Read(error) | CopyError::ReadBack(error) | CopyError::Write(error),
+            ) => remedy_of_store(error),
             Self::Copy(CopyError::NotDurable(_)) => {
                 Some("give the disk more room, and try again: the store is as it was")
             }
@@ -84,9 +85,9 @@ impl From<&OfflineError> for ExitStatus {
     fn from(error: &OfflineError) -> Self {
         match error {
             OfflineError::Store(error)
-            | OfflineError::Copy(CopyError::Read(error) | CopyError::Write(error)) => {
-                exit_of_store(error)
-            }
+            | OfflineError::Copy(
+                CopyError::Read(error) | CopyError::ReadBack(error) | CopyError::Write(error),
+            ) => exit_of_store(error),
             OfflineError::Copy(_) => Self::Io,
             OfflineError::TargetTaken { .. } => Self::CannotCreate,
             OfflineError::CannotExchange { .. } => Self::System,

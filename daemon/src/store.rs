@@ -34,7 +34,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use foedus_federation::batch::{Batch, CommitOutcome, Key, Read, Value};
+use foedus_federation::batch::{Batch, CommitOutcome, Key, Value};
 
 use crate::bounds::{
     BATCH_BYTES_MAX, BATCH_KEYS_MAX, DISK_RESERVE_BYTES_DEFAULT, KEY_BYTES_MAX, SCAN_PAIRS_MAX,
@@ -76,49 +76,6 @@ pub trait Store: Send + Sync {
         &self,
         batch: Batch,
     ) -> impl Future<Output = Result<CommitOutcome, StoreError>> + Send;
-
-    /// As [`Store::try_commit`], for the step loop, which knows outcomes only: what is over a limit is
-    /// [`CommitOutcome::Refused`], any other error [`CommitOutcome::Unknown`], the weakest of them.
-    fn commit(&self, batch: Batch) -> impl Future<Output = CommitOutcome> + Send {
-        async {
-            match self.try_commit(batch).await {
-                Ok(outcome) => outcome,
-                Err(error) if error.is_refusal() => CommitOutcome::Refused,
-                Err(_) => CommitOutcome::Unknown,
-            }
-        }
-    }
-
-    /// Answers reads in their order. Each sees one state of the store, not all of them the same.
-    fn read_many(
-        &self,
-        reads: &[Read],
-    ) -> impl Future<Output = Result<Vec<Found>, StoreError>> + Send {
-        async move {
-            let mut found = Vec::with_capacity(reads.len());
-            for read in reads {
-                found.push(match read {
-                    Read::Get(key) => Found::Value(self.get(key).await?),
-                    Read::Scan {
-                        start,
-                        end,
-                        limit,
-                        reverse,
-                    } => Found::Pairs(self.scan(start, end, *limit, *reverse).await?),
-                });
-            }
-            Ok(found)
-        }
-    }
-}
-
-/// What one [`Read`] found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// The answer to [`Read::Get`].
-    Value(Option<Value>),
-    /// The answer to [`Read::Scan`].
-    Pairs(Vec<(Key, Value)>),
 }
 
 /// Why the store could not be opened, read or written.
@@ -256,8 +213,18 @@ impl StoreError {
         }
     }
 
+    /// What the step loop, which knows outcomes only, is told of a commit that ended so: the weakest of what may be true.
+    pub(crate) fn outcome(&self) -> CommitOutcome {
+        match self {
+            // Certainly not applied, and cured by room.
+            Self::OutOfSpace => CommitOutcome::DiskFull,
+            error if error.is_refusal() => CommitOutcome::Refused,
+            _ => CommitOutcome::Unknown,
+        }
+    }
+
     /// Whether the store took nothing because what was asked is over one of its limits.
-    pub(crate) fn is_refusal(&self) -> bool {
+    fn is_refusal(&self) -> bool {
         matches!(
             self,
             Self::KeyEmpty

@@ -46,7 +46,8 @@ async fn put(data: &Path, kind: EngineKind, pairs: Vec<(Vec<u8>, Vec<u8>)>) {
             puts: vec![pair],
             ..Batch::default()
         };
-        assert_eq!(engine.commit(batch).await, CommitOutcome::Durable);
+        let tried = engine.try_commit(batch).await;
+        assert_eq!(tried.expect("there is room"), CommitOutcome::Durable);
     }
 }
 
@@ -57,7 +58,8 @@ async fn remove(data: &Path, kind: EngineKind, keys: Vec<Vec<u8>>) {
         deletes: keys,
         ..Batch::default()
     };
-    assert_eq!(engine.commit(batch).await, CommitOutcome::Durable);
+    let tried = engine.try_commit(batch).await;
+    assert_eq!(tried.expect("there is room"), CommitOutcome::Durable);
 }
 
 /// A data folder with a store of some pairs and a key file.

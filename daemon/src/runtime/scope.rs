@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::message::{Message, Replies};
 use crate::bounds::SCAN_PAIRS_MAX;
 use crate::metrics::Metrics;
-use crate::store::{Engine, Found, Store, StoreError};
+use crate::store::{Engine, Store, StoreError};
 
 /// What every scope is hosted with.
 #[derive(Debug, Clone)]
@@ -113,18 +113,16 @@ impl<M: Machine> Scope<M> {
         let begun = std::time::Instant::now();
         let outcome = match self.ground.store.try_commit(batch).await {
             Ok(outcome) => outcome,
-            // Certainly not applied, and there is a better word for it.
-            Err(StoreError::OutOfSpace) => CommitOutcome::DiskFull,
-            Err(error) if error.is_refusal() => {
-                tracing::error!(error = %chain(&error), "a commit is over a limit of the store");
-                CommitOutcome::Refused
-            }
             Err(error) => {
-                tracing::error!(error = %chain(&error), "a commit failed");
+                let outcome = error.outcome();
+                // That the disk is full is told to whoever asks, for as long as it is.
+                if outcome != CommitOutcome::DiskFull {
+                    tracing::error!(error = %chain(&error), "a commit failed");
+                }
                 if is_final(&error) {
                     self.ground.failed.cancel();
                 }
-                CommitOutcome::Unknown
+                outcome
             }
         };
         self.uncertain |= outcome == CommitOutcome::Unknown;
@@ -164,6 +162,12 @@ impl Ground {
                     self.pages(start.clone(), end.clone(), *limit, *reverse)
                         .await?
                 }
+                Read::Scan {
+                    start,
+                    end,
+                    limit,
+                    reverse,
+                } => self.store.scan(start, end, *limit, *reverse).await?,
                 Read::Get(key) => {
                     let value = self.store.get(key).await?;
                     value
@@ -171,7 +175,6 @@ impl Ground {
                         .map(|value| (key.clone(), value))
                         .collect()
                 }
-                read => found(self.store.read_many(std::slice::from_ref(read)).await?),
             });
         }
         Ok(rows)
@@ -205,16 +208,6 @@ impl Ground {
             }
         }
     }
-}
-
-fn found(found: Vec<Found>) -> Rows {
-    found
-        .into_iter()
-        .flat_map(|found| match found {
-            Found::Pairs(pairs) => pairs,
-            Found::Value(_) => Vec::new(),
-        })
-        .collect()
 }
 
 /// Whether the store will answer nothing else until it is opened again.
@@ -271,5 +264,17 @@ mod tests {
         assert_eq!(ascending.len(), 70_000);
         assert!(ascending.is_sorted());
         assert_eq!(ascending, descending);
+        // Each read has its answer, in their order.
+        let [none, one] = [u32::MAX, 7].map(|key| key.to_be_bytes().to_vec());
+        let few = Read::Scan {
+            start: one.clone(),
+            end: vec![0xff],
+            limit: 2,
+            reverse: false,
+        };
+        let reads = [Read::Get(none), few, Read::Get(one)];
+        let rows = ground.rows(&reads).await.expect("read");
+        assert_eq!(rows.iter().map(Vec::len).collect::<Vec<_>>(), [0, 2, 1]);
+        assert_eq!(rows[1][..1], rows[2][..]);
     }
 }

@@ -16,6 +16,9 @@ pub enum CopyError {
     /// The store to copy from could not be read.
     #[error("the store to copy from could not be read")]
     Read(#[source] StoreError),
+    /// The store to copy into could not be read.
+    #[error("the store to copy into could not be read")]
+    ReadBack(#[source] StoreError),
     /// The store to copy into could not be written.
     #[error("the store to copy into could not be written")]
     Write(#[source] StoreError),
@@ -43,7 +46,7 @@ pub async fn copy_store(
     if !to
         .scan(&[], &end, 1, false)
         .await
-        .map_err(CopyError::Read)?
+        .map_err(CopyError::ReadBack)?
         .is_empty()
     {
         return Err(CopyError::TargetNotEmpty);
@@ -80,7 +83,7 @@ pub async fn compare_stores(
     loop {
         let pair = pages.pairs;
         let page = pages.next().await.map_err(CopyError::Read)?;
-        if copies.next().await.map_err(CopyError::Read)? != page {
+        if copies.next().await.map_err(CopyError::ReadBack)? != page {
             return Err(CopyError::Differs { pair });
         }
         if page.is_empty() {

@@ -3,7 +3,7 @@
 use foedus_federation::batch::CommitOutcome;
 
 use super::super::EngineKind;
-use super::super::conformance::Place;
+use super::super::conformance::{Place, committed};
 use super::super::memory::Fault;
 use super::*;
 use crate::bounds::VALUE_BYTES_MAX;
@@ -16,12 +16,14 @@ async fn fill(engine: &Engine) {
             usize::from(index)
         };
         let puts = vec![(index.to_be_bytes().to_vec(), vec![7; bytes])];
-        let outcome = engine
-            .commit(Batch {
+        let outcome = committed(
+            engine,
+            Batch {
                 puts,
                 ..Batch::default()
-            })
-            .await;
+            },
+        )
+        .await;
         assert_eq!(outcome, CommitOutcome::Durable);
     }
 }
@@ -62,7 +64,7 @@ async fn every_engine_copies_into_every_other() {
         puts: vec![(300u16.to_be_bytes().to_vec(), vec![8; 300])],
         ..Batch::default()
     };
-    assert_eq!(fjall.commit(other).await, CommitOutcome::Durable);
+    assert_eq!(committed(&fjall, other).await, CommitOutcome::Durable);
     let compared = compare_stores(&memory, &fjall, &mut |_| {}).await;
     assert!(
         matches!(compared, Err(CopyError::Differs { pair: 256 })),
@@ -87,4 +89,17 @@ async fn a_copy_that_fails_says_so() {
         copied.expect_err("the third batch fails").to_string(),
         refused
     );
+
+    // Which of the two could not be read is not left open.
+    memory.disk().clear_faults();
+    memory.disk().crash();
+    let copied = copy_store(&from, &target, &mut |_| {}).await;
+    assert!(matches!(copied, Err(CopyError::ReadBack(_))), "{copied:?}");
+    let compared = compare_stores(&from, &target, &mut |_| {}).await;
+    assert!(
+        matches!(compared, Err(CopyError::ReadBack(_))),
+        "{compared:?}"
+    );
+    let compared = compare_stores(&target, &from, &mut |_| {}).await;
+    assert!(matches!(compared, Err(CopyError::Read(_))), "{compared:?}");
 }
