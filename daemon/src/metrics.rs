@@ -54,6 +54,7 @@ pub struct Metrics {
     posts: Counter,
     refusals: Family<ByReason, Counter>,
     rejects: Family<ByReason, Counter>,
+    pairing_rejects: Family<ByReason, Counter>,
     commits: Family<ByOutcome, Counter>,
     commit_seconds: Histogram,
     entries: Family<ByPartnerAndVerdict, Counter>,
@@ -77,6 +78,7 @@ impl Default for Metrics {
             posts: Counter::default(),
             refusals: Family::default(),
             rejects: Family::default(),
+            pairing_rejects: Family::default(),
             commits: Family::default(),
             commit_seconds: Histogram::new(buckets),
             entries: Family::default(),
@@ -112,8 +114,13 @@ impl Metrics {
         );
         r.register(
             "rejects",
-            "Frames by which a partner broke a rule",
+            "What a partner sent or did against a rule of links or channels",
             self.rejects.clone(),
+        );
+        r.register(
+            "pairing_rejects",
+            "Calls to the pairing port that were not taken, whoever they came from",
+            self.pairing_rejects.clone(),
         );
         r.register("commits", "Commits by how they ended", self.commits.clone());
         r.register(
@@ -193,6 +200,15 @@ impl Metrics {
     /// A partner broke a rule of links.
     pub fn reject_counted(&self, reason: &'static str) {
         self.rejects
+            .get_or_create(&ByReason {
+                reason: reason.to_owned(),
+            })
+            .inc();
+    }
+
+    /// Somebody, who need not be a partner, was turned away where invitations are answered.
+    pub fn pairing_rejected(&self, reason: &'static str) {
+        self.pairing_rejects
             .get_or_create(&ByReason {
                 reason: reason.to_owned(),
             })
@@ -281,10 +297,15 @@ mod tests {
         let metrics = Metrics::default();
         metrics.posted(3);
         metrics.refused("NOT_IN_CHANNEL");
+        metrics.pairing_rejected("busy");
         metrics.committed(CommitOutcome::Durable, Duration::from_millis(2));
         let text = metrics.text();
         assert!(text.contains("foedus_posts_total 3"), "{text}");
         assert!(text.contains("reason=\"NOT_IN_CHANNEL\""), "{text}");
+        // A stranger who knocks is no partner that breaks a rule.
+        let of_a_stranger = "foedus_pairing_rejects_total{reason=\"busy\"} 1";
+        assert!(text.contains(of_a_stranger), "{text}");
+        assert!(!text.contains("foedus_rejects_total{"), "{text}");
         assert!(text.contains("outcome=\"durable\""), "{text}");
         assert!(text.contains("foedus_build_info{version="), "{text}");
     }

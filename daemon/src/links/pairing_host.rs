@@ -82,14 +82,11 @@ impl PairingHost for HostOf {
         reply: Vec<u8>,
     ) -> Result<ReplyAccepted, PairingRefusal> {
         if !self.admits(&self.host.window) {
-            self.host.runtime.metrics().reject_counted("pairing_busy");
+            self.host.runtime.metrics().pairing_rejected("busy");
             return Err(PairingRefusal::Busy);
         }
         let refused = || {
-            self.host
-                .runtime
-                .metrics()
-                .reject_counted("pairing_refused");
+            self.host.runtime.metrics().pairing_rejected("refused");
             PairingRefusal::Refused
         };
         let told = |refusal| {
@@ -126,7 +123,10 @@ impl PairingHost for HostOf {
 
     async fn announce(&self, peer: VerifyingKey, identity: Vec<Vec<u8>>) {
         if !self.admits(&self.host.announces) {
-            self.host.runtime.metrics().reject_counted("announce_busy");
+            self.host
+                .runtime
+                .metrics()
+                .pairing_rejected("announce_busy");
             return;
         }
         // Signatures are checked away from the tasks that move frames.
