@@ -70,6 +70,18 @@ pub struct Held {
     pub until: Timestamp,
 }
 
+/// What is kept of one partner's up to a limit, and has come to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Quota {
+    /// Requests of its that wait.
+    Requests,
+    /// Entries of its that wait in one channel.
+    Entries {
+        /// The channel, as we call it.
+        channel: String,
+    },
+}
+
 /// All that is looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -84,7 +96,7 @@ pub struct Facts {
     /// What waits for its time.
     pub held: Vec<Held>,
     /// Quotas that are used up: whose, and which.
-    pub quotas: Vec<(String, &'static str)>,
+    pub quotas: Vec<(String, Quota)>,
     /// What waits for an administrator, and how to look at it.
     pub approvals: Vec<(String, String)>,
     /// Projects that have an end.
@@ -155,12 +167,15 @@ fn clock(facts: &Facts, found: &mut Vec<Finding>) {
     // Whoever differs from most is the one who is wrong. Of two nobody can tell.
     let ours = wrong.len() * 2 > all || (all == 1 && wrong.len() == 1);
     if ours {
-        let least = &wrong[0];
-        let text = format!(
-            "most partners' clocks differ from ours, that of {} by {}",
-            least.handle,
-            shown(least.skew_millis)
+        let one = format!(
+            "that of {} is {}",
+            wrong[0].handle,
+            shown(wrong[0].skew_millis)
         );
+        let text = match all {
+            1 => format!("{one}, and of two nobody can tell which is wrong"),
+            _ => format!("the clocks of most partners differ from ours: {one}"),
+        };
         let fix = "set this machine's clock, with NTP for example";
         found.push(Finding::warning("CLOCK_OURS_OFF", "", text, fix));
     }
@@ -252,8 +267,18 @@ fn store(facts: &Facts, found: &mut Vec<Finding>) {
         found.push(Finding::warning("STORE_LARGE", "", text, fix));
     }
     for (subject, quota) in &facts.quotas {
-        let text = format!("as many {quota} as are kept: further ones are refused");
-        let fix = "decide some of them, or ask the partner why there are so many";
+        let (text, fix) = match quota {
+            Quota::Requests => (
+                "as many of its requests wait as are kept: further ones are refused".to_owned(),
+                "decide some of them, or ask the partner why there are so many",
+            ),
+            Quota::Entries { channel } => (
+                format!(
+                    "as many of its entries wait in {channel} as are kept: others that would have to are withheld"
+                ),
+                "see what they wait for: an answer of yours to its newest charter, by `foedus request list`, or the time, when a clock is wrong",
+            ),
+        };
         found.push(Finding::warning("QUOTA_REACHED", subject, text, fix));
     }
 }
@@ -375,6 +400,53 @@ mod tests {
     }
 
     #[test]
+    fn most_are_more_than_one() {
+        let told = |partners: usize| {
+            let mut facts = well();
+            let ahead = |handle: &str| PartnerFacts {
+                skew_millis: Some(2 * CLOCK_SKEW_MILLIS_MAX as i64),
+                ..partner(handle)
+            };
+            facts.partners = ["globex.example", "initech.example"].map(ahead).to_vec();
+            facts.partners.truncate(partners);
+            let found = examine(&facts);
+            let ours = found.into_iter().find(|one| one.name == "CLOCK_OURS_OFF");
+            ours.expect("it is found").text
+        };
+        let of_one = "that of globex.example is 240 s ahead of ours";
+        assert_eq!(
+            told(1),
+            format!("{of_one}, and of two nobody can tell which is wrong")
+        );
+        assert_eq!(
+            told(2),
+            format!("the clocks of most partners differ from ours: {of_one}")
+        );
+    }
+
+    #[test]
+    fn of_each_quota_it_is_said_what_becomes_of_more() {
+        let told = |quota: Quota| {
+            let mut facts = well();
+            facts.quotas = vec![("globex.example".to_owned(), quota)];
+            let found = examine(&facts).remove(0);
+            (found.text, found.fix)
+        };
+        let (text, fix) = told(Quota::Requests);
+        assert!(text.contains("refused") && fix.contains("decide"), "{text}");
+        let channel = "launch".to_owned();
+        let (text, fix) = told(Quota::Entries { channel });
+        assert!(
+            text.contains("launch") && text.contains("withheld"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("refused") && !fix.contains("decide"),
+            "{fix}"
+        );
+    }
+
+    #[test]
     fn a_clock_in_doubt_is_told() {
         check(|facts| facts.clock_paused = true, &["CLOCK_PAUSED"]);
         check(|facts| facts.end_unconfirmed = true, &["CLOCK_UNCONFIRMED"]);
@@ -417,7 +489,7 @@ mod tests {
                     ("Over".to_owned(), ends(0)),
                 ];
                 facts.approvals = vec![("REQ-0001".to_owned(), "foedus request show".to_owned())];
-                facts.quotas = vec![("globex.example".to_owned(), "requests")];
+                facts.quotas = vec![("globex.example".to_owned(), Quota::Requests)];
                 facts.unreachable = vec!["acme.example:7433".to_owned()];
                 down(facts, MINUTE, None);
             },

@@ -1,10 +1,13 @@
 //! `DoctorService`: gathers what is known of the running daemon, and shows what follows from it.
 
+use std::collections::BTreeSet;
+
 use foedus_federation::bounds::WAITING_PER_ORIGIN_MAX;
-use foedus_federation::channel::ChannelView;
+use foedus_federation::channel::{ChannelView, Waiting};
 use foedus_policy::bounds::REQUESTS_PER_PARTNER_COUNT_MAX;
 use foedus_policy::id::OrgId;
 use foedus_policy::state::{PartnerState, Person};
+use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -15,7 +18,7 @@ use super::refusal::Refusal;
 use super::show::held;
 use super::{Api, Seen, service};
 use crate::bounds::api::OWN_ADDRESS_TIMEOUT;
-use crate::doctor::{Facts, Finding, Held, PartnerFacts, Severity, examine};
+use crate::doctor::{Facts, Finding, Held, PartnerFacts, Quota, Severity, examine};
 use crate::runtime::LinkState;
 
 impl Api {
@@ -62,18 +65,24 @@ impl Api {
                 continue;
             }
             if let Ok(view) = self.view(*id).await {
-                let (count, origins, until) = held(&view);
-                if let Some(until) = until {
+                let name = channel.name.to_string();
+                if let Some((count, origins, until)) = timed(view.waiting.values()) {
+                    let origins: Vec<String> =
+                        origins.iter().map(|one| seen.handle(*one)).collect();
                     facts.held.push(Held {
-                        channel: channel.name.to_string(),
+                        channel: name.clone(),
                         count,
-                        origins: handles(seen, &origins),
+                        origins: origins.join(", "),
                         until,
                     });
                 }
+                let (_, origins, _) = held(&view);
                 let full = origins.iter().filter(|origin| is_full(&view, **origin));
-                let full = full.map(|origin| (seen.handle(*origin), "entries that wait"));
-                facts.quotas.extend(full);
+                let of_channel = |origin: &OrgId| {
+                    let channel = name.clone();
+                    (seen.handle(*origin), Quota::Entries { channel })
+                };
+                facts.quotas.extend(full.map(of_channel));
             }
         }
         facts
@@ -117,9 +126,16 @@ impl Api {
     }
 }
 
-fn handles(seen: &Seen, origins: &[OrgId]) -> String {
-    let handles: Vec<String> = origins.iter().map(|org| seen.handle(*org)).collect();
-    handles.join(", ")
+/// What of a channel waits for its time: how much, whose, and until when the first. What waits for an answer of ours
+/// or for its author is not among it.
+fn timed<'a>(
+    waiting: impl Iterator<Item = &'a Waiting>,
+) -> Option<(u64, BTreeSet<OrgId>, Timestamp)> {
+    let timed = waiting.filter_map(|one| Some((one.until?, one.entry.origin)));
+    let timed: Vec<(Timestamp, OrgId)> = timed.collect();
+    let (until, _) = timed.iter().min()?;
+    let origins = timed.iter().map(|(_, origin)| *origin).collect();
+    Some((timed.len() as u64, origins, *until))
 }
 
 fn is_full(view: &ChannelView, origin: OrgId) -> bool {
@@ -129,14 +145,15 @@ fn is_full(view: &ChannelView, origin: OrgId) -> bool {
 }
 
 /// Partners whose requests fill what is kept of theirs.
-fn full_of_requests(seen: &Seen) -> Vec<(String, &'static str)> {
+fn full_of_requests(seen: &Seen) -> Vec<(String, Quota)> {
     let state = seen.state();
     let full = state.partners().keys().filter(|org| {
         let requests = state.requests().values();
         let theirs = requests.filter(|one| one.is_waiting() && one.by == Person::Partner(**org));
         theirs.count() >= REQUESTS_PER_PARTNER_COUNT_MAX
     });
-    full.map(|org| (seen.handle(*org), "requests")).collect()
+    full.map(|org| (seen.handle(*org), Quota::Requests))
+        .collect()
 }
 
 /// What waits for an administrator, and how to look at it.
@@ -184,3 +201,35 @@ fn finding_message(finding: Finding) -> v1::Finding {
 service!(v1::doctor_service_server::DoctorService {
     examine: ExamineRequest => ExamineResponse,
 });
+
+#[cfg(test)]
+mod tests {
+    use foedus_policy::id::{EntryRef, IncarnationId};
+
+    use super::*;
+
+    #[test]
+    fn only_what_waits_for_its_time_is_counted_so() {
+        let one = |origin: u8, until: Option<u64>, revision: Option<u64>| Waiting {
+            entry: EntryRef {
+                origin: OrgId([origin; 32]),
+                incarnation: IncarnationId([1; 16]),
+                sequence: 0,
+            },
+            until: until.map(Timestamp),
+            revision,
+            author: None,
+        };
+        let waiting = [
+            one(1, Some(20), None),
+            one(1, None, Some(2)),
+            one(2, Some(10), Some(2)),
+            one(3, None, Some(2)),
+        ];
+        let (count, origins, until) = timed(waiting.iter()).expect("two of them do");
+        let whose: Vec<OrgId> = [1, 2].map(|origin| OrgId([origin; 32])).to_vec();
+        assert_eq!((count, until), (2, Timestamp(10)));
+        assert!(origins.into_iter().eq(whose));
+        assert_eq!(timed([one(1, None, Some(2))].iter()), None);
+    }
+}
