@@ -1,13 +1,19 @@
 //! What `foedus doctor` finds of real daemons, each thing caused.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use foedus_tests::harness::clock::YEAR;
 use foedus_tests::harness::command::with_json;
 use foedus_tests::harness::organisation::{Equipment, Organisation};
 use foedus_tests::harness::two::{ACME, GLOBEX, LAUNCH, Two};
-use foedus_tests::harness::{LATER, eventually};
+use foedus_tests::harness::{LATER, SOON, eventually};
 use serde_json::Value;
+
+/// More than others show before its time, and far less than a leap.
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+
+/// After so long without a link, a partner is said to be unreachable.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The exit code, and the names of what was found.
 fn examined(organisation: &Organisation) -> (Option<i32>, Vec<String>) {
@@ -21,7 +27,12 @@ fn examined(organisation: &Organisation) -> (Option<i32>, Vec<String>) {
 /// Waits until just these are found, and that is told to scripts.
 #[track_caller]
 fn finds(organisation: &Organisation, expected: &[&str], exit: i32) {
-    eventually(&format!("doctor to find {expected:?}"), LATER, || {
+    finds_within(LATER, organisation, expected, exit);
+}
+
+#[track_caller]
+fn finds_within(within: Duration, organisation: &Organisation, expected: &[&str], exit: i32) {
+    eventually(&format!("doctor to find {expected:?}"), within, || {
         let found = examined(organisation);
         let same = found.1 == expected && found.0 == Some(exit);
         same.then_some(()).ok_or(format!("{found:?}"))
@@ -46,11 +57,21 @@ fn the_doctor_finds_what_is_wrong_and_nothing_else() {
     alice.must(&["request", "decline", &request, "--reason", "Not now."]);
     finds(&two.acme, &["END_NEAR"], 0);
 
-    // By its clock ten minutes have passed since the link went down.
+    // By its clock ten minutes have passed since the link went down, and by what has really passed hardly any.
+    let gone = Instant::now();
     two.globex.daemon.kill();
     two.acme.cut_off_from(GLOBEX);
-    two.acme.clock().is_ahead(Duration::from_secs(600));
-    finds(&two.acme, &["PARTNER_UNREACHABLE", "END_NEAR"], 1);
+    two.acme.clock().is_ahead(TEN_MINUTES);
+    finds(&two.acme, &["END_NEAR"], 0);
+    assert!(
+        gone.elapsed() < MINUTE,
+        "the machine was too slow to see it"
+    );
+    let unreachable = ["PARTNER_UNREACHABLE", "END_NEAR"];
+    finds_within(MINUTE + SOON, &two.acme, &unreachable, 1);
+    assert!(gone.elapsed() >= MINUTE, "it is not told too early");
+    let problems = alice.json(&["status"])["problems"].to_string();
+    assert!(problems.contains("LINK_DOWN"), "{problems}");
     two.globex.daemon.start();
     two.acme.linked_with(GLOBEX);
     two.globex.linked_with(ACME);

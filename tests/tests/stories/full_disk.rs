@@ -3,6 +3,7 @@
 use std::fs;
 
 use foedus_daemon::store::EngineKind;
+use foedus_tests::harness::command::with_json;
 use foedus_tests::harness::organisation::Equipment;
 use foedus_tests::harness::preloaded::library;
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
@@ -38,6 +39,14 @@ fn fills_up(engine: EngineKind) {
         }
     });
     assert!(refusal.contains("make room"), "{refusal}");
+    // Nor can anything be read while the store is closed, and it is not told as damaged.
+    let unread = eventually("a store that is closed", LATER, || {
+        let answer = anna.run(&with_json(&["history", LAUNCH]));
+        (answer.exit != Some(0))
+            .then_some(answer)
+            .ok_or("it is read".to_owned())
+    });
+    assert_eq!(unread.refusal().reason, "DISK_FULL", "{unread:#?}");
     // What comes from a partner waits there.
     two.globex
         .member()
