@@ -1,8 +1,9 @@
 //! The links of one daemon: who may connect, who is dialled, and what moves frames between a connection and the
 //! machines.
 //!
-//! One task a partner owns the partner's link machine and at most one connection. Nothing is decided here but
-//! which of two connections is kept. Pairing is served beside it and shares nothing with it but the port.
+//! One task a partner owns the partner's link machine and at most one connection. What is decided here is about
+//! connections only: which keys may have one, which of two is kept, when it is dialled, and when a link rests. Pairing
+//! is served beside it and shares nothing with it but the port.
 
 mod delivery;
 mod doorway;
