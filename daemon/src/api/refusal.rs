@@ -277,7 +277,10 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         // The commits say so; it opens by itself when there is room.
         if matches!(error, StoreError::OutOfSpace) {
-            return Failure::DiskFull.into();
+            return Self {
+                text: error.to_string(),
+                ..Failure::DiskFull.into()
+            };
         }
         tracing::error!(error = %chain(&error), "a read failed");
         Self::internal("STORE_UNREADABLE", "the store can't be read at present")
@@ -313,7 +316,8 @@ mod tests {
     #[test]
     fn a_store_that_waits_for_room_is_told_as_a_full_disk() {
         let refusal = Refusal::from(StoreError::OutOfSpace);
-        assert_eq!(refusal, Refusal::from(Failure::DiskFull));
+        assert_eq!(refusal.reason, "DISK_FULL");
+        assert!(refusal.text.contains("disk space") && refusal.fix.contains("make room"));
         let refusal = Refusal::from(StoreError::Stopped);
         assert_eq!(refusal.reason, "STORE_UNREADABLE");
     }

@@ -189,7 +189,7 @@ fn a_token_that_has_perhaps_expired_writes_nothing_more_on_a_stream_either() {
     two.acme.member().must(&["channel", "create", "notes"]);
     let create = ["token", "create", "--for", &two.acme.member, "--label", "x"];
     let created = two.acme.administrator().json(&create);
-    let server = two.acme.daemon.place.api.to_string();
+    let server = format!("http://{}", two.acme.daemon.place.api);
     let by_token = two.acme.foedus();
     let by_token = by_token.by_token(&server, &text(&created, "secret"));
     let mut command = by_token.command(&["post", "notes", "--lines"]);

@@ -101,7 +101,9 @@ fn change(data: &Path, change: impl Fn(&mut Vec<u8>) -> bool) {
     let folder = DataFolder::lock(data).expect("the daemon has ended");
     let engine = Engine::open(&folder, &StoreOptions::default()).expect("the store opens");
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let outcome = runtime.expect("a runtime").block_on(engine.try_commit(batch));
+    let outcome = runtime
+        .expect("a runtime")
+        .block_on(engine.try_commit(batch));
     assert_eq!(outcome.expect("there is room"), CommitOutcome::Durable);
 }
 
