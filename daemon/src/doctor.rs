@@ -404,7 +404,7 @@ mod tests {
         let told = |partners: usize| {
             let mut facts = well();
             let ahead = |handle: &str| PartnerFacts {
-                skew_millis: Some(2 * CLOCK_SKEW_MILLIS_MAX as i64),
+                skew_millis: Some(2 * CLOCK_SKEW_MILLIS_MAX),
                 ..partner(handle)
             };
             facts.partners = ["globex.example", "initech.example"].map(ahead).to_vec();

@@ -420,3 +420,19 @@ fn check_scan(start: &[u8], end: &[u8], limit: usize) -> Result<bool, StoreError
     }
     Ok(start < end && limit > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loop_is_told_the_weakest_of_what_may_be_true() {
+        let check =
+            |error: StoreError, expected| assert_eq!(error.outcome(), expected, "{error:?}");
+        check(StoreError::OutOfSpace, CommitOutcome::DiskFull);
+        check(StoreError::KeyTwice, CommitOutcome::Refused);
+        check(StoreError::Stopped, CommitOutcome::Unknown);
+        let cause = Arc::new(StoreError::OutOfSpace);
+        check(StoreError::Failed { cause }, CommitOutcome::Unknown);
+    }
+}
