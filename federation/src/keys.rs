@@ -2,7 +2,8 @@
 //!
 //! The first byte names the scope: `o` for the organisation, `c` and a channel's id for one
 //! channel. The next byte names the kind. Numbers are big-endian, so that keys sort as they do.
-//! There is no key per entry: a run of entries is one value.
+//! There is no key per entry, but for the audit log, which is listed by number: a run of entries is
+//! one value.
 //!
 //! | key | value |
 //! |---|---|
@@ -20,7 +21,7 @@
 //! | `c` channel `s m` author | what was told of one of our members |
 //! | `c` channel `s a` origin author | what is known of an author |
 //! | `c` channel `s i` org serial | an identity note of somebody whom a partner introduced |
-//! | `c` channel `s w` arrival | an entry that waits to be shown |
+//! | `c` channel `s w` arrival place | an entry that waits to be shown |
 //! | `c` channel `s j` origin | up to where its entries were judged again |
 //! | `c` channel `s t` | up to where was told anew what entries say of others |
 //! | `c` channel `r` origin incarnation last | a run of entries, by the sequence of its last |
@@ -324,7 +325,7 @@ pub enum ChannelKey {
     Tile(LogId, u64),
     /// A page of what later entries say of an entry.
     Annotations(EntryRef, u8),
-    /// The answer to a request, by day and hash of its key.
+    /// The answer to a request, by turn and hash of its key.
     Answered(u32, [u8; 32]),
 }
 

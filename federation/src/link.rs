@@ -1,4 +1,4 @@
-//! The link machine: one session with one partner.
+//! The link machine: what passes between us and one partner, through all sessions with it.
 //!
 //! It checks the partner's hello, asks the common channels to subscribe, passes frames on to
 //! where they are decided, and sends the partner what it subscribed to, as far as its credit

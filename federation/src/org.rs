@@ -5,7 +5,7 @@
 //! audited in the same commit. What it comes to elsewhere (a charter to propose, a connection to
 //! close) goes out as an effect. After each durable change the others get an [`OrgSnapshot`].
 //!
-//! It must not know logs, entries, cursors or frames.
+//! It must not know the logs of channels, nor cursors or frames. Its own audit log is a log, too.
 
 use std::sync::Arc;
 
@@ -220,7 +220,7 @@ impl Machine for Org {
                 self.on_tick(now, *entropy, step);
             }
         }
-        // A partner's bytes write nothing of ours.
+        // A partner's bytes write nothing of ours, but that its clock ends our doubt about our own.
         if let Input::Initialise { .. } | Input::Act { .. } | Input::Tick { .. } = input {
             self.keep_time(shown, step);
         }

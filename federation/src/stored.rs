@@ -272,10 +272,10 @@ record!(
         incarnation: [u8; 16],
         /// Position in it.
         sequence: u64,
-        /// Shown once our wall clock says this, in milliseconds; 0 if it does not wait for time.
-        until: u64,
-        /// Shown once we agreed to this revision; 0 if it does not wait for one.
-        revision: u64,
+        /// Shown once our wall clock says this, in milliseconds, if it waits for time.
+        until: Option<u64>,
+        /// Shown once we agreed to this revision, if it waits for one.
+        revision: Option<u64>,
         /// Shown once it is known who this is.
         author: Option<Unknown>,
     }

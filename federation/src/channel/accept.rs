@@ -9,7 +9,7 @@ use foedus_policy::time::Now;
 
 use super::annotations::target;
 use super::judge::{Verdict, Wait, Withheld};
-use super::{Channel, Effect, Examine, Log, Reject, Waiting};
+use super::{Channel, Effect, Examine, Log, Reject};
 use crate::batch::Read;
 use crate::bounds::{
     ANNOTATED_PER_STEP_MAX, CLOCK_AHEAD_MILLIS_MAX, CLOSES_NOTED_MAX, HEADS_EXAMINED_MAX,
@@ -208,6 +208,7 @@ impl Channel {
     pub(super) fn on_cursor_unknown(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
         if self.sessions.contains_key(&partner) && self.may_carry(partner) {
             self.stall(partner, step);
+            self.forget_asked(partner);
         }
     }
 
@@ -505,13 +506,7 @@ impl Channel {
         self.write_run(id, first, std::mem::take(run), held_back, step);
         let arrival = self.head.arrival;
         for (place, (sequence, wait)) in (0..).zip(of_this_run) {
-            let waiting = Waiting {
-                entry: id.entry(*sequence),
-                until: wait.until,
-                revision: wait.revision,
-                author: wait.author,
-            };
-            self.put_waiting((arrival, place), waiting, step);
+            self.put_waiting((arrival, place), wait.of(id.entry(*sequence)), step);
         }
         waits.retain(|(sequence, _)| *sequence >= end);
     }

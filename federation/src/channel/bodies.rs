@@ -15,7 +15,7 @@ use foedus_policy::time::{Now, Timestamp};
 
 use super::annotations::target;
 use super::judge::{Verdict, Void, Withheld};
-use super::{Channel, Effect, Waiting};
+use super::{Channel, Effect};
 use crate::batch::Key;
 use crate::bounds::{
     BODIES_AGAIN_MILLIS, BODIES_MILLIS_MIN, STORED_VALUE_BYTES_MAX, WAITING_PER_ORIGIN_MAX,
@@ -191,6 +191,13 @@ impl Channel {
             && !self.brings_headers_only(org)
     }
 
+    /// A partner's store is another than it was: what it did not have, it may have now.
+    pub(super) fn forget_asked(&mut self, partner: OrgId) {
+        for bodiless in self.bodiless.values_mut() {
+            bodiless.asked.remove(&partner);
+        }
+    }
+
     /// The logs whose bodies a partner is asked for now.
     pub(super) fn filled_by(&self, partner: OrgId) -> BTreeSet<LogId> {
         let asked = self.filling.iter();
@@ -352,13 +359,7 @@ impl Channel {
         if let (false, Some(wait)) = (waits, self.wait_of(now, brought)) {
             let room = self.waiting_of(entry.origin) < WAITING_PER_ORIGIN_MAX;
             if room && self.may_wait(brought, wait, &[], step) {
-                let waiting = Waiting {
-                    entry,
-                    until: wait.until,
-                    revision: wait.revision,
-                    author: wait.author,
-                };
-                self.put_waiting(place, waiting, step);
+                self.put_waiting(place, wait.of(entry), step);
                 waits = true;
             } else if !wait.is_for_author_only() {
                 stored.verdict = Verdict::Withheld(Withheld::NoRoom).code();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use foedus_policy::id::OrgId;
+use foedus_policy::id::{EntryRef, OrgId};
 use foedus_policy::time::{Now, Timestamp};
 
 use super::governance::Governance;
@@ -268,18 +268,30 @@ impl Channel {
             .collect();
         for ((arrival, place), waiting) in due {
             self.delete_waiting((arrival, place), step);
-            let shown = stored::Arrival {
-                origin: waiting.entry.origin.0,
-                incarnation: waiting.entry.incarnation.0,
-                first: waiting.entry.sequence,
-                last: waiting.entry.sequence,
-                shown_late: 1,
-                held_back: Vec::new(),
-            };
-            let number = self.next_arrival();
-            step.put(self.keys.arrival(number), shown.to_value());
-            self.changed.view = true;
+            self.show_late(waiting.entry, Vec::new(), step);
         }
+    }
+
+    /// An entry that is here arrives once more, to be shown now unless it is held back; says under
+    /// which number.
+    pub(super) fn show_late(
+        &mut self,
+        entry: EntryRef,
+        held_back: Vec<u64>,
+        step: &mut Step<'_, Effect>,
+    ) -> u64 {
+        let arrival = stored::Arrival {
+            origin: entry.origin.0,
+            incarnation: entry.incarnation.0,
+            first: entry.sequence,
+            last: entry.sequence,
+            shown_late: stored::Arrival::SHOWN_LATE,
+            held_back,
+        };
+        let number = self.next_arrival();
+        step.put(self.keys.arrival(number), arrival.to_value());
+        self.changed.view = true;
+        number
     }
 
     /// Has an entry wait to be shown.
@@ -333,22 +345,6 @@ impl Channel {
         if all {
             self.head.answers_from_turn = first_kept;
             self.changed.head = true;
-        }
-    }
-}
-
-impl Waiting {
-    pub(super) fn to_record(self) -> stored::Waiting {
-        stored::Waiting {
-            origin: self.entry.origin.0,
-            incarnation: self.entry.incarnation.0,
-            sequence: self.entry.sequence,
-            until: self.until.map_or(0, |until| until.0),
-            revision: self.revision.unwrap_or(0),
-            author: self.author.map(|unknown| stored::Unknown {
-                author: unknown.author.0,
-                written: unknown.written,
-            }),
         }
     }
 }

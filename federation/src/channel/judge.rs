@@ -7,7 +7,7 @@ use foedus_policy::id::{EntryRef, OrgId};
 use foedus_policy::time::{Now, Timestamp};
 use foedus_policy::vocabulary::{Access, Capability};
 
-use super::{Channel, Governance, Log, Unknown};
+use super::{Channel, Governance, Log, Unknown, Waiting};
 use crate::charter::Charter;
 use crate::entry::Entry;
 use crate::hlc::Hlc;
@@ -265,6 +265,21 @@ pub(super) struct Wait {
 }
 
 impl Wait {
+    /// That an entry waits so.
+    pub fn of(self, entry: EntryRef) -> Waiting {
+        let Self {
+            until,
+            revision,
+            author,
+        } = self;
+        Waiting {
+            entry,
+            until,
+            revision,
+            author,
+        }
+    }
+
     /// Whether it is for nothing but the author.
     pub fn is_for_author_only(&self) -> bool {
         self.until.is_none() && self.revision.is_none()

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use foedus_policy::id::{AuthorId, EntryRef, IncarnationId, NoteHash, OrgId};
+use foedus_policy::id::{AuthorId, IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
 
 use super::bodies::Bodiless;
 use super::governance::Governance;
 use super::members::Heard;
-use super::{Channel, Log, Setup, Unknown, Waiting};
+use super::{Channel, Log, Setup, Waiting};
 use crate::batch::Key;
 use crate::clock::Reading;
 use crate::damaged::Damaged;
@@ -101,7 +101,7 @@ impl Loading {
                 take_author(channel, (org, author), &key, value)?;
             }
             Some(ChannelKey::Waiting(arrival, place)) => {
-                let waiting = waiting(stored::Waiting::from_value(&key, value)?);
+                let waiting = Waiting::of_record(stored::Waiting::from_value(&key, value)?);
                 take_waiting(channel, (arrival, place), waiting);
             }
             Some(ChannelKey::Judging(_)) => {
@@ -233,20 +233,4 @@ fn governance(setup: &Setup, notes: Vec<(u32, NoteHash, Vec<u8>)>) -> Result<Gov
         governance.learn(&note, host).ok();
     }
     Ok(governance)
-}
-
-fn waiting(record: stored::Waiting) -> Waiting {
-    Waiting {
-        entry: EntryRef {
-            origin: OrgId(record.origin),
-            incarnation: IncarnationId(record.incarnation),
-            sequence: record.sequence,
-        },
-        until: (record.until > 0).then_some(Timestamp(record.until)),
-        revision: (record.revision > 0).then_some(record.revision),
-        author: record.author.map(|unknown| Unknown {
-            author: AuthorId(unknown.author),
-            written: unknown.written,
-        }),
-    }
 }

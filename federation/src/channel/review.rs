@@ -18,7 +18,7 @@ use foedus_policy::time::Now;
 
 use super::annotations::target;
 use super::judge::{Verdict, Void, Withheld};
-use super::{Channel, Effect, Input, Log, Waiting};
+use super::{Channel, Effect, Input, Log};
 use crate::batch::Read;
 use crate::bounds::{ANNOTATED_PER_STEP_MAX, REVIEW_RUNS_MAX, WAITING_PER_ORIGIN_MAX};
 use crate::entry::{Entry, LogId};
@@ -57,7 +57,7 @@ enum Row {
 }
 
 impl Channel {
-    /// Notes whose entries a note that was just learnt says something else of than was known.
+    /// Has those judged again of whose entries a note that was just learnt says something new.
     pub(super) fn reconsider(&mut self, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
         let first = (IncarnationId([0; 16]), 0);
         for origin in self.governance.reconsidered(note) {
@@ -287,24 +287,10 @@ impl Channel {
         {
             return false;
         }
-        let number = self.next_arrival();
-        let arrival = stored::Arrival {
-            origin: reference.origin.0,
-            incarnation: reference.incarnation.0,
-            first: reference.sequence,
-            last: reference.sequence,
-            shown_late: 1,
-            held_back: wait.iter().map(|_| reference.sequence).collect(),
-        };
-        step.put(self.keys.arrival(number), arrival.to_value());
+        let held_back = wait.iter().map(|_| reference.sequence).collect();
+        let number = self.show_late(reference, held_back, step);
         if let Some(wait) = wait {
-            let waiting = Waiting {
-                entry: reference,
-                until: wait.until,
-                revision: wait.revision,
-                author: wait.author,
-            };
-            self.put_waiting((number, 0), waiting, step);
+            self.put_waiting((number, 0), wait.of(reference), step);
         }
         self.changed.view = true;
         true

@@ -1,6 +1,7 @@
 //! Partners with which there is a session now: what we ask of them, and what they ask of us.
 //!
-//! Nothing here is stored. A session that is forgotten begins anew, from what is stored.
+//! A session is not stored: one that is forgotten begins anew, from what is stored. What is stored
+//! here is who holds words of ours that we lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

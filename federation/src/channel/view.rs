@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use foedus_policy::id::{AuthorId, ChannelId, EntryRef, NoteHash, OrgId, RunId};
+use foedus_policy::id::{AuthorId, ChannelId, EntryRef, IncarnationId, NoteHash, OrgId, RunId};
 use foedus_policy::time::Timestamp;
 
 use super::members::{Authors, is_author_known};
 use super::{Channel, Governance, Log};
 use crate::entry::LogId;
 use crate::frame::Cursor;
-use crate::stored::RunEnd;
+use crate::stored::{self, RunEnd};
 
 /// An entry that is stored and acknowledged, and not shown yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,38 @@ pub struct Waiting {
     pub revision: Option<u64>,
     /// Shown once it is known who wrote it.
     pub author: Option<Unknown>,
+}
+
+impl Waiting {
+    pub(super) fn to_record(self) -> stored::Waiting {
+        stored::Waiting {
+            origin: self.entry.origin.0,
+            incarnation: self.entry.incarnation.0,
+            sequence: self.entry.sequence,
+            until: self.until.map(|until| until.0),
+            revision: self.revision,
+            author: self.author.map(|unknown| stored::Unknown {
+                author: unknown.author.0,
+                written: unknown.written,
+            }),
+        }
+    }
+
+    pub(super) fn of_record(record: stored::Waiting) -> Self {
+        Self {
+            entry: EntryRef {
+                origin: OrgId(record.origin),
+                incarnation: IncarnationId(record.incarnation),
+                sequence: record.sequence,
+            },
+            until: record.until.map(Timestamp),
+            revision: record.revision,
+            author: record.author.map(|unknown| Unknown {
+                author: AuthorId(unknown.author),
+                written: unknown.written,
+            }),
+        }
+    }
 }
 
 /// An author who has not joined, as far as is known here.

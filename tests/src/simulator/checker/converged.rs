@@ -104,7 +104,11 @@ impl Holding {
                 && matches!(held.body(), Some(Body::Joined { .. }))
         };
         let mut all = self.entries.values().flatten();
-        waiting.until > 0 || waiting.revision > 0 || !all.any(|held| joined(&held))
+        waiting.until.is_some() || waiting.revision.is_some() || !all.any(|held| joined(&held))
+    }
+
+    pub(super) fn has_record(&self, org: OrgId) -> bool {
+        self.records.iter().any(|(of, _)| *of == org)
     }
 
     /// Logs that participants may know of.
@@ -272,20 +276,24 @@ impl World {
                 continue;
             };
             let revision = held.header.revision;
+            let has_body = |holding: &Holding| {
+                let held = holding.get(known.entry, channel);
+                held.is_some_and(|held| held.body.is_some())
+            };
+            // Its author's disk was lost before anybody had it who may read. Who holds headers
+            // gave them back, and nobody can give the body: a lost disk is not covered.
+            if put_back && !holdings.iter().any(has_body) {
+                continue;
+            }
+            if held.body.is_none() {
+                let text = format!("{} holds its {} bare", known.at, name(known.entry));
+                self.checker.find(DURABLE, self.now, text);
+            }
             for to in self.participants() {
                 if to == known.at
                     || self.orgs[to].dishonest
                     || !self.checker.may_hold_body(known.entry.origin, revision, to)
                 {
-                    continue;
-                }
-                // Its author's disk was lost before anybody had it who may read. Who holds headers
-                // gave them back, and nobody can give the body: a lost disk is not covered.
-                let has_body = |holding: &Holding| {
-                    let held = holding.get(known.entry, channel);
-                    held.is_some_and(|held| held.body.is_some())
-                };
-                if put_back && !holdings.iter().any(has_body) {
                     continue;
                 }
                 if let Some(text) = self.not_arrived(known.at, to, known.entry, channel, holdings) {

@@ -79,14 +79,16 @@ impl World {
         let Frame::Entries(entries) = frame else {
             return;
         };
-        self.checker.count(ENDED);
         if Some(entries.channel) != self.checker.shared {
             let text = format!("{at} sends entries of a channel that is its own");
             self.checker.find(CONSENTED, self.now, text);
         }
-        if !entries.parts.is_empty() && self.checker.is_past_end(at, self.now, self.wall(at)) {
-            let text = format!("{at} sends entries after the end");
-            self.checker.find(ENDED, self.now, text);
+        if self.checker.is_past_end(at, self.now, self.wall(at)) {
+            self.checker.count(ENDED);
+            if !entries.parts.is_empty() {
+                let text = format!("{at} sends entries after the end");
+                self.checker.find(ENDED, self.now, text);
+            }
         }
         self.check_sent_bodies(to, entries);
     }

@@ -13,16 +13,16 @@ use crate::simulator::world::World;
 impl World {
     /// Which two hold different histories of one log.
     fn two_histories(holdings: &[Holding]) -> BTreeSet<(LogId, usize, usize)> {
-        let mut seen: BTreeMap<(LogId, usize), (usize, &[u8])> = BTreeMap::new();
+        let mut seen: BTreeMap<(LogId, usize), Vec<(usize, &[u8])>> = BTreeMap::new();
         let mut found = BTreeSet::new();
         for (at, holding) in holdings.iter().enumerate() {
             for (log, entries) in &holding.entries {
                 for (sequence, held) in entries.iter().enumerate() {
                     let header = held.raw_header.as_slice();
-                    let (first, known) = *seen.entry((*log, sequence)).or_insert((at, header));
-                    if known != header {
-                        found.insert((*log, first, at));
-                    }
+                    let known = seen.entry((*log, sequence)).or_default();
+                    let others = known.iter().filter(|(_, other)| *other != header);
+                    found.extend(others.map(|(other, _)| (*log, *other, at)));
+                    known.push((at, header));
                 }
             }
         }

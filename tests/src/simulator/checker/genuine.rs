@@ -1,5 +1,6 @@
 //! P2: what is shown was said, by the one whose name stands at it.
 
+use foedus_federation::channel::Verdict;
 use foedus_federation::entry::LogId;
 use foedus_federation::timeline::{Event, Happening, Message};
 use foedus_policy::id::{ChannelId, EntryRef};
@@ -15,7 +16,13 @@ impl World {
         let disk = ChannelOnDisk::new(&self.orgs[at].disk, channel);
         let address = disk.address(event.entry.origin, event.author);
         match disk.entry(event.entry) {
-            Some(held) => self.check_agreed(at, &held),
+            Some(held) => {
+                if !Verdict::counts(held.verdict) {
+                    let text = format!("{at} shows {:?}, which does not count", event.entry);
+                    self.checker.find(GENUINE, self.now, text);
+                }
+                self.check_agreed(at, &held);
+            }
             None => {
                 let text = format!("{at} shows {:?}, which is on no disk of it", event.entry);
                 return self.checker.find(GENUINE, self.now, text);

@@ -25,9 +25,7 @@ impl World {
     fn have_to_be_partners(&self, one: usize, other: usize) -> bool {
         let ended = match self.plan.finish {
             Finish::Disconnect(by, from) => [(one, other), (other, one)].contains(&(by, from)),
-            // With its last project a partnership may end, too.
-            Finish::Project(_) => true,
-            Finish::Leave(_) | Finish::Never => false,
+            Finish::Project(_) | Finish::Leave(_) | Finish::Never => false,
         };
         let agreed = |at: usize, to: usize| {
             let known = (at, self.orgs[to].id);
@@ -68,17 +66,17 @@ impl World {
                     origin: entry.origin,
                     incarnation: entry.incarnation,
                 };
-                (waiting.author.is_none() && waiting.until == 0) || !self.is_lie(&log)
+                (waiting.author.is_none() && waiting.until.is_none()) || !self.is_lie(&log)
             })
             .collect();
         waiting.sort_unstable_by_key(|(at, entry, waiting)| (waiting.until, *at, *entry));
         let (at, entry, last) = waiting.last()?;
         let for_time = waiting
             .iter()
-            .all(|(_, _, waiting)| waiting.author.is_none() && waiting.revision == 0);
+            .all(|(_, _, waiting)| waiting.author.is_none() && waiting.revision.is_none());
         Some(Unrest {
             text: format!("{} waits to be shown at {at}", name(*entry)),
-            until: for_time.then_some(Timestamp(last.until)),
+            until: last.until.filter(|_| for_time).map(Timestamp),
         })
     }
 
@@ -106,6 +104,20 @@ impl World {
         let channel = self.checker.shared?;
         let participants = self.participants();
         let holdings = self.holdings(channel);
+        for at in 0..self.orgs.len() {
+            let named_by = |other: &usize| {
+                let charter = self.checker.charter_at(*other);
+                self.is_open(*other)
+                    && self.are_partners(*other, at)
+                    && charter.is_some_and(|it| it.participants.contains_key(&self.orgs[at].id))
+            };
+            if !self.orgs[at].dishonest
+                && !participants.contains(&at)
+                && participants.iter().any(named_by)
+            {
+                return Some(format!("{at} never learnt of the seal"));
+            }
+        }
         for (place, one) in participants.iter().enumerate() {
             for other in &participants[place + 1..] {
                 if self.orgs[*one].dishonest || self.orgs[*other].dishonest {
@@ -132,6 +144,12 @@ impl World {
         None
     }
 
+    /// Whoever has ended says what it held.
+    fn lacks_record(&self, at: usize, holding: &Holding) -> Option<String> {
+        let lacks = !self.is_open(at) && !holding.has_record(self.orgs[at].id);
+        lacks.then(|| format!("{at} signed no record of the end"))
+    }
+
     /// What of two disks is not the same, and should be.
     fn difference(&self, one: usize, other: usize, a: &Holding, b: &Holding) -> Option<String> {
         if self.checker.in_force[one] != self.checker.in_force[other] {
@@ -140,13 +158,24 @@ impl World {
         match (self.is_open(one), self.is_open(other)) {
             (true, true) => {}
             (false, false) => {
-                return a.other_notes(b);
+                return a
+                    .other_notes(b)
+                    .or_else(|| self.lacks_record(one, a))
+                    .or_else(|| self.lacks_record(other, b));
             }
             _ => {
-                let left =
-                    matches!(self.plan.finish, Finish::Leave(by) | Finish::Project(by) if by != 0);
-                let cut = matches!(self.plan.finish, Finish::Disconnect(..));
-                return (!left && !cut).then(|| "only one of them has ended".to_owned());
+                let went = match self.plan.finish {
+                    Finish::Leave(by) | Finish::Project(by) if by != 0 => vec![by],
+                    Finish::Disconnect(by, from) => vec![by, from],
+                    _ => Vec::new(),
+                };
+                if !went.contains(&one) && !went.contains(&other) {
+                    return Some("only one of them has ended".to_owned());
+                }
+                return a
+                    .other_notes(b)
+                    .or_else(|| self.lacks_record(one, a))
+                    .or_else(|| self.lacks_record(other, b));
             }
         }
         if let Some(difference) = a.other_notes(b) {

@@ -7,9 +7,10 @@ use foedus_federation::batch::{Batch, Key, Value};
 use foedus_federation::entry::{Header, ORG_AUTHOR};
 use foedus_federation::keys::{self, ChannelKey};
 use foedus_federation::org_store::read_record;
-use foedus_federation::stored::{Annotation, Annotations, Record as _, Run};
+use foedus_federation::stored::{Annotation, Annotations, ClockKept, Record as _, Run};
 use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::state::{InvitationState, PartnerState, Record};
+use foedus_policy::time::Timestamp;
 
 use super::SOVEREIGN;
 use crate::simulator::disk;
@@ -84,11 +85,11 @@ impl World {
     ) -> Option<&'static str> {
         match key.get(..2)? {
             b"ov" | b"oa" => None,
-            b"on" => self.wrong_note(at, causes, key),
+            b"on" => self.wrong_note(at, causes, key, value),
             b"os" => match read_record(key, value).ok()? {
                 Record::Request(..) => None,
-                // A hello may say that our clock is right after all.
-                Record::Leap(_) => None,
+                // Whatever comes in, a clock that leapt is noticed with it.
+                Record::Leap(leap) if self.is_wall(at, leap.found) => None,
                 Record::Invitation(_, invitation)
                     if matches!(invitation.state, InvitationState::Used { .. }) =>
                 {
@@ -107,7 +108,13 @@ impl World {
 
     /// Notes of the organisation: those that the partner is the author of, charters that it
     /// offers, and who somebody introduced is.
-    fn wrong_note(&self, at: usize, causes: &BTreeSet<Cause>, key: &Key) -> Option<&'static str> {
+    fn wrong_note(
+        &self,
+        at: usize,
+        causes: &BTreeSet<Cause>,
+        key: &Key,
+        value: &Value,
+    ) -> Option<&'static str> {
         let (kind, id) = (key.get(2)?, key.get(3..35));
         let of_partner = id.is_some_and(|id| {
             causes.iter().any(|cause| match cause {
@@ -120,12 +127,21 @@ impl World {
             org == self.orgs[at].id || disk::partner(&self.orgs[at].disk, org).is_some()
         });
         match kind {
-            // The last is when our own clock was last relied on, and a hello may say that it is right.
-            b'a' | b'v' | b'o' | b'w' => None,
+            b'a' | b'v' | b'o' => None,
+            // When our clock was last relied on. A hello may say that it is right, not what it says.
+            b'w' => {
+                let kept = ClockKept::from_value(key, value).ok()?;
+                (!self.is_wall(at, Timestamp(kept.wall))).then_some("our clock")
+            }
             b'i' | b'b' if of_partner || !of_another_partner => None,
             b'e' | b'q' if of_partner => None,
             _ => Some("the notes of somebody else"),
         }
+    }
+
+    /// Whether our own clock says a time, give or take what a commit takes.
+    fn is_wall(&self, at: usize, time: Timestamp) -> bool {
+        time.0.abs_diff(self.wall(at).0) <= 5_000
     }
 
     /// Entries that appear: another's as that one signed them, and of our own only what the
