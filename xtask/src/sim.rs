@@ -89,7 +89,22 @@ pub fn step(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
     if !log.run(&mut command(workspace, planted))? {
         return Ok(log.failed());
     }
-    Ok(Outcome::Passed(last))
+    let found = planted_found(&log.text());
+    let figure = last.map(|last| format!("{last}; planted: {found}"));
+    Ok(Outcome::Passed(figure))
+}
+
+/// By which checker each planted fault was found, and after how many seeds, of what the simulator told:
+/// `NAME: found by CHECKER in seed N, after N seeds: WHAT`.
+fn planted_found(text: &str) -> String {
+    let found = text.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(": found by ")?;
+        let (checker, rest) = rest.split_once(" in seed ")?;
+        let (_, rest) = rest.split_once(", after ")?;
+        let (seeds, _) = rest.split_once(" seeds")?;
+        Some(format!("{} by {checker} after {seeds}", name.trim()))
+    });
+    found.collect::<Vec<_>>().join(", ")
 }
 
 /// In release: a simulated day in debug takes as long as a coffee.
@@ -115,6 +130,16 @@ fn command(workspace: &Workspace, options: Options) -> Command {
 #[cfg(test)]
 mod tests {
     use super::Options;
+
+    #[test]
+    fn what_was_planted_is_told_with_who_found_it() {
+        let text = "something else\nlost cursor: found by P3 convergent in seed 107, after 107 seeds: not at rest\n\
+                    skipped consent: found by P5 consented in seed 1, after 1 seeds: a seal\n";
+        assert_eq!(
+            super::planted_found(text),
+            "lost cursor by P3 convergent after 107, skipped consent by P5 consented after 1"
+        );
+    }
 
     #[test]
     fn options() {

@@ -82,8 +82,8 @@ enum Carrier {
     /// A participant that a later revision left out.
     Removed,
 }
-// "Channel archived" has no row: there is no such state; what was written stays readable after the
-// end, and an ended channel takes nothing.
+// "Channel archived" has no row: only what was never shared is archived, and to a partner that is a
+// local channel.
 
 const CARRIERS: [Carrier; 8] = [
     Carrier::Unknown,

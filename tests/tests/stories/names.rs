@@ -30,7 +30,7 @@ fn what_globex_calls_the_channel_is_nowhere_at_acme() {
     let (acme, globex) = (&two.acme.daemon.place, &two.globex.daemon.place);
     for name in [ACME_LAUNCH, renamed] {
         // The search can find it: at Globex it is there.
-        assert!(!disk::holding(&globex.folder, &globex.data(), renamed).is_empty());
+        assert!(!disk::holding(&globex.folder, &globex.data(), name).is_empty());
         let found = disk::holding(&acme.folder, &acme.data(), name);
         assert_eq!(found, Vec::<String>::new(), "{name} is at Acme");
     }
