@@ -1,7 +1,7 @@
 //! People: they post, edit, retract and react, ask again when they got no good answer, and follow
 //! a channel from where they were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foedus_federation::channel::{
@@ -39,6 +39,8 @@ pub struct Tail {
     pub given: u64,
     /// What was shown, with the number of its arrival.
     pub delivered: BTreeMap<EntryRef, u64>,
+    /// Of which of them the text was absent.
+    pub absent: BTreeSet<EntryRef>,
 }
 
 /// One person.
@@ -431,7 +433,16 @@ impl World {
             .tail
             .delivered
             .insert(event.entry, number);
-        if let Some(before) = before.filter(|_| !self.orgs[at].dishonest) {
+        // A text that was absent is shown once more when it has come.
+        let absent = match &event.what {
+            Happening::Posted(message) => message.absent,
+            _ => false,
+        };
+        let awaited = match absent {
+            true => self.clients[client].tail.absent.insert(event.entry),
+            false => self.clients[client].tail.absent.remove(&event.entry),
+        };
+        if let Some(before) = before.filter(|_| !self.orgs[at].dishonest && !awaited) {
             let text = format!(
                 "a reader at {at} is shown {:?} twice, as {before} and {number}",
                 event.entry

@@ -182,7 +182,7 @@ impl World {
             return Some(difference);
         }
         let out: Vec<OrgId> = (0..self.orgs.len())
-            .filter(|at| self.orgs[*at].dishonest || !self.is_open(*at))
+            .filter(|at| self.orgs[*at].dishonest)
             .map(|at| self.orgs[at].id)
             .collect();
         let sizes = |holding: &Holding| -> BTreeMap<LogId, usize> {
