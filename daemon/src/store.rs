@@ -133,6 +133,14 @@ pub enum StoreError {
         /// The data folder.
         path: PathBuf,
     },
+    /// What was written could not be made durable.
+    #[error("{} could not be synced: what was written last may be lost with the next power cut", path.display())]
+    NotSynced {
+        /// The engine's folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// There is nothing to work on.
     #[error("there is no store in {}", path.display())]
     NoStore {

@@ -524,8 +524,12 @@ pub const AUTHORS_PER_ORIGIN_MAX: usize = 20_000;
 /// Rows of one heads entry that are compared with what is stored.
 pub const HEADS_EXAMINED_MAX: usize = 16;
 
-/// Stated heads of logs beyond what we hold that are remembered; of more, nothing is.
-pub const LACKING_MAX: usize = 1024;
+/// Steps in a row that may begin with an input and do nothing of it; then it is given up.
+pub const STEP_IDLE_MAX: u8 = 4;
+
+/// Stated heads of logs that can't be compared yet, of those that one organisation stated; more are
+/// forgotten.
+pub const LACKING_MAX: usize = 512;
 
 /// How long what others state to hold may be under way before it is asked for from them.
 pub const LACKING_MILLIS: u64 = 60_000;

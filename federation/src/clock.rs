@@ -63,6 +63,14 @@ impl Reliance {
         self.relied.is_none() || self.drift(now) > CLOCK_DRIFT_MILLIS_MAX
     }
 
+    /// What partners are told that it is: of a clock that leapt, what it should be. Else somebody
+    /// who says the same could have us believe that it is right.
+    pub fn told(&self, now: Now, noted: bool) -> Timestamp {
+        let is_paused = self.read(now, noted).is_paused;
+        let expected = self.expected(now).filter(|_| is_paused);
+        expected.unwrap_or(now.wall)
+    }
+
     /// What the clock is good for now, if `noted` says whether a leap was noted before.
     pub fn read(&self, now: Now, noted: bool) -> Reading {
         let is_paused = noted || self.drift(now) > CLOCK_LEAP_MILLIS;

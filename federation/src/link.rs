@@ -123,7 +123,7 @@ pub fn hello(org: &OrgSnapshot, partner: OrgId, run: RunId, now: Now) -> Option<
         version_min: VERSION,
         version_max: VERSION,
         run,
-        wall: now.wall,
+        wall: org.told_wall(now),
         identity: org.identity_bytes(us)?,
         endpoints: org
             .endpoints

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foedus_policy::id::{ChannelId, NoteHash, OrgId};
 use foedus_policy::name::Handle;
 use foedus_policy::state::{PartnerState, State};
-use foedus_policy::time::Now;
+use foedus_policy::time::{Now, Timestamp};
 use imbl::OrdMap;
 
 use crate::charter::Charter;
@@ -63,6 +63,11 @@ impl OrgSnapshot {
     /// What our clock is good for.
     pub fn clock(&self, now: Now) -> Reading {
         self.reliance.read(now, self.state.leap().is_some())
+    }
+
+    /// What a hello of ours says that it is.
+    pub fn told_wall(&self, now: Now) -> Timestamp {
+        self.reliance.told(now, self.state.leap().is_some())
     }
 
     /// Our id, once we exist.

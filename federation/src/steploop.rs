@@ -17,7 +17,7 @@ use std::mem;
 use foedus_policy::time::Now;
 
 use crate::batch::{Batch, CommitOutcome, Expect, Key, Read, Value};
-use crate::bounds::{STEP_DECISIONS_MAX, STEP_INPUTS_MAX, STEP_READS_MAX};
+use crate::bounds::{STEP_DECISIONS_MAX, STEP_IDLE_MAX, STEP_INPUTS_MAX, STEP_READS_MAX};
 use crate::damaged::Damaged;
 use crate::planted::{Fault, planted};
 
@@ -119,6 +119,8 @@ pub enum Answer {
 struct Queued<I> {
     input: I,
     done: u32,
+    /// How many steps in a row began with it and left it as it was.
+    idle: u8,
 }
 
 /// What a step did, while its commit is under way.
@@ -175,7 +177,11 @@ impl<M: Machine> StepLoop<M> {
     /// Queues an input.
     pub fn push(&mut self, input: M::Input) {
         M::prepare(&mut self.setup, &input);
-        self.queue.push_back(Queued { input, done: 0 });
+        self.queue.push_back(Queued {
+            input,
+            done: 0,
+            idle: 0,
+        });
     }
 
     /// Inputs that wait for a step.
@@ -327,6 +333,14 @@ impl<M: Machine> StepLoop<M> {
         if writes.is_empty() {
             // Nothing waits for the disk: decisions that change nothing, such as refusals.
             self.decisions = 0;
+            if inputs.len() == 1 && left == Some(inputs[0].done) {
+                inputs[0].idle += 1;
+                if inputs[0].idle >= STEP_IDLE_MAX {
+                    // Else nothing would ever come after it.
+                    self.abandon(inputs, Failure::Refused, out);
+                    return None;
+                }
+            }
             self.take_rest(inputs, left);
             out.extend(effects);
             return None;
@@ -346,8 +360,9 @@ impl<M: Machine> StepLoop<M> {
     /// What the last input still has to do comes first in the next step.
     fn take_rest(&mut self, mut inputs: Vec<Queued<M::Input>>, left: Option<u32>) {
         if let (Some(done), Some(last)) = (left, inputs.pop()) {
+            let idle = if done == last.done { last.idle } else { 0 };
             let input = last.input;
-            self.queue.push_front(Queued { input, done });
+            self.queue.push_front(Queued { input, done, idle });
         }
     }
 

@@ -124,6 +124,7 @@ impl Channels {
             all: self.clone(),
             asked_last: Instant::now(),
             owes_forgotten: false,
+            again: false,
             warnings: PerMinute::new(WARNINGS_PER_MINUTE_MAX),
         };
         let span = tracing::info_span!("channel", %channel);
@@ -250,6 +251,9 @@ struct ChannelTask {
     asked_last: Instant,
     /// Links have not been told yet that the channel forgot them.
     owes_forgotten: bool,
+    /// The channel gave itself more to do. Whatever waits comes first, and so does the stop: a partner
+    /// may have caused a lot of it.
+    again: bool,
     /// Partners must not fill our log; what is not logged is counted.
     warnings: PerMinute,
 }
@@ -283,6 +287,7 @@ impl ChannelTask {
                     ticked_last = Some(Instant::now());
                     self.scope.push(Input::Tick);
                 }
+                () = std::future::ready(()), if self.again => {}
             }
             self.settle().await;
         }
@@ -324,6 +329,7 @@ impl ChannelTask {
             && !self.scope.is_uncertain()
             && self.asked_last.elapsed() >= CHANNEL_IDLE
             && self.inputs.is_empty()
+            && !self.again
     }
 
     /// Queues one message and whatever else waits: they share a step, and so a commit.
@@ -351,6 +357,7 @@ impl ChannelTask {
 
     async fn settle(&mut self) {
         let mut effects = Vec::new();
+        self.again = false;
         loop {
             let goes_on = self.scope.advance(&mut effects).await;
             for effect in &effects {
@@ -359,16 +366,15 @@ impl ChannelTask {
                     self.publish(view.clone());
                 }
             }
-            let mut again = false;
             for effect in effects.drain(..) {
                 if let Effect::Again(input) = effect {
                     self.scope.push(*input);
-                    again = true;
+                    self.again = true;
                 } else {
                     self.carry(effect).await;
                 }
             }
-            if !goes_on && !again {
+            if !goes_on {
                 break;
             }
         }

@@ -94,7 +94,13 @@ impl SledHandle {
     /// Makes durable what sled has written.
     fn sync(&self) -> Result<(), StoreError> {
         syncs::flush(&self.db)?;
-        let synced = syncs::data(&self.file).and_then(|()| self.sync_folder_if_changed());
+        // Also for want of room: what was written may be gone from memory as if it were on the disk, so that
+        // no engine that is opened anew can be believed.
+        syncs::data(&self.file).map_err(|source| StoreError::NotSynced {
+            path: self.folder.clone(),
+            source,
+        })?;
+        let synced = self.sync_folder_if_changed();
         synced.map_err(|error| StoreError::io(&self.folder, error))
     }
 

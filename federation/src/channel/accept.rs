@@ -140,6 +140,7 @@ impl Channel {
             self.advance_position(carrier, cursor.run, cursor.arrival + lost, &relayed, step);
             self.recovered_from(carrier, &relayed, step);
         }
+        self.forget_filled(carrier);
         let ack = Ack {
             channel: self.keys.0,
             number: entries.number(),
@@ -229,6 +230,7 @@ impl Channel {
     /// next tick: nothing that it sends makes us ask more often than that.
     fn stall(&mut self, carrier: OrgId, step: &mut Step<'_, Effect>) {
         self.forget_position(carrier, step);
+        self.forget_filled(carrier);
         if let Some(session) = self.sessions.get_mut(&carrier) {
             session.stalled = true;
             session.retry = true;
@@ -608,8 +610,7 @@ impl Channel {
     }
 
     /// Has those rows looked into that differ from what we hold, or may. Comparing with less than
-    /// we hold takes many reads: only some of it is done at a time, and who states it says it
-    /// again with what follows.
+    /// we hold takes many reads: only some of it is done at a time, the rest later.
     fn examine_heads(&mut self, stated_by: OrgId, rows: &[Head], step: &mut Step<'_, Effect>) {
         self.note_lacking(stated_by, rows);
         let mut logs = BTreeSet::new();
@@ -621,12 +622,11 @@ impl Channel {
             let same = log.size() == head.size && log.frontier.root() == head.root;
             !same && head.size <= log.size() && logs.insert(id)
         };
-        let rows: Vec<Head> = rows
-            .iter()
-            .filter(differs)
-            .take(HEADS_EXAMINED_MAX)
-            .cloned()
-            .collect();
+        let mut rows: Vec<Head> = rows.iter().filter(differs).copied().collect();
+        // Who states many at once hides none of them: of a log that stands still nothing is stated again.
+        for head in rows.split_off(HEADS_EXAMINED_MAX.min(rows.len())) {
+            self.keep_stated(stated_by, head);
+        }
         if !rows.is_empty() {
             self.examine(Examine::Heads { stated_by, rows }, step);
         }

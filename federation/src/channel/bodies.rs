@@ -275,8 +275,15 @@ impl Channel {
         }
         let log = *part.checked().log();
         self.note_filled(log, &pass, step);
-        self.filled = pass.stopped.map(|next| Filled { frame, log, next });
+        // Also once it is through: what the next step reads is for what is new in the part.
+        let next = pass.stopped.unwrap_or_else(|| pass.end());
+        self.filled = Some(Filled { frame, log, next });
         Ok(pass.stopped.is_none())
+    }
+
+    /// Nothing of what a partner sends was looked through in part.
+    pub(super) fn forget_filled(&mut self, partner: OrgId) {
+        self.filled.take_if(|filled| filled.frame.0 == partner);
     }
 
     fn fill_run(
@@ -350,6 +357,10 @@ impl Channel {
         step: &mut Step<'_, Effect>,
     ) -> bool {
         let verdict = self.judge_again(stored.verdict, brought);
+        if verdict == Verdict::Withheld(Withheld::Origin).code() {
+            let header = &brought.header;
+            self.note_withheld(header.log, header.sequence, step);
+        }
         *stored = StoredEntry::of(brought.raw.clone(), verdict);
         if !Verdict::counts(verdict) {
             return false;

@@ -148,6 +148,11 @@ impl Channel {
     ) {
         let others = |org: &OrgId| *org != self.ours.org && *org != partner;
         if self.governance.participants().any(|org| others(&org)) {
+            let newest = self.governance.newest();
+            // Without its host a channel is over for us, whoever else goes on.
+            if newest.is_some_and(|newest| newest.charter().host == partner) {
+                self.leave(now, step);
+            }
             return;
         }
         let mut governance = Governance::clone(&self.governance);

@@ -6,7 +6,7 @@
 //!
 //! It must not know how entries are taken.
 
-use foedus_policy::id::OrgId;
+use foedus_policy::id::{IncarnationId, OrgId};
 use foedus_policy::time::{Now, Timestamp};
 
 use super::{Channel, Effect, Examine};
@@ -29,18 +29,30 @@ impl Channel {
         for head in rows.iter().filter(|head| head.origin != stated_by) {
             let id = self.keys.log_id(head.origin, head.incarnation);
             let log = self.logs.get(&id);
-            let is_more = log.is_none_or(|log| head.size > log.size() && !log.is_frozen());
-            let key = (stated_by, id);
-            if !is_more || (self.lacking.len() >= LACKING_MAX && !self.lacking.contains_key(&key)) {
-                continue;
+            if log.is_none_or(|log| head.size > log.size() && !log.is_frozen()) {
+                self.keep_stated(stated_by, *head);
             }
-            let soon = self.step_wall.plus_millis(LACKING_MILLIS);
-            let lacking = Lacking {
-                head: *head,
-                ask_at: self.lacking.get(&key).map_or(soon, |known| known.ask_at),
-            };
-            self.lacking.insert(key, lacking);
         }
+    }
+
+    /// Remembers a row until it is compared. Each organisation has room of its own, and none for
+    /// logs of whoever has nothing to say here.
+    pub(super) fn keep_stated(&mut self, stated_by: OrgId, head: Head) {
+        let id = self.keys.log_id(head.origin, head.incarnation);
+        let key = (stated_by, id);
+        let first = IncarnationId([0; 16]);
+        let stated = (stated_by, self.keys.log_id(OrgId([0; 32]), first))..;
+        let stated = self.lacking.range(stated);
+        let full = stated.take_while(|((by, _), _)| *by == stated_by).count() >= LACKING_MAX;
+        if !self.governance.names(head.origin) || (full && !self.lacking.contains_key(&key)) {
+            return;
+        }
+        let soon = self.step_wall.plus_millis(LACKING_MILLIS);
+        let lacking = Lacking {
+            head,
+            ask_at: self.lacking.get(&key).map_or(soon, |known| known.ask_at),
+        };
+        self.lacking.insert(key, lacking);
     }
 
     /// Compares what has come, and asks for what has not.

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use foedus_policy::decide::origin_allowed;
 use foedus_policy::id::{EntryRef, IncarnationId, NoteHash, OrgId};
+use foedus_policy::state::PartnerState;
 use foedus_policy::time::Now;
 
 use super::annotations::target;
@@ -40,6 +41,8 @@ pub(super) struct Review {
     through: Option<(Pass, LogId, u64)>,
     /// Something was taken back, which may have replaced something else.
     taken_back: bool,
+    /// Whose entries are judged, from the first withheld one on, since it may speak again.
+    heard_again: BTreeSet<OrgId>,
     /// The next page is queued.
     queued: bool,
 }
@@ -61,31 +64,45 @@ impl Channel {
     pub(super) fn reconsider(&mut self, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
         let first = (IncarnationId([0; 16]), 0);
         for origin in self.governance.reconsidered(note) {
-            if self.next_judged(origin, first).is_none() {
-                continue;
+            if self.next_judged(origin, first).is_some() {
+                self.judge_anew(origin, step);
             }
-            let page = &self.review.through;
-            if page.is_some_and(|(pass, log, _)| pass == Pass::Judging && log.origin == origin) {
-                self.review.rows.clear();
-                self.review.through = None;
-            }
-            self.put_judging(origin, first, step);
         }
     }
 
-    /// Has entries judged again whose origin may speak again.
+    /// Has entries judged again whose origin may speak again. A pass that began before it might is
+    /// no such look.
     pub(super) fn reconsider_withheld(&mut self, step: &mut Step<'_, Effect>) {
         let withheld = self.logs.iter();
         let withheld = withheld.filter(|(_, log)| log.withheld_from.is_some());
         let origins: BTreeSet<OrgId> = withheld.map(|(id, _)| id.origin).collect();
         for origin in origins {
-            if self.takes_from(origin) && !self.review.judging.contains_key(&origin) {
-                self.put_judging(origin, (IncarnationId([0; 16]), 0), step);
+            if !self.is_heard_again(origin) {
+                self.review.heard_again.remove(&origin);
+            } else if self.review.heard_again.insert(origin) {
+                self.judge_anew(origin, step);
             }
         }
     }
 
-    fn note_withheld(&mut self, log: LogId, sequence: u64, step: &mut Step<'_, Effect>) {
+    /// Whether what was withheld of an organisation is to be shown: not if it was suspended and
+    /// then disconnected for good.
+    fn is_heard_again(&self, origin: OrgId) -> bool {
+        let partner = self.org.state.partners().get(&origin);
+        let gone = partner.is_some_and(|partner| partner.state == PartnerState::Disconnected);
+        self.takes_from(origin) && !gone
+    }
+
+    fn judge_anew(&mut self, origin: OrgId, step: &mut Step<'_, Effect>) {
+        let page = &self.review.through;
+        if page.is_some_and(|(pass, log, _)| pass == Pass::Judging && log.origin == origin) {
+            self.review.rows.clear();
+            self.review.through = None;
+        }
+        self.put_judging(origin, (IncarnationId([0; 16]), 0), step);
+    }
+
+    pub(super) fn note_withheld(&mut self, log: LogId, sequence: u64, step: &mut Step<'_, Effect>) {
         let known = self.logs.get(&log).and_then(|log| log.withheld_from);
         if known.is_none_or(|known| known > sequence) {
             self.change_log(log, step, |log| log.withheld_from = Some(sequence));
@@ -194,7 +211,9 @@ impl Channel {
         let rows = rows.clone();
         let mut through = self.logs.get(&log).map_or(0, Log::size);
         for (at, (key, value)) in rows.iter().enumerate() {
-            let Ok(mut run) = step.noted(Run::from_value(key, value)) else {
+            // What came before in this step may have put bodies to it.
+            let value = step.try_get(key).cloned().unwrap_or_else(|| value.clone());
+            let Ok(mut run) = step.noted(Run::from_value(key, &value)) else {
                 // Past it the position would say that all of it was looked at.
                 return;
             };
@@ -367,7 +386,7 @@ impl Channel {
         let done = self.logs.get(&log).is_none_or(|log| through >= log.size());
         match pass {
             Pass::Judging => {
-                if done && self.takes_from(log.origin) {
+                if done && self.review.heard_again.contains(&log.origin) {
                     self.change_log(log, step, |log| log.withheld_from = None);
                 }
                 self.put_judging(log.origin, (log.incarnation, through), step);
@@ -393,6 +412,7 @@ impl Channel {
         let done = judging.filter(|(origin, from)| self.next_judged(**origin, **from).is_none());
         let done: Vec<OrgId> = done.map(|(origin, _)| *origin).collect();
         for origin in done {
+            self.review.heard_again.remove(&origin);
             self.review.judging.remove(&origin);
             step.delete(self.keys.judging(origin));
         }

@@ -78,6 +78,7 @@ impl Channel {
         session.subscription = subscription;
         session.stalled = false;
         session.retry = false;
+        self.forget_filled(partner);
         self.subscribe(partner, step);
         self.share_out_relays(partner, step);
     }
@@ -85,6 +86,7 @@ impl Channel {
     pub(super) fn on_partner_down(&mut self, partner: OrgId, step: &mut Step<'_, Effect>) {
         self.sessions.remove(&partner);
         self.recovering.remove(&partner);
+        self.forget_filled(partner);
         self.filling.retain(|_, filling| filling.partner != partner);
         self.share_out_relays(partner, step);
     }

@@ -281,14 +281,21 @@ impl OpenLog {
             Ok(fork) => fork,
             Err(invalid) => return Some(found(Wrong::ForkBytes(invalid))),
         };
-        let Some(key) = keys.first() else {
-            return Some(found(Wrong::Key));
-        };
         let named = |other: &[u8; 32]| {
             let keys = identity.sign_keys();
             keys.iter().any(|key| key.as_bytes() == other)
         };
-        Some(match fork.verify(key) {
+        // The log may have been begun under a key that is not the newest.
+        let mut verified = keys.iter().map(|key| fork.clone().verify(key));
+        let first = verified.next();
+        let good = first.and_then(|first| match first {
+            Err(wrong) => Some(verified.find(Result::is_ok).unwrap_or(Err(wrong))),
+            good => Some(good),
+        });
+        let Some(verified) = good else {
+            return Some(found(Wrong::Key));
+        };
+        Some(match verified {
             Err(invalid) => found(Wrong::Fork(invalid)),
             Ok(fork) if *fork.log() != self.id => found(Wrong::CheckpointLog),
             Ok(fork) if !fork.other_key().is_none_or(named) => found(Wrong::Key),

@@ -219,3 +219,38 @@ fn what_nobody_has_is_asked_for_once_a_day() {
     world.pass(1_000);
     assert!(subscriptions(&world, host) > before);
 }
+
+/// A part that overlaps what is held, from an entry on that lacks its body, has more to read there than a step
+/// takes; what is new in it comes after that.
+#[test]
+fn an_overlap_beyond_a_lacking_body_holds_up_nothing() {
+    let (mut world, channel) = World::shared(3);
+    let [first, second] = ["first", "second"].map(|text| world.post(0, channel, text).first);
+    let revision = newest(&world, channel).expect("sealed").hash();
+    let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, Hlc::at(world.now.wall));
+    forger.post("without its body");
+    let lacking = usize::try_from(forger.size() - 1).expect("few");
+    let react = |forger: &mut Forger, target, emoji: String| {
+        forger.append(&Body::React {
+            target,
+            emoji,
+            on: true,
+        });
+    };
+    for number in 0..ANNOTATED_PER_STEP_MAX {
+        react(&mut forger, first, format!("e{number}"));
+    }
+    let held = forger.size();
+    let subscription = world.subscription(2, 1, channel);
+    let mut whole = forger.whole();
+    whole.entries[lacking].body = None;
+    let frame = forger.frame(subscription, 100, vec![whole]);
+    world.send(1, 2, frame);
+    assert_eq!(self::held(&world, 2, &forger).0, held);
+    react(&mut forger, second, "+1".to_owned());
+    let mut overlap = forger.part(lacking as u64, forger.size(), forger.size());
+    overlap.entries[0].body = None;
+    let frame = forger.frame(subscription, 101, vec![overlap]);
+    world.send(1, 2, frame);
+    assert_eq!(self::held(&world, 2, &forger).0, held + 1);
+}

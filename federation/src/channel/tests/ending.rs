@@ -358,3 +358,20 @@ fn a_yes_that_comes_after_the_end_is_too_late() {
         assert_eq!(ends(&world, at, channel), Some(END));
     }
 }
+
+/// Without its host a channel of three is over for whoever disconnects it, at once.
+#[test]
+fn who_disconnects_the_host_leaves_at_once() {
+    let (mut world, channel) = World::shared(3);
+    let partner = world.id(0);
+    world.act(1, Action::DisconnectPartner { partner });
+    let refused = world.try_post(1, channel, "to whom?");
+    assert!(refused.is_err(), "{refused:?}");
+    let (us, now) = (world.id(1), world.now.wall);
+    assert!(world.sides[1].view(channel).governance.record(us).is_some());
+    let there = &world.sides[2].view(channel).governance;
+    assert!(
+        there.is_open(now) && !there.takes_part(us),
+        "the others go on"
+    );
+}

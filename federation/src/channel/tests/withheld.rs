@@ -106,3 +106,27 @@ fn what_came_before_a_suspension_stays_and_what_comes_after_it_is_withheld_again
     world.post(2, channel, "once more?");
     assert_eq!(verdicts(&world, channel, first), [0, 0, 0, WITHHELD]);
 }
+
+#[test]
+fn who_is_disconnected_after_a_suspension_is_not_heard_with_it() {
+    let (mut world, channel, first, _) = carried();
+    let partner = world.id(2);
+    world.act(0, Action::DisconnectPartner { partner });
+    world.pass(10_000);
+    assert_eq!(verdicts(&world, channel, first), [WITHHELD; 3]);
+    assert_eq!(times_shown(&world, channel, first), 0);
+}
+
+/// A pass that began while nothing was taken from somebody says nothing of what it withheld.
+#[test]
+fn who_is_suspended_once_more_while_it_is_heard_is_heard_in_the_end() {
+    let (mut world, channel, first, _) = carried();
+    let partner = world.id(2);
+    for _ in 0..3 {
+        world.act(0, Action::ResumePartner { partner });
+        world.act(0, Action::SuspendPartner { partner });
+    }
+    world.act(0, Action::ResumePartner { partner });
+    world.pass(10_000);
+    assert_eq!(verdicts(&world, channel, first), [0; 3]);
+}

@@ -2,13 +2,14 @@
 //! that it is right again.
 
 use foedus_policy::action::{Action, Actor, Outcome};
-use foedus_policy::id::ChannelId;
+use foedus_policy::id::{ChannelId, RunId};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::{EndCause, InvitationState, Sharing};
 
 use crate::batch::CommitOutcome;
 use crate::channel::Refused;
 use crate::frame::Frame;
+use crate::link::hello;
 use crate::record;
 use crate::testing::{DAY_MILLIS, END, World};
 
@@ -195,6 +196,9 @@ fn a_leap_over_a_start_ends_with_a_partner_that_agrees() {
         world.pass(1_000);
         world.now.wall = world.now.wall.plus_millis(3 * DAY_MILLIS);
         world.sides[1].clock_off_millis = off_millis;
+        world.tick();
+        // It did not stop, and its clock seemed to leap: somebody looked.
+        confirm(&mut world, 1);
         world.restart(0);
         let denied = world.try_post(0, channel, "long away");
         assert_eq!(denied, Err(Refused::Denied(Reason::ClockPaused)));
@@ -202,6 +206,21 @@ fn a_leap_over_a_start_ends_with_a_partner_that_agrees() {
         assert_eq!(is_paused(&world, 0), !agrees, "{off_millis}");
         assert_eq!(world.try_post(0, channel, "back").is_ok(), agrees);
     }
+}
+
+/// Nobody has us believe our clock by saying what we say.
+#[test]
+fn whose_clock_leapt_tells_nobody_what_it_says() {
+    let (mut world, _) = World::shared(2);
+    world.pass(1_000);
+    let right = world.now.wall;
+    world.sides[0].clock_off_millis = YEAR_MILLIS;
+    world.restart(0);
+    assert!(is_paused(&world, 0));
+    let side = &world.sides[0];
+    let hello = hello(&side.snapshot, world.id(1), RunId([9; 16]), world.clocks(0));
+    let told = hello.expect("they are partners").wall;
+    assert!(told.0.abs_diff(right.0) < DAY_MILLIS, "{told:?}");
 }
 
 /// While it runs no partner's word is enough: two clocks of one network may go wrong together.
