@@ -6,9 +6,11 @@ use foedus_federation::channel::{Verdict, Withheld};
 use foedus_federation::entry::LogId;
 use foedus_policy::decide::origin_allowed;
 use foedus_policy::id::{EntryRef, OrgId};
+use foedus_policy::state::PartnerState;
 use foedus_policy::time::Timestamp;
 
 use super::converged::Holding;
+use crate::simulator::disk;
 use crate::simulator::plan::Finish;
 use crate::simulator::trace::name;
 use crate::simulator::world::World;
@@ -83,10 +85,16 @@ impl World {
     /// An entry that its holder withholds although its rules let the origin speak.
     fn withheld_for_ever(&self, at: usize, holding: &Holding) -> Option<EntryRef> {
         let state = &self.orgs[at].snapshot()?.state;
+        // Whoever was suspended and then disconnected is not heard with that.
+        let is_gone = |origin| {
+            let partner = disk::partner(&self.orgs[at].disk, origin);
+            partner == Some(PartnerState::Disconnected)
+        };
         let entries = holding.entries.values().flatten();
         let mut withheld = entries.filter(|held| {
             held.verdict == Verdict::Withheld(Withheld::Origin).code()
                 && origin_allowed(state, held.header.log.origin).is_ok()
+                && !is_gone(held.header.log.origin)
         });
         withheld.next().map(|held| held.header.reference())
     }
