@@ -3,6 +3,7 @@
 use foedus_policy::id::{ChannelId, EntryRef, OrgId};
 use foedus_policy::vocabulary::Access;
 
+use crate::bounds::HEADS_EXAMINED_MAX;
 use crate::channel::Reject;
 use crate::examples::GLOBEX;
 use crate::frame::{Cursor, Frame, Subscribe};
@@ -11,7 +12,7 @@ use crate::keys::ChannelKeys;
 use crate::kind::{Body, Head};
 use crate::note::NoteType;
 use crate::stored::{Record, Run, Taken};
-use crate::testing::{Forger, World, newest, remove, revise};
+use crate::testing::{Forger, HANDLES, World, newest, remove, revise};
 
 pub(super) fn asked(world: &World, at: usize, of: usize) -> Subscribe {
     let partner = world.id(of);
@@ -378,4 +379,48 @@ fn a_doubt_waits_for_whom_it_is_about() {
         _ => false,
     };
     assert!(world.sides[2].sent.iter().any(asks));
+}
+
+/// Who states many heads at once does not hide one of them among the others.
+#[test]
+fn no_statement_is_hidden_among_others() {
+    let (mut world, channel) = World::shared(4);
+    // Rows are stated in the order of their origins: the last one is looked for.
+    let (decoys, hidden) = match world.id(2) < world.id(3) {
+        true => (2, 3),
+        false => (3, 2),
+    };
+    let (seed, _) = HANDLES[decoys];
+    let posted = world.post(hidden, channel, "one").first;
+    let revision = newest(&world, channel).expect("sealed").hash();
+    let begun = Hlc::at(world.now.wall);
+    let mut rows = Vec::new();
+    for number in 0..HEADS_EXAMINED_MAX {
+        let incarnation = u8::try_from(number).expect("few");
+        let mut decoy = Forger::new(seed, channel, incarnation, revision, begun);
+        decoy.post("nobody looks at me");
+        let subscription = world.subscription(0, decoys, channel);
+        let frame = decoy.frame(subscription, 100 + number as u64, vec![decoy.whole()]);
+        world.send(decoys, 0, frame);
+        rows.push(Head {
+            origin: decoy.log.origin,
+            incarnation: decoy.log.incarnation,
+            size: 1,
+            root: decoy.checkpoint_root(1),
+        });
+    }
+    rows.push(Head {
+        origin: posted.origin,
+        incarnation: posted.incarnation,
+        size: 1,
+        root: [0xee; 32],
+    });
+    let mut forger = Forger::new(GLOBEX, channel, 0xf0, revision, begun);
+    forger.append(&Body::Heads(rows));
+    let frame = forger.frame(world.subscription(0, 1, channel), 100, vec![forger.whole()]);
+    world.send(1, 0, frame);
+    for _ in 0..3 {
+        world.pass(1_000);
+    }
+    assert!(asked(&world, 0, 1).relayed.contains(&world.id(hidden)));
 }
