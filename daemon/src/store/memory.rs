@@ -106,7 +106,7 @@ impl VirtualDisk {
         })
     }
 
-    /// As [`Store::commit`]: a batch that [`check_batch`] refuses, and any batch on a stopped disk, is
+    /// A batch that [`check_batch`] refuses, and any batch on a stopped disk, is
     /// [`CommitOutcome::Unknown`].
     pub fn apply(&mut self, batch: Batch) -> CommitOutcome {
         self.try_apply(batch).unwrap_or(CommitOutcome::Unknown)

@@ -287,13 +287,12 @@ impl OpenLog {
         };
         // The log may have been begun under a key that is not the newest.
         let mut verified = keys.iter().map(|key| fork.clone().verify(key));
-        let first = verified.next();
-        let good = first.and_then(|first| match first {
-            Err(wrong) => Some(verified.find(Result::is_ok).unwrap_or(Err(wrong))),
-            good => Some(good),
-        });
-        let Some(verified) = good else {
+        let Some(first) = verified.next() else {
             return Some(found(Wrong::Key));
+        };
+        let verified = match first {
+            Err(wrong) => verified.find(Result::is_ok).unwrap_or(Err(wrong)),
+            good => good,
         };
         Some(match verified {
             Err(invalid) => found(Wrong::Fork(invalid)),

@@ -13,7 +13,7 @@ use crate::simulator::world::World;
 impl World {
     /// Which two hold different histories of one log.
     fn two_histories(holdings: &[Holding]) -> BTreeSet<(LogId, usize, usize)> {
-        let mut seen: BTreeMap<(LogId, usize), Vec<(usize, &[u8])>> = BTreeMap::new();
+        let mut seen = BTreeMap::<_, Vec<(usize, &[u8])>>::new();
         let mut found = BTreeSet::new();
         for (at, holding) in holdings.iter().enumerate() {
             for (log, entries) in &holding.entries {
