@@ -285,7 +285,14 @@ impl World {
             if put_back && !holdings.iter().any(has_body) {
                 continue;
             }
-            if held.body.is_none() {
+            // Of a lost disk only those give words back who are still in the channel.
+            let brings = |at: usize| {
+                has_body(&holdings[at])
+                    && self.is_open(at)
+                    && self.are_partners(at, known.at)
+                    && !self.orgs[at].dishonest
+            };
+            if held.body.is_none() && (!put_back || (0..self.orgs.len()).any(brings)) {
                 let text = format!("{} holds its {} bare", known.at, name(known.entry));
                 self.checker.find(DURABLE, self.now, text);
             }
