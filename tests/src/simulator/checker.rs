@@ -1,5 +1,6 @@
 //! The checkers: after each step they compare what clients and partners were told, and what the
-//! disks hold, with what was promised. They read no machine.
+//! disks hold, with what was promised. Of the machines they read nothing but which links are up, and
+//! whom the rules of an organisation let speak: that says who is compared, not what is right.
 
 use std::collections::{BTreeMap, BTreeSet};
 
