@@ -55,3 +55,6 @@ pub const DEMO_TAIL_KILLS_MAX: usize = 12;
 
 /// How many lines a reader in the demo reads at most before it is killed.
 pub const DEMO_TAIL_LINES_MAX: usize = 500;
+
+/// How many messages are posted by an example before its daemon, or the other one, is killed, and after.
+pub const EXAMPLES_LOAD_MESSAGES: usize = 50;

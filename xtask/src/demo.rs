@@ -4,14 +4,14 @@
 //! that output must contain: where it does not, the demo has failed. Nothing is known here of how a daemon works.
 
 mod cable;
-mod claim;
-mod load;
-mod processes;
-mod screen;
-mod stage;
+pub mod claim;
+pub mod load;
+pub mod processes;
+pub mod screen;
+pub mod stage;
 pub mod step;
-mod story;
-mod teller;
+pub mod story;
+pub mod teller;
 mod timeline;
 
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ impl Options {
 pub fn run(workspace: &Workspace, options: Options) -> anyhow::Result<bool> {
     let programs = build(workspace)?;
     let began = Instant::now();
-    let stage = Stage::set_up(programs)?;
+    let stage = Stage::set_up("demo", programs)?;
     let screen = Screen::new();
     let told = story::tell(&stage, &screen, began).and_then(|()| {
         let took = began.elapsed();

@@ -10,6 +10,7 @@ mod bounds;
 mod crates;
 mod demo;
 mod doctests;
+mod examples;
 mod law;
 mod papers;
 mod power;
@@ -70,6 +71,8 @@ fn main() -> ExitCode {
         },
         // The demo's network: a process of its own, which can be ended.
         ["cable", rest @ ..] => demo::run_cable(rest),
+        // The stage of the step that is called so, as a process of its own.
+        ["examples", rest @ ..] => load().and_then(|workspace| examples::run(&workspace, rest)),
         ["sim", rest @ ..] => match sim::Options::parse(rest) {
             Ok(options) => load().and_then(|workspace| sim::run(&workspace, options)),
             Err(misused) => return usage(&misused),

@@ -13,7 +13,9 @@ use crate::workspace::{Package, Workspace};
 const PROMISES: u32 = 12;
 
 /// File names that end like this are looked for.
-const NAMED: &[&str] = &[".rs", ".md", ".toml", ".proto", ".py", ".txt", ".note"];
+const NAMED: &[&str] = &[
+    ".rs", ".md", ".toml", ".proto", ".py", ".ts", ".txt", ".note",
+];
 
 /// The step.
 pub fn check(workspace: &Workspace, _log: &mut Log) -> anyhow::Result<Outcome> {
@@ -27,6 +29,13 @@ pub fn check(workspace: &Workspace, _log: &mut Log) -> anyhow::Result<Outcome> {
     ];
     for entry in fs::read_dir(&docs).context("docs/ can't be read")? {
         papers.push(Path::new("docs").join(entry?.file_name()));
+    }
+    for entry in fs::read_dir(root.join("examples")).context("examples/ can't be read")? {
+        papers.push(
+            Path::new("examples")
+                .join(entry?.file_name())
+                .join("README.md"),
+        );
     }
     papers.sort();
     for paper in papers {

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::step::{Log, Outcome, Step, run_all};
 use crate::workspace::Workspace;
-use crate::{crates, demo, doctests, law, papers, sim, sources, tools};
+use crate::{crates, demo, doctests, examples, law, papers, sim, sources, tools};
 
 /// What was asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -133,6 +133,11 @@ fn steps(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
     steps.push(Step {
         name: "foreign",
         run: tools::foreign,
+    });
+    // After those whose tools it needs.
+    steps.push(Step {
+        name: "examples",
+        run: examples::check,
     });
     Ok(steps)
 }

@@ -103,7 +103,7 @@ pub fn foreign(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> 
 
 /// Sets a Python environment up with what a file of requirements asks for; the folder of its
 /// programs, or why there is none.
-fn python(
+pub fn python(
     workspace: &Workspace,
     log: &mut Log,
     requirements: &Path,
@@ -148,11 +148,11 @@ fn python(
 }
 
 /// A set-up that was interrupted has no mark, and is made anew.
-fn is_set_up(folder: &Path, wanted: &str) -> bool {
+pub fn is_set_up(folder: &Path, wanted: &str) -> bool {
     fs::read_to_string(folder.join("set-up")).is_ok_and(|found| found == wanted)
 }
 
-fn mark_set_up(folder: &Path, wanted: &str) -> anyhow::Result<()> {
+pub fn mark_set_up(folder: &Path, wanted: &str) -> anyhow::Result<()> {
     fs::write(folder.join("set-up"), wanted)
         .with_context(|| format!("{} can't be written", folder.display()))
 }

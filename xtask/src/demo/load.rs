@@ -3,7 +3,7 @@
 //! Both go by what `foedus` says, and by the rules that `foedus help` gives to programs.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -50,8 +50,19 @@ impl Load {
     ) -> anyhow::Result<Self> {
         let arguments = ["--as", member, "post", channel, "--lines"];
         let name = format!("{member} who posts");
-        let mut command = side.foedus(&arguments);
-        let pipes = processes.start(&name, command.stdin(Stdio::piped()))?;
+        let command = side.foedus(&arguments);
+        Self::of(processes, &name, command, typed(&arguments), prefix)
+    }
+
+    /// The same by any program that posts each line that it reads, and prints `Posted: ` for each.
+    pub fn of(
+        processes: &Processes,
+        name: &str,
+        mut command: Command,
+        typed: String,
+        prefix: &str,
+    ) -> anyhow::Result<Self> {
+        let pipes = processes.start(name, command.stdin(Stdio::piped()))?;
         let input = pipes.input.context("no pipe")?;
         let output = pipes.output.context("no pipe")?;
         let mut errors = pipes.errors.context("no pipe")?;
@@ -68,8 +79,8 @@ impl Load {
         let counting = Arc::clone(&acknowledged);
         Ok(Self {
             processes: processes.clone(),
-            name,
-            command: format!("{} < {prefix}.txt", typed(&arguments)),
+            name: name.to_owned(),
+            command: format!("{typed} < {prefix}.txt"),
             stop,
             acknowledged,
             texts,

@@ -55,15 +55,15 @@ pub struct Ran {
 }
 
 impl Stage {
-    /// Makes the folder and starts the cables and both daemons.
-    pub fn set_up(programs: PathBuf) -> anyhow::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("foedus-demo-{}", std::process::id()));
+    /// Makes the folder and starts the cables and both daemons, for the command of xtask that is called `name`.
+    pub fn set_up(name: &'static str, programs: PathBuf) -> anyhow::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("foedus-{name}-{}", std::process::id()));
         DirBuilder::new()
             .mode(0o700)
             .create(&folder)
             .with_context(|| format!("{} can't be made", folder.display()))?;
         let processes = Processes::default();
-        clean_up_on_interrupt(processes.clone(), folder.clone())?;
+        clean_up_on_interrupt(name, processes.clone(), folder.clone())?;
         let side = |name, handle| -> anyhow::Result<Side> {
             Ok(Side {
                 name,
@@ -123,6 +123,14 @@ impl Stage {
             thread::sleep(DEMO_LOOK_PAUSE);
         }
         Ok(())
+    }
+
+    /// Starts a daemon anew, with further lines in the table `[api]` of its configuration.
+    pub fn restart_with(&self, side: &Side, lines: &str) -> anyhow::Result<()> {
+        self.kill(side);
+        let configuration = side.configuration() + lines;
+        fs::write(side.place("foedusd.toml"), configuration)?;
+        self.start(side)
     }
 
     /// Kills a daemon at once (SIGKILL).
@@ -268,22 +276,33 @@ impl Side {
         lines[lines.len().saturating_sub(LOG_SHOWN_LINES_MAX)..].join("\n")
     }
 
-    /// `foedus` at this organisation's daemon, with nothing of the environment that could lead elsewhere.
+    /// `foedus` at this organisation's daemon.
     pub fn foedus(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.programs.join("foedus"));
+        let mut command = self.command(&self.programs.join("foedus"));
+        command.args(arguments).env("FOEDUS_SERVER", self.server());
+        command
+    }
+
+    /// A program in this organisation's folder, with nothing of the environment that could lead elsewhere.
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("FOEDUS_") {
+            let known = name.to_string_lossy().to_lowercase();
+            if known.starts_with("foedus_") || known.ends_with("_proxy") {
                 command.env_remove(name);
             }
         }
         command
-            .args(arguments)
             .current_dir(&self.folder)
-            .env("FOEDUS_SERVER", self.server())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// A file of this organisation's.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     /// Runs `foedus` to its end.
@@ -321,16 +340,21 @@ pub fn typed(arguments: &[&str]) -> String {
     format!("foedus {}", words.collect::<Vec<_>>().join(" "))
 }
 
-fn free_port() -> anyhow::Result<SocketAddr> {
+/// An address of this machine on which nobody listens.
+pub fn free_port() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
     Ok(listener.local_addr()?)
 }
 
-fn clean_up_on_interrupt(processes: Processes, folder: PathBuf) -> anyhow::Result<()> {
+fn clean_up_on_interrupt(
+    name: &'static str,
+    processes: Processes,
+    folder: PathBuf,
+) -> anyhow::Result<()> {
     ctrlc::set_handler(move || {
         processes.end_all(|| {
             remove(&folder);
-            eprintln!("\ncargo xtask demo: interrupted; both daemons are ended and what they stored is removed");
+            eprintln!("\ncargo xtask {name}: interrupted; both daemons are ended and what they stored is removed");
             // As a shell says of a command that SIGINT ended.
             std::process::exit(130)
         });
@@ -340,10 +364,7 @@ fn clean_up_on_interrupt(processes: Processes, folder: PathBuf) -> anyhow::Resul
 
 fn remove(folder: &Path) {
     if let Err(error) = fs::remove_dir_all(folder) {
-        eprintln!(
-            "cargo xtask demo: {} is left behind: {error}",
-            folder.display()
-        );
+        eprintln!("cargo xtask: {} is left behind: {error}", folder.display());
     }
 }
 

@@ -15,10 +15,10 @@ use crate::demo::stage::Stage;
 use crate::demo::teller::Teller;
 
 /// What Acme calls the channel.
-const LAUNCH: &str = "launch";
+pub const LAUNCH: &str = "launch";
 
 /// What Globex calls it, which Acme never learns.
-const ACME_LAUNCH: &str = "acme-launch";
+pub const ACME_LAUNCH: &str = "acme-launch";
 
 /// Tells it from the beginning to the end. `began` is when the stage was set up.
 pub fn tell(stage: &Stage, screen: &Screen, began: Instant) -> anyhow::Result<()> {
@@ -40,6 +40,15 @@ pub fn tell(stage: &Stage, screen: &Screen, began: Instant) -> anyhow::Result<()
     teller.talk()?;
     teller.break_things()?;
     teller.end()
+}
+
+/// Tells it up to where both have the channel, which goes on until `ends`.
+pub fn share(stage: &Stage, screen: &Screen, ends: &str) -> anyhow::Result<()> {
+    let teller = Teller { stage, screen };
+    teller.begin()?;
+    let invitation = teller.invite(ends)?;
+    let accepted = teller.accept(&invitation)?;
+    teller.approve(&accepted)
 }
 
 /// Something to go on with, for those who want to play on.
