@@ -37,6 +37,7 @@ impl Channel {
     }
 
     pub(super) fn on_tick(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        self.take_back_offer(step);
         self.seal_if_due(now, step);
         self.end_if_due(now, step);
         self.release_waiting(now, step);
@@ -62,6 +63,7 @@ impl Channel {
 
     pub(super) fn on_org(&mut self, now: Now, org: &Arc<OrgSnapshot>, step: &mut Step<'_, Effect>) {
         let before = std::mem::replace(&mut self.org, org.clone());
+        self.take_back_offer(step);
         self.end_if_due(now, step);
         self.reconsider_withheld(step);
         self.identities_changed(&before, step);

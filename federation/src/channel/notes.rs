@@ -393,6 +393,41 @@ impl Channel {
         }
     }
 
+    /// As host, takes back the text that was proposed for an offer, once our organisation makes it no
+    /// more: nobody is asked to say yes to it, and no yes puts it in force.
+    pub(super) fn take_back_offer(&mut self, step: &mut Step<'_, Effect>) {
+        if self.stands_by_offer() {
+            return;
+        }
+        let mut governance = Governance::clone(&self.governance);
+        governance.take_back();
+        self.write_notes(&governance, step);
+        self.governance = Arc::new(governance);
+        self.forget_unnamed(step);
+        self.changed.view = true;
+    }
+
+    /// Whether a first charter that we propose is still what our organisation offers.
+    fn stands_by_offer(&self) -> bool {
+        let proposal = self.governance.proposal();
+        let proposed = proposal.map(|proposal| proposal.charter().note());
+        let first = |charter: &&Charter| charter.predecessor.is_none();
+        let Some(charter) = proposed.filter(first) else {
+            return true;
+        };
+        let known = self.org.state.channels().get(&self.keys.0);
+        let offered = match known.map(|known| &known.sharing) {
+            Some(Sharing::Offering {
+                partner: Some(partner),
+                offer,
+                ..
+            }) => charter.participants.contains_key(partner) && charter.end == offer.ends,
+            Some(Sharing::Shared { .. }) => true,
+            _ => false,
+        };
+        offered || charter.host != self.ours.org
+    }
+
     /// As host, puts the proposed revision in force once everybody whose yes is needed said it.
     ///
     /// The seal goes into our own log in the same commit that makes it durable, and out only
@@ -400,7 +435,7 @@ impl Channel {
     pub(super) fn seal_if_due(&mut self, now: Now, step: &mut Step<'_, Effect>) {
         // A seal is for good, and whether a yes still holds is told by the clock.
         let due = self.governance.seal_due(now.wall);
-        let Some(seal) = due.filter(|_| !self.clock.is_paused) else {
+        let Some(seal) = due.filter(|_| !self.clock.is_paused && self.stands_by_offer()) else {
             return;
         };
         let seal = seal

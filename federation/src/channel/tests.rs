@@ -6,6 +6,7 @@ mod between;
 mod bodies;
 mod damaged;
 mod ending;
+mod offers;
 mod open;
 mod own;
 mod reactions;

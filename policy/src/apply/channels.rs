@@ -248,6 +248,9 @@ impl Act<'_> {
         participants: BTreeMap<OrgId, Access>,
         ends: Option<Timestamp>,
     ) -> Outcome {
+        if self.channel(id).sharing == Sharing::Local {
+            return self.seal_too_late(id, host, participants, ends);
+        }
         let us = self.state.org();
         let project = self.channel(id).project;
         if let Some(project) = project {
@@ -267,6 +270,34 @@ impl Act<'_> {
             self.project_follows(project, ends);
         }
         Outcome::Done
+    }
+
+    /// The offer of a channel was taken back while its charter was being sealed. The others were told
+    /// that it is in force, so it ends as any other does.
+    fn seal_too_late(
+        &mut self,
+        id: ChannelId,
+        host: OrgId,
+        participants: BTreeMap<OrgId, Access>,
+        ends: Option<Timestamp>,
+    ) -> Outcome {
+        let cause = EndCause::Termination;
+        let ended = Some(Ended {
+            cause,
+            at: self.given.now,
+        });
+        self.set_sharing(
+            id,
+            Sharing::Shared {
+                host,
+                participants,
+                ends,
+                ended,
+            },
+        );
+        Outcome::Ended {
+            channels: vec![(id, cause)],
+        }
     }
 
     /// Ends what a channel shares, as far as it has come: a charter in force is ended; an offer

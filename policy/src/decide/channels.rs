@@ -235,6 +235,8 @@ impl Asked<'_> {
         let us = self.state.org().ok_or(Reason::NotInitialised)?;
         let known = self.channel(channel)?;
         let approved_host = match &known.sharing {
+            // The offer was taken back while its charter was being sealed: that has to be ended.
+            Sharing::Local if host == us && known.nonce.is_some() => return Ok(()),
             Sharing::Local => return Err(Reason::ChannelNotShared),
             // A further revision: by the charter's own rules it needed our consent, or took
             // something away.

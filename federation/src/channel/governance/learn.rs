@@ -114,6 +114,16 @@ impl Governance {
         Ok(Learned::Kept)
     }
 
+    /// As host, stands by no proposed text any more. What others said to it is forgotten: if we propose
+    /// it again, they are asked again.
+    pub fn take_back(&mut self) {
+        if let Some(before) = self.proposal.take() {
+            self.forget_notes_of(&before);
+            // Its seal may be in the world already, if our store is an old copy that was put back.
+            self.hear(Proposal::new(before.charter().clone()));
+        }
+    }
+
     /// Whether so much more is kept, beside all that the host brought about. What participants say
     /// alone has bounds of its own: none of them takes the room of the host's next charter.
     fn check_room_for_charter(&self, more: &[u8]) -> Result<(), Breach> {
