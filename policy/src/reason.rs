@@ -161,7 +161,7 @@ reasons! {
     RequestNotWaiting "REQUEST_NOT_WAITING" Unmet
         "The request is decided or gone: ask anew if it is still wanted."
     RequestExpired "REQUEST_EXPIRED" Unmet
-        "Nobody decided the request within 30 days: ask anew."
+        "Nobody decided the request within 30 days, or before the end that it asks for: ask anew."
     RequestExists "REQUEST_EXISTS" Exists
         "The same is asked already: wait for an administrator to decide it."
     RequestOwn "REQUEST_OWN" Forbidden

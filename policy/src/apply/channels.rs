@@ -11,7 +11,7 @@ use crate::name::{ChannelName, Label, Sentence};
 use crate::secret::channel_id;
 use crate::state::{
     Change, Channel, EndCause, Ended, InvitationState, Membership, Offer, Person, Project, Record,
-    Sharing, Visibility,
+    Request, RequestKind, RequestState, Sharing, Visibility,
 };
 use crate::time::Timestamp;
 use crate::vocabulary::Access;
@@ -226,6 +226,25 @@ impl Act<'_> {
         }
     }
 
+    /// A project that came with the channels of others is over with the last of them.
+    fn end_project_of_others(&mut self, ended: ChannelId) {
+        let Some(id) = self.channel(ended).project else {
+            return;
+        };
+        let us = self.state.org();
+        let over = |channel: &Channel| match &channel.sharing {
+            Sharing::Shared { host, ended, .. } => Some(*host) != us && ended.is_some(),
+            Sharing::Local | Sharing::Offering { .. } | Sharing::Joining { .. } => false,
+        };
+        let mut of_project = self.state.channels().values();
+        let goes_on = of_project.any(|channel| channel.project == Some(id) && !over(channel));
+        let project = self.state.projects().get(&id).expect(FOUND).clone();
+        if !goes_on && project.ended.is_none() {
+            let ended = Some(self.given.now);
+            self.put(Record::Project(id, Project { ended, ..project }));
+        }
+    }
+
     /// The end that a project of ours sets for what is shared for it.
     pub(super) fn project_end(&self, name: &Label) -> Option<Timestamp> {
         let id = self.state.project_named(name.as_str())?;
@@ -325,6 +344,16 @@ impl Act<'_> {
                         ended,
                     },
                 );
+                // A further revision that waits for our yes is of no use any more.
+                let revision = |request: &Request| match &request.kind {
+                    RequestKind::Join { offer, .. } => offer.channel == id,
+                    RequestKind::Share { .. } | RequestKind::Peer { .. } => false,
+                };
+                self.close_requests(
+                    |request| request.is_waiting() && revision(request),
+                    || RequestState::Withdrawn,
+                );
+                self.end_project_of_others(id);
                 Some(cause)
             }
             Sharing::Offering { invitation, .. } => {

@@ -8,8 +8,8 @@ use crate::id::{ChannelId, NoteHash, OrgId, RequestNumber};
 use crate::name::{ChannelName, Handle, Label, Sentence};
 use crate::offer::{OfferFate, request_of_invitation};
 use crate::state::{
-    Change, Channel, InvitationState, Offer, Partner, PartnerState, Person, Record, Request,
-    RequestKind, RequestState, Sharing,
+    Change, Channel, EndCause, InvitationState, Offer, Partner, PartnerState, Person, Record,
+    Request, RequestKind, RequestState, Sharing,
 };
 use crate::time::Timestamp;
 use crate::vocabulary::{Capabilities, Capability};
@@ -346,6 +346,20 @@ impl Act<'_> {
         for (number, request) in due {
             self.set_request(number, RequestState::Expired);
             self.drop_candidate(&request);
+        }
+        // An offer of ours that nobody took up. One that we took up may have been sealed in time by a
+        // host that we did not hear from since: it stays, and has ended.
+        let late = |channel: &Channel| match &channel.sharing {
+            Sharing::Offering { offer, .. } => offer.ends.is_some_and(|ends| ends <= now),
+            Sharing::Local | Sharing::Joining { .. } | Sharing::Shared { .. } => false,
+        };
+        let due = self.state.channels().iter();
+        let due: Vec<_> = due
+            .filter(|(_, channel)| late(channel))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.end_sharing(id, EndCause::End);
         }
         if self.changes.is_empty() {
             Outcome::Unchanged

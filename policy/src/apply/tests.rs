@@ -1,7 +1,7 @@
 use crate::action::{Action, Actor, CharterFacts, Ends, Outcome};
 use crate::bounds::{INVITATION_MILLIS, TOKENS_PER_MEMBER_COUNT_MAX};
 use crate::decide::{carrier_allowed, decide, origin_allowed};
-use crate::id::NoteHash;
+use crate::id::{ChannelId, NoteHash};
 use crate::reason::Reason;
 use crate::secret::authenticate;
 use crate::state::{
@@ -528,4 +528,85 @@ fn a_project_without_channels_is_extended_by_a_word() {
     };
     assert_eq!(outcome, none);
     assert_eq!(world.state.projects()[&project].ends, Some(until));
+}
+
+#[test]
+fn what_is_asked_for_lapses_with_the_end_that_it_asks_for() {
+    let mut world = World::acme();
+    let day = Some(world.now.plus_millis(DAY));
+    let first = world.active("first", "globex.example", GLOBEX);
+    let theirs = put_before_us(GLOBEX, 60, offer(50, day));
+    let joined = world.requested(Actor::Partner(GLOBEX), theirs);
+    let anna = member(world.anna());
+    let channel = world.channel(anna, "second", false);
+    let mut asked = share(channel, "globex.example", day);
+    if let Action::ShareChannel { project, .. } = &mut asked {
+        *project = "Short".to_owned();
+    }
+    let shared = world.requested(anna, asked.clone());
+    world.now = world.now.plus_millis(DAY);
+    let late = approve(joined, None, Some("theirs"));
+    assert_eq!(
+        world.decided(world.other_eyes(), &late),
+        Err(Reason::RequestExpired)
+    );
+    world.must(Actor::System, Action::ExpireDue);
+    for number in [joined, shared] {
+        assert_eq!(world.state.requests()[&number].state, RequestState::Expired);
+    }
+    assert_ne!(world.state.channels()[&first].sharing, Sharing::Local);
+}
+
+#[test]
+fn an_offer_that_nobody_took_up_in_time_is_none() {
+    let mut world = World::acme();
+    let channel = world.active("launch", "globex.example", GLOBEX);
+    world.now = world.soon().expect("it ends");
+    world.must(Actor::System, Action::ExpireDue);
+    assert_eq!(world.state.channels()[&channel].sharing, Sharing::Local);
+}
+
+#[test]
+fn a_later_end_is_not_asked_for_once_the_channel_has_ended() {
+    let mut world = World::acme();
+    let channel = join(&mut world);
+    let later = offer(50, Some(world.now.plus_millis(400 * DAY)));
+    let revision = put_before_us(GLOBEX, 61, later);
+    let number = world.requested(Actor::Partner(GLOBEX), revision);
+    let project = world.state.channels()[&channel]
+        .project
+        .expect("one came with it");
+    assert_eq!(world.state.projects()[&project].ended, None);
+    let cause = EndCause::Termination;
+    world.must(Actor::System, Action::EndChannel { channel, cause });
+    assert_eq!(
+        world.state.requests()[&number].state,
+        RequestState::Withdrawn
+    );
+    // It came with a channel of theirs, which was its last.
+    assert_eq!(world.state.projects()[&project].ended, Some(world.now));
+}
+
+#[test]
+fn a_project_of_ours_goes_on_without_a_channel() {
+    let mut world = World::acme();
+    let channel = world.shared("launch", "globex.example", GLOBEX);
+    let project = world.state.channels()[&channel]
+        .project
+        .expect("it has one");
+    let cause = EndCause::Termination;
+    world.must(Actor::System, Action::EndChannel { channel, cause });
+    assert_eq!(world.state.projects()[&project].ended, None);
+}
+
+/// A channel of Globex's that we are in.
+fn join(world: &mut World) -> ChannelId {
+    world.active("first", "globex.example", GLOBEX);
+    let ends = world.soon();
+    let theirs = offer(50, ends);
+    let channel = theirs.channel;
+    let number = world.requested(Actor::Partner(GLOBEX), put_before_us(GLOBEX, 60, theirs));
+    world.must(world.other_eyes(), approve(number, None, Some("theirs")));
+    world.must(Actor::System, sealed(channel, GLOBEX, &[US, GLOBEX], ends));
+    channel
 }

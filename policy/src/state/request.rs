@@ -51,12 +51,17 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
+    /// The terms that it asks for, if it is about a channel.
+    pub fn offer(&self) -> Option<&Offer> {
+        match self {
+            Self::Share { offer, .. } | Self::Join { offer, .. } => Some(offer),
+            Self::Peer { offer, .. } => offer.as_ref(),
+        }
+    }
+
     /// The channel that it is about.
     pub fn channel(&self) -> Option<ChannelId> {
-        match self {
-            Self::Share { offer, .. } | Self::Join { offer, .. } => Some(offer.channel),
-            Self::Peer { offer, .. } => offer.as_ref().map(|offer| offer.channel),
-        }
+        self.offer().map(|offer| offer.channel)
     }
 }
 
@@ -106,8 +111,11 @@ impl Request {
         self.state == RequestState::Waiting
     }
 
-    /// Whether it waited too long.
+    /// Whether it waited too long: until its own time was up, or that of what it asks for.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.is_waiting() && now >= self.at.plus_millis(crate::bounds::REQUEST_MILLIS)
+        let ends = self.kind.offer().and_then(|offer| offer.ends);
+        let too_late = now >= self.at.plus_millis(crate::bounds::REQUEST_MILLIS)
+            || ends.is_some_and(|ends| now >= ends);
+        self.is_waiting() && too_late
     }
 }
