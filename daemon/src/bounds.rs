@@ -196,6 +196,11 @@ pub const LINK_TICK: Duration = Duration::from_secs(1);
 /// A connection that is younger may have been dialled from both sides at one time.
 pub const LINK_FRESH: Duration = Duration::from_secs(15);
 
+/// How long it is said of a partner that it speaks no version of ours, if all that is heard of it since is that it
+/// can't be dialled: for as long as two pauses between its own attempts.
+pub const VERSION_SAID_MILLIS: u64 =
+    2 * foedus_federation::bounds::transport::BACKOFF_DELAY_MILLIS_MAX;
+
 /// How long a link stays up when nothing is shared any more: the records of the end go out at once, and again
 /// where a session begins.
 pub const LINK_RESTS_AFTER: Duration = Duration::from_secs(60);

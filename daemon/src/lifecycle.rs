@@ -141,6 +141,7 @@ impl Daemon {
             data: folder.path().to_owned(),
             link_listen_addresses: link_address.iter().map(ToString::to_string).collect(),
             disk_reserve_bytes: config.store.disk_reserve_bytes,
+            store_advised_bytes: config.store_advised_bytes,
         };
         api.spawn(runtime.clone(), facts, &fronts);
         fronts.close();

@@ -5,6 +5,6 @@ mod daemon;
 mod descriptors;
 mod invitations;
 mod link_port;
-mod partner;
+pub mod partner;
 mod requests;
 mod socket;

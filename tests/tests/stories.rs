@@ -14,6 +14,7 @@ mod names;
 mod outages;
 mod renewing;
 mod store;
+mod strangers;
 mod suspending;
 mod talking;
 mod unreachable;

@@ -56,6 +56,7 @@ impl Api {
             store_bytes: sizes.store_bytes,
             disk_free_bytes: sizes.disk_free_bytes,
             disk_reserve_bytes: self.inner.facts.disk_reserve_bytes,
+            store_advised_bytes: self.inner.facts.store_advised_bytes,
             quotas: full_of_requests(seen),
             ..Facts::default()
         };

@@ -305,14 +305,15 @@ impl Doorway {
         } = undialled;
         let problem = format!("{address}: {}", chain(error));
         tracing::debug!(remote = address, error = %chain(error), "a partner could not be dialled");
+        let clocks = self.runtime.now();
         self.runtime.link_registry().update(self.partner, |status| {
             if status.state == LinkState::Connecting {
                 status.state = LinkState::Down;
             }
             // Nobody needs to do anything about a partner with whom nothing is shared.
             if status.state != LinkState::Resting {
-                status.last_problem = Some(problem);
-                status.trouble = matches!(error, DialError::WrongKey).then_some(Trouble::WrongKey);
+                let trouble = matches!(error, DialError::WrongKey).then_some(Trouble::WrongKey);
+                status.fail_to_dial(problem, trouble, clocks);
             }
         });
         self.put_off(false);

@@ -174,9 +174,8 @@ impl PartnerLink {
         self.runtime.link_registry().update(self.partner, |status| {
             status.turn(LinkState::Down, now);
             status.lag_entries = 0;
-            status.last_problem = Some(problem);
-            status.trouble =
-                matches!(ending, Ending::Closed(Goodbye::Version)).then_some(Trouble::Version);
+            let version = matches!(ending, Ending::Closed(Goodbye::Version));
+            status.fail(problem, version.then_some(Trouble::Version), now);
         });
     }
 }
