@@ -19,7 +19,8 @@ use crate::api::{ApiConfig, TcpConfig, TlsFiles};
 use crate::bounds::api::STORE_ADVISED_BYTES_DEFAULT;
 use crate::bounds::{
     CONNECTIONS_PER_SOURCE_DEFAULT, CONNECTIONS_PER_SOURCE_MAX, DRAIN_GRACE_DEFAULT,
-    DRAIN_GRACE_SECONDS_MAX, ENDPOINT_ADDRESSES_MAX, STORE_CACHE_BYTES_MAX, STORE_CACHE_BYTES_MIN,
+    DRAIN_GRACE_SECONDS_MAX, ENDPOINT_ADDRESSES_MAX, PARTNER_BYTES_PER_SECOND_DEFAULT,
+    PARTNER_BYTES_PER_SECOND_MIN, STORE_CACHE_BYTES_MAX, STORE_CACHE_BYTES_MIN,
 };
 use crate::store::{EngineKind, StoreOptions};
 
@@ -65,6 +66,8 @@ pub struct LinkConfig {
     pub advertise: Vec<String>,
     /// Unproved connections from one source at one time.
     pub connections_per_source_max: usize,
+    /// What one partner may send in a second.
+    pub bytes_per_second_max: u64,
 }
 
 /// How it is logged.
@@ -232,12 +235,18 @@ fn read_link(section: &mut Reader<'_>) -> Option<LinkConfig> {
     });
     let most = CONNECTIONS_PER_SOURCE_MAX as u64;
     let per_source = section.number("connections_per_source_max", 1, most);
+    let bytes_per_second = section.number(
+        "bytes_per_second_max",
+        PARTNER_BYTES_PER_SECOND_MIN,
+        i64::MAX as u64,
+    );
     Some(LinkConfig {
         listen,
         advertise,
         connections_per_source_max: per_source
             .and_then(|number| usize::try_from(number).ok())
             .unwrap_or(CONNECTIONS_PER_SOURCE_DEFAULT),
+        bytes_per_second_max: bytes_per_second.unwrap_or(PARTNER_BYTES_PER_SECOND_DEFAULT),
     })
 }
 

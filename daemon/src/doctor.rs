@@ -74,6 +74,8 @@ pub struct Held {
 pub enum Quota {
     /// Requests of its that wait.
     Requests,
+    /// What it may send in a second.
+    Pace,
     /// Entries of its that wait in one channel.
     Entries {
         /// The channel, as we call it.
@@ -274,6 +276,11 @@ fn store(facts: &Facts, found: &mut Vec<Finding>) {
                 "as many of its requests wait as are kept: further ones are refused".to_owned(),
                 "decide some of them, or ask the partner why there are so many",
             ),
+            Quota::Pace => (
+                "it sends more in a second than link.bytes_per_second_max: the rest waits with it, and nothing is refused"
+                    .to_owned(),
+                "nothing, if it has much to catch up with; else ask the partner why it sends so much",
+            ),
             Quota::Entries { channel } => (
                 format!(
                     "as many of its entries wait in {channel} as are kept: others that would have to are withheld"
@@ -437,6 +444,8 @@ mod tests {
         };
         let (text, fix) = told(Quota::Requests);
         assert!(text.contains("refused") && fix.contains("decide"), "{text}");
+        let (text, _) = told(Quota::Pace);
+        assert!(text.contains("nothing is refused"), "{text}");
         let channel = "launch".to_owned();
         let (text, fix) = told(Quota::Entries { channel });
         assert!(

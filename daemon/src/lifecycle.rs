@@ -130,7 +130,10 @@ impl Daemon {
             &runtime,
             link,
             config.link.connections_per_source_max,
-            links::Rests::default(),
+            links::Terms {
+                bytes_per_second_max: config.link.bytes_per_second_max,
+                ..links::Terms::default()
+            },
             &fronts,
         );
         if let Some(listener) = metrics_listener {

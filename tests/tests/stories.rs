@@ -4,7 +4,7 @@ mod admission;
 mod archiving;
 mod backup;
 mod clocks;
-mod doctor;
+pub mod doctor;
 mod ending;
 mod exporting;
 mod full_disk;

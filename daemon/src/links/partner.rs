@@ -8,9 +8,9 @@ use foedus_policy::state::PartnerState;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::Terms;
 use super::doorway::{Doorway, Established};
 use super::ending::Ending;
-use super::rest::Rests;
 use super::session::Session;
 use crate::runtime::{LinkState, Ours, Runtime, Trouble};
 
@@ -44,7 +44,7 @@ impl PartnerLink {
         partner: OrgId,
         accepted: mpsc::Receiver<AcceptedLink>,
         reach: Reach,
-        rests: Rests,
+        terms: Terms,
         life: Life,
     ) -> Self {
         let Life {
@@ -56,7 +56,7 @@ impl PartnerLink {
             runtime: runtime.clone(),
             us: ours.keys.org,
             partner,
-            doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted, reach, rests),
+            doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted, reach, terms),
             stop,
             before,
             _ended: ended.drop_guard(),

@@ -15,7 +15,7 @@ use foedus_policy::time::{Now, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::bounds::VERSION_SAID_MILLIS;
+use crate::bounds::{HELD_BACK_SHOWN_MILLIS, VERSION_SAID_MILLIS};
 
 /// What a channel says to the link of one partner.
 #[derive(Debug, Clone)]
@@ -74,6 +74,8 @@ pub struct LinkStatus {
     pub remote_address: Option<String>,
     /// Whether we dialled.
     pub dialled: bool,
+    /// When something that the partner sent was last held back, in milliseconds of the steady clock.
+    pub held_back_steady_millis: Option<u64>,
     /// Why the last link ended, or the last attempt failed.
     pub last_problem: Option<String>,
     /// What that is, where it tells an administrator what to do.
@@ -104,6 +106,14 @@ impl LinkStatus {
         if trouble.is_some() || !says {
             self.fail(problem, trouble, now);
         }
+    }
+
+    /// Whether the partner sent more than it may, a moment ago at most.
+    #[must_use]
+    pub fn is_held_back(&self, now: Now) -> bool {
+        let since = |at: u64| now.steady_millis.saturating_sub(at);
+        let at = self.held_back_steady_millis;
+        at.is_some_and(|at| since(at) < HELD_BACK_SHOWN_MILLIS)
     }
 
     /// For how long it has been as it is, in milliseconds.

@@ -36,6 +36,8 @@ pub struct Place {
     pub disk_reserve_bytes: u64,
     /// What its store should take at most; `None` for the default.
     pub store_advised_bytes: Option<u64>,
+    /// What one partner may send in a second; `None` for the default.
+    pub bytes_per_second_max: Option<u64>,
     /// What is in its environment besides what it needs.
     pub environment: Vec<(&'static str, PathBuf)>,
     /// The user that it runs as; `None` for whoever runs the test.
@@ -124,6 +126,7 @@ impl Place {
             engine: None,
             disk_reserve_bytes: 1024 * 1024,
             store_advised_bytes: None,
+            bytes_per_second_max: None,
             environment: Vec::new(),
             uid: None,
             open_files_max: None,
@@ -160,10 +163,12 @@ impl Place {
         let engine = self.engine.map(|name| format!("engine = \"{name}\"\n"));
         let advised = self.store_advised_bytes;
         let advised = advised.map(|bytes| format!("advised_bytes = {bytes}\n"));
+        let pace = self.bytes_per_second_max;
+        let pace = pace.map(|bytes| format!("bytes_per_second_max = {bytes}\n"));
         format!(
             "data = {data:?}\n\n\
              [store]\ndisk_reserve_bytes = {reserve}\n{engine}{advised}\n\
-             [link]\nlisten = \"{link}\"\nadvertise = [\"{advertise}\"]\n\n\
+             [link]\nlisten = \"{link}\"\nadvertise = [\"{advertise}\"]\n{pace}\n\
              [api]\nlisten = \"{api}\"\nsocket = {socket:?}\n",
             data = self.data(),
             reserve = self.disk_reserve_bytes,
@@ -171,6 +176,7 @@ impl Place {
             advised = advised.unwrap_or_default(),
             link = self.link,
             advertise = self.advertise,
+            pace = pace.unwrap_or_default(),
             api = self.api,
             socket = self.socket(),
         )

@@ -54,7 +54,7 @@ fn findings(organisation: &Organisation) -> Result<Vec<Value>, String> {
 /// Waits until this is found with these words in what is said of it, and people are told the same as programs: what is
 /// wrong, and what to do.
 #[track_caller]
-fn tells(organisation: &Organisation, name: &str, severity: &str, words: &[&str]) -> Value {
+pub fn tells(organisation: &Organisation, name: &str, severity: &str, words: &[&str]) -> Value {
     let finding = eventually(&format!("doctor to find {name}"), LATER, || {
         let findings = findings(organisation)?;
         let mut named = findings
@@ -78,7 +78,7 @@ fn tells(organisation: &Organisation, name: &str, severity: &str, words: &[&str]
 
 /// Waits until it is found no more.
 #[track_caller]
-fn is_over(organisation: &Organisation, name: &str) {
+pub fn is_over(organisation: &Organisation, name: &str) {
     eventually(&format!("doctor to find no {name}"), LATER, || {
         let findings = findings(organisation)?;
         let gone = findings.iter().all(|one| one["problem"]["reason"] != name);
