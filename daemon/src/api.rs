@@ -151,6 +151,8 @@ pub struct Facts {
     pub link_listen_addresses: Vec<String>,
     /// Below so many free bytes, nothing is taken any more.
     pub disk_reserve_bytes: u64,
+    /// What the store should take at most.
+    pub store_advised_bytes: u64,
 }
 
 /// The listeners, bound; nothing is served yet.

@@ -174,6 +174,23 @@ pub const PAIRING_REPLIES_PER_SOURCE_PER_MINUTE_MAX: u32 = 20;
 /// Sources of replies that are told apart within a minute; the others share one allowance.
 pub const PAIRING_SOURCES_MAX: usize = 1024;
 
+/// What one partner may send in a second, if the configuration says nothing: 64 MiB. What is beyond it waits.
+pub const PARTNER_BYTES_PER_SECOND_DEFAULT: u64 = 64 * 1024 * 1024;
+/// The least that it may say. The largest frames that are checked at one time hold a link back for sixteen seconds
+/// then, and nothing that its partner says is heard meanwhile.
+pub const PARTNER_BYTES_PER_SECOND_MIN: u64 = 256 * 1024;
+
+const _: () = assert!(
+    (CHECKS_PER_LINK_MAX * foedus_federation::bounds::FRAME_BYTES_MAX) as u64
+        <= 16 * PARTNER_BYTES_PER_SECOND_MIN
+);
+
+/// What a frame counts for at least against what its partner may send.
+pub const FRAME_COUNTED_BYTES_MIN: u64 = 256;
+
+/// For how long it is said of a partner that it was held back.
+pub const HELD_BACK_SHOWN_MILLIS: u64 = 10_000;
+
 /// Links that one partner may open to us within a minute. One more is closed: each costs every common channel a
 /// beginning and an end.
 pub const SESSIONS_PER_MINUTE_MAX: u32 = 60;
@@ -195,6 +212,11 @@ pub const LINK_TICK: Duration = Duration::from_secs(1);
 
 /// A connection that is younger may have been dialled from both sides at one time.
 pub const LINK_FRESH: Duration = Duration::from_secs(15);
+
+/// How long it is said of a partner that it speaks no version of ours, if all that is heard of it since is that it
+/// can't be dialled: for as long as two pauses between its own attempts.
+pub const VERSION_SAID_MILLIS: u64 =
+    2 * foedus_federation::bounds::transport::BACKOFF_DELAY_MILLIS_MAX;
 
 /// How long a link stays up when nothing is shared any more: the records of the end go out at once, and again
 /// where a session begins.

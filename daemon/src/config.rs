@@ -16,9 +16,11 @@ use std::time::Duration;
 use foedus_federation::record::EndpointAddress;
 
 use crate::api::{ApiConfig, TcpConfig, TlsFiles};
+use crate::bounds::api::STORE_ADVISED_BYTES_DEFAULT;
 use crate::bounds::{
     CONNECTIONS_PER_SOURCE_DEFAULT, CONNECTIONS_PER_SOURCE_MAX, DRAIN_GRACE_DEFAULT,
-    DRAIN_GRACE_SECONDS_MAX, ENDPOINT_ADDRESSES_MAX, STORE_CACHE_BYTES_MAX, STORE_CACHE_BYTES_MIN,
+    DRAIN_GRACE_SECONDS_MAX, ENDPOINT_ADDRESSES_MAX, PARTNER_BYTES_PER_SECOND_DEFAULT,
+    PARTNER_BYTES_PER_SECOND_MIN, STORE_CACHE_BYTES_MAX, STORE_CACHE_BYTES_MIN,
 };
 use crate::store::{EngineKind, StoreOptions};
 
@@ -64,6 +66,8 @@ pub struct LinkConfig {
     pub advertise: Vec<String>,
     /// Unproved connections from one source at one time.
     pub connections_per_source_max: usize,
+    /// What one partner may send in a second.
+    pub bytes_per_second_max: u64,
 }
 
 /// How it is logged.
@@ -82,6 +86,8 @@ pub struct Config {
     pub data: PathBuf,
     /// How the store is opened.
     pub store: StoreOptions,
+    /// What it should take at most: near it, the doctor says so.
+    pub store_advised_bytes: u64,
     /// Where partners connect.
     pub link: LinkConfig,
     /// Where the API is served.
@@ -157,7 +163,7 @@ fn read(top: &mut Reader<'_>, overrides: &Overrides, paths: &Paths) -> Option<Co
         top.fault("data", FaultKind::NoHome);
     }
     let data = data.unwrap_or_default();
-    let store = top.section("store", read_store);
+    let (store, store_advised_bytes) = top.section("store", read_store);
     let link = top.section("link", read_link);
     // A data folder of one's own has a socket of its own, so that two daemons don't meet.
     let default_socket = match (own_folder, paths.socket()) {
@@ -184,6 +190,7 @@ fn read(top: &mut Reader<'_>, overrides: &Overrides, paths: &Paths) -> Option<Co
     Some(Config {
         data,
         store,
+        store_advised_bytes,
         link: link?,
         api,
         metrics,
@@ -200,10 +207,10 @@ const LEVELS: &[(&str, LogLevel)] = &[
     ("trace", LogLevel::Trace),
 ];
 
-fn read_store(section: &mut Reader<'_>) -> StoreOptions {
+fn read_store(section: &mut Reader<'_>) -> (StoreOptions, u64) {
     let default = StoreOptions::default();
     let engines = [("sled", EngineKind::Sled), ("fjall", EngineKind::Fjall)];
-    StoreOptions {
+    let options = StoreOptions {
         engine: section.choice("engine", &engines).unwrap_or(default.engine),
         cache_bytes: section
             .number("cache_bytes", STORE_CACHE_BYTES_MIN, STORE_CACHE_BYTES_MAX)
@@ -211,7 +218,9 @@ fn read_store(section: &mut Reader<'_>) -> StoreOptions {
         disk_reserve_bytes: section
             .number("disk_reserve_bytes", 0, i64::MAX as u64)
             .unwrap_or(default.disk_reserve_bytes),
-    }
+    };
+    let advised = section.number("advised_bytes", 1, i64::MAX as u64);
+    (options, advised.unwrap_or(STORE_ADVISED_BYTES_DEFAULT))
 }
 
 const LINK_LISTEN_DEFAULT: &str = "0.0.0.0:7433";
@@ -226,12 +235,18 @@ fn read_link(section: &mut Reader<'_>) -> Option<LinkConfig> {
     });
     let most = CONNECTIONS_PER_SOURCE_MAX as u64;
     let per_source = section.number("connections_per_source_max", 1, most);
+    let bytes_per_second = section.number(
+        "bytes_per_second_max",
+        PARTNER_BYTES_PER_SECOND_MIN,
+        i64::MAX as u64,
+    );
     Some(LinkConfig {
         listen,
         advertise,
         connections_per_source_max: per_source
             .and_then(|number| usize::try_from(number).ok())
             .unwrap_or(CONNECTIONS_PER_SOURCE_DEFAULT),
+        bytes_per_second_max: bytes_per_second.unwrap_or(PARTNER_BYTES_PER_SECOND_DEFAULT),
     })
 }
 

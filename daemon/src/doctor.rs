@@ -6,7 +6,6 @@ use foedus_policy::time::Timestamp;
 
 use crate::bounds::api::{
     CLOCK_SKEW_MILLIS_MAX, DISK_LOW_FACTOR, END_NEAR_MILLIS, LAG_ENTRIES_MAX, LINK_DOWN_MILLIS_MAX,
-    STORE_BYTES_ADVISED_MAX,
 };
 use crate::runtime::Trouble;
 
@@ -75,6 +74,8 @@ pub struct Held {
 pub enum Quota {
     /// Requests of its that wait.
     Requests,
+    /// What it may send in a second.
+    Pace,
     /// Entries of its that wait in one channel.
     Entries {
         /// The channel, as we call it.
@@ -109,6 +110,8 @@ pub struct Facts {
     pub disk_free_bytes: Option<u64>,
     /// Below so many, nothing is taken any more.
     pub disk_reserve_bytes: u64,
+    /// What the store should take at most.
+    pub store_advised_bytes: u64,
 }
 
 /// What is found, the worst first.
@@ -259,11 +262,12 @@ fn store(facts: &Facts, found: &mut Vec<Finding>) {
         )),
         _ => {}
     }
-    let large = |bytes: &u64| *bytes >= STORE_BYTES_ADVISED_MAX / 10 * 8;
+    let advised = facts.store_advised_bytes;
+    // The product of two such numbers may be beyond 64 bits.
+    let large = |bytes: &u64| u128::from(*bytes) * 10 >= u128::from(advised) * 8;
     if let Some(bytes) = facts.store_bytes.filter(large) {
-        let text =
-            format!("the store takes {bytes} bytes, of {STORE_BYTES_ADVISED_MAX} that are advised");
-        let fix = "plan for a bigger machine, or for fewer channels on this one";
+        let text = format!("the store takes {bytes} bytes, of {advised} that are advised");
+        let fix = "plan for a bigger machine, or for fewer channels on this one; a machine that is big enough is told so by store.advised_bytes";
         found.push(Finding::warning("STORE_LARGE", "", text, fix));
     }
     for (subject, quota) in &facts.quotas {
@@ -271,6 +275,11 @@ fn store(facts: &Facts, found: &mut Vec<Finding>) {
             Quota::Requests => (
                 "as many of its requests wait as are kept: further ones are refused".to_owned(),
                 "decide some of them, or ask the partner why there are so many",
+            ),
+            Quota::Pace => (
+                "it sends more in a second than link.bytes_per_second_max: the rest waits with it, and nothing is refused"
+                    .to_owned(),
+                "nothing, if it has much to catch up with; else ask the partner why it sends so much",
             ),
             Quota::Entries { channel } => (
                 format!(
@@ -326,6 +335,7 @@ mod tests {
             store_bytes: Some(1 << 20),
             disk_free_bytes: Some(1 << 40),
             disk_reserve_bytes: 256 << 20,
+            store_advised_bytes: 10 << 30,
             ..Facts::default()
         }
     }
@@ -434,6 +444,8 @@ mod tests {
         };
         let (text, fix) = told(Quota::Requests);
         assert!(text.contains("refused") && fix.contains("decide"), "{text}");
+        let (text, _) = told(Quota::Pace);
+        assert!(text.contains("nothing is refused"), "{text}");
         let channel = "launch".to_owned();
         let (text, fix) = told(Quota::Entries { channel });
         assert!(
@@ -472,7 +484,7 @@ mod tests {
             facts.disk_free_bytes = Some(0);
         };
         check(no_reserve, &["DISK_LOW"]);
-        let large = STORE_BYTES_ADVISED_MAX / 10 * 8;
+        let large = 8 << 30;
         check(|facts| facts.store_bytes = Some(large), &["STORE_LARGE"]);
         check(|facts| facts.store_bytes = Some(large - 1), &[]);
         check(|facts| facts.store_bytes = None, &[]);

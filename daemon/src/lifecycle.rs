@@ -130,7 +130,10 @@ impl Daemon {
             &runtime,
             link,
             config.link.connections_per_source_max,
-            links::Rests::default(),
+            links::Terms {
+                bytes_per_second_max: config.link.bytes_per_second_max,
+                ..links::Terms::default()
+            },
             &fronts,
         );
         if let Some(listener) = metrics_listener {
@@ -141,6 +144,7 @@ impl Daemon {
             data: folder.path().to_owned(),
             link_listen_addresses: link_address.iter().map(ToString::to_string).collect(),
             disk_reserve_bytes: config.store.disk_reserve_bytes,
+            store_advised_bytes: config.store_advised_bytes,
         };
         api.spawn(runtime.clone(), facts, &fronts);
         fronts.close();

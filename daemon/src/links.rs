@@ -5,6 +5,7 @@
 //! connections only: which keys may have one, which of two is kept, when it is dialled, and when a link rests. Pairing
 //! is served beside it and shares nothing with it but the port.
 
+mod allowance;
 mod delivery;
 mod doorway;
 mod ending;
@@ -34,7 +35,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::bounds::{ACCEPTED_PER_PARTNER_MAX, ORG_TICK, PAIRING_CONNECTIONS_MAX, PAIRING_TIMEOUT};
+use crate::bounds::{
+    ACCEPTED_PER_PARTNER_MAX, ORG_TICK, PAIRING_CONNECTIONS_MAX, PAIRING_TIMEOUT,
+    PARTNER_BYTES_PER_SECOND_DEFAULT,
+};
 use crate::metrics::Metrics;
 use crate::runtime::{Ours, Runtime};
 
@@ -43,12 +47,30 @@ use partner::{Life, PartnerLink};
 
 pub use rest::Rests;
 
+/// On what terms links are kept with partners.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// When a link rests.
+    pub rests: Rests,
+    /// How much one partner may send in a second; what is beyond it waits.
+    pub bytes_per_second_max: u64,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            rests: Rests::default(),
+            bytes_per_second_max: PARTNER_BYTES_PER_SECOND_DEFAULT,
+        }
+    }
+}
+
 /// Serves links and pairing from the moment at which the organisation exists until the daemon stops.
 pub fn spawn(
     runtime: &Runtime,
     listener: Option<TcpListener>,
     connections_per_source_max: usize,
-    rests: Rests,
+    terms: Terms,
     tasks: &TaskTracker,
 ) {
     let limits = AcceptLimits {
@@ -57,7 +79,7 @@ pub fn spawn(
     };
     let keeper = Keeper {
         reach: runtime.reach(),
-        rests,
+        terms,
         runtime: runtime.clone(),
         stopping: runtime.stopping(),
         partners: BTreeMap::new(),
@@ -80,7 +102,7 @@ struct Partner {
 struct Keeper {
     runtime: Runtime,
     reach: Reach,
-    rests: Rests,
+    terms: Terms,
     stopping: CancellationToken,
     partners: BTreeMap<OrgId, Partner>,
     /// Tasks that were told to stop and may not have ended.
@@ -225,7 +247,7 @@ impl Keeper {
             partner,
             accepted,
             self.reach,
-            self.rests,
+            self.terms,
             Life {
                 stop: stop.clone(),
                 before: self.leaving.get(&partner).cloned(),

@@ -5,6 +5,7 @@ mod daemon;
 mod descriptors;
 mod invitations;
 mod link_port;
-mod partner;
+mod pace;
+pub mod partner;
 mod requests;
 mod socket;

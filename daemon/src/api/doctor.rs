@@ -56,7 +56,11 @@ impl Api {
             store_bytes: sizes.store_bytes,
             disk_free_bytes: sizes.disk_free_bytes,
             disk_reserve_bytes: self.inner.facts.disk_reserve_bytes,
-            quotas: full_of_requests(seen),
+            store_advised_bytes: self.inner.facts.store_advised_bytes,
+            quotas: full_of_requests(seen)
+                .into_iter()
+                .chain(self.held_back(seen))
+                .collect(),
             ..Facts::default()
         };
         let channels = seen.state().channels().iter();
@@ -106,6 +110,16 @@ impl Api {
                 skew_millis: link.clock_skew_millis,
                 lag_entries: link.lag_entries,
             })
+            .collect()
+    }
+
+    /// Partners that send more than they may.
+    fn held_back(&self, seen: &Seen) -> Vec<(String, Quota)> {
+        let now = self.runtime().now();
+        let links = self.runtime().links().into_iter();
+        let held_back = links.filter(|(_, link)| link.is_held_back(now));
+        held_back
+            .map(|(org, _)| (seen.handle(org), Quota::Pace))
             .collect()
     }
 

@@ -115,6 +115,7 @@ impl Daemon {
             data: folder.path().to_owned(),
             link_listen_addresses: Vec::new(),
             disk_reserve_bytes: 0,
+            store_advised_bytes: 1 << 30,
         };
         let (tcp, tasks) = (bound.tcp_address(), TaskTracker::new());
         bound.spawn(runtime.clone(), facts, &tasks);
@@ -180,6 +181,7 @@ impl Daemon {
             data: self.folder.path().to_owned(),
             link_listen_addresses: Vec::new(),
             disk_reserve_bytes: 0,
+            store_advised_bytes: 1 << 30,
         };
         Api::new(self.runtime.clone(), facts, None, self.tasks.clone())
     }

@@ -136,8 +136,9 @@ pub const DISK_LOW_FACTOR: u64 = 4;
 /// Before so long, the end of a project is near: three days.
 pub const END_NEAR_MILLIS: u64 = 3 * 24 * 60 * 60 * 1000;
 
-/// What one daemon's store should take at most: 64 GiB. It is said from eight tenths of it on.
-pub const STORE_BYTES_ADVISED_MAX: u64 = 64 << 30;
+/// What one daemon's store should take at most, if the configuration says nothing: 64 GiB. It is said from eight
+/// tenths of it on.
+pub const STORE_ADVISED_BYTES_DEFAULT: u64 = 64 << 30;
 
 /// How long an address of ours has to answer.
 pub const OWN_ADDRESS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);

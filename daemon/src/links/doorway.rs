@@ -18,8 +18,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::Terms;
+use super::allowance::Allowance;
 use super::meet::{may_be_keys, meet};
-use super::rest::{Rest, Rests};
+use super::rest::Rest;
 use crate::bounds::{
     MEET_AGAIN_PAUSE, MET_AGAIN_PAUSE, OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX,
 };
@@ -63,6 +65,8 @@ pub(super) struct Doorway {
     /// From when on it may be asked again who answers, if there is no link with it.
     meet_at: Instant,
     rest: Rest,
+    /// Of what the partner sends; a new connection begins no new one.
+    allowance: Allowance,
     /// When it was last looked whether anything is wanted of the partner.
     looked: Instant,
 }
@@ -74,7 +78,7 @@ impl Doorway {
         partner: OrgId,
         accepted: mpsc::Receiver<AcceptedLink>,
         reach: Reach,
-        rests: Rests,
+        terms: Terms,
     ) -> Self {
         Self {
             runtime: runtime.clone(),
@@ -91,7 +95,8 @@ impl Doorway {
             backoff: Backoff::default(),
             dial_at: Instant::now(),
             meet_at: Instant::now(),
-            rest: Rest::new(rests),
+            rest: Rest::new(terms.rests),
+            allowance: Allowance::new(terms.bytes_per_second_max),
             looked: Instant::now(),
         }
     }
@@ -115,6 +120,17 @@ impl Doorway {
                 else => std::future::pending::<()>().await,
             }
         }
+    }
+
+    /// The partner sent so much.
+    pub(super) fn spend(&mut self, bytes: u64) {
+        let now = self.runtime.now().steady_millis;
+        self.allowance.spend(bytes, now);
+    }
+
+    /// How long nothing further of the partner's is taken, because it sent more than it may in a second.
+    pub(super) fn holds_back(&self) -> Option<Duration> {
+        self.allowance.waits(self.runtime.now().steady_millis)
     }
 
     /// A sign of life: if need be it is dialled again soon.
@@ -305,14 +321,15 @@ impl Doorway {
         } = undialled;
         let problem = format!("{address}: {}", chain(error));
         tracing::debug!(remote = address, error = %chain(error), "a partner could not be dialled");
+        let clocks = self.runtime.now();
         self.runtime.link_registry().update(self.partner, |status| {
             if status.state == LinkState::Connecting {
                 status.state = LinkState::Down;
             }
             // Nobody needs to do anything about a partner with whom nothing is shared.
             if status.state != LinkState::Resting {
-                status.last_problem = Some(problem);
-                status.trouble = matches!(error, DialError::WrongKey).then_some(Trouble::WrongKey);
+                let trouble = matches!(error, DialError::WrongKey).then_some(Trouble::WrongKey);
+                status.fail_to_dial(problem, trouble, clocks);
             }
         });
         self.put_off(false);

@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use foedus_federation::evidence::{CheckedFrame, RefusedFrame};
-use foedus_federation::frame::Frame;
+use foedus_federation::frame::{Frame, RawEntry};
 use foedus_federation::org::OrgSnapshot;
 use foedus_federation::transport::LinkFailure;
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 
-use crate::bounds::{CHECKED_INLINE_ENTRIES_MAX, CHECKS_PER_LINK_MAX};
+use crate::bounds::{CHECKED_INLINE_ENTRIES_MAX, CHECKS_PER_LINK_MAX, FRAME_COUNTED_BYTES_MIN};
 
 /// What comes of one frame.
 pub(super) enum Inbound {
@@ -28,6 +28,8 @@ pub(super) struct Frames {
     org: watch::Receiver<Arc<OrgSnapshot>>,
     checks: FuturesOrdered<Check>,
     ended: bool,
+    /// What came since it was last asked.
+    bytes: u64,
 }
 
 impl Frames {
@@ -40,7 +42,13 @@ impl Frames {
             org,
             checks: FuturesOrdered::new(),
             ended: false,
+            bytes: 0,
         }
+    }
+
+    /// How much came since this was last asked.
+    pub(super) fn take_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.bytes)
     }
 
     /// The next frame; `None` at the end. May be dropped and called again.
@@ -50,7 +58,10 @@ impl Frames {
             tokio::select! {
                 Some(inbound) = self.checks.next() => return Some(inbound),
                 arrived = self.receiver.recv(), if room => match arrived {
-                    Some(Ok(frame)) => self.checks.push_back(check(frame, self.org.borrow().clone())),
+                    Some(Ok(frame)) => {
+                        self.bytes = self.bytes.saturating_add(size(&frame));
+                        self.checks.push_back(check(frame, self.org.borrow().clone()));
+                    }
                     Some(Err(failure)) => {
                         self.ended = true;
                         self.checks.push_back(Box::pin(async { Inbound::Failed(failure) }));
@@ -61,6 +72,27 @@ impl Frames {
             }
         }
     }
+}
+
+/// What a frame comes to, against the allowance of its partner.
+fn size(frame: &Frame) -> u64 {
+    let bytes: usize = match frame {
+        Frame::Entries(entries) => {
+            let entries = entries.parts.iter().flat_map(|part| &part.entries);
+            let body = |entry: &RawEntry| entry.body.as_ref().map_or(0, |body| body.bytes.len());
+            entries.map(|entry| entry.header.len() + body(entry)).sum()
+        }
+        Frame::Notes(notes) => {
+            let notes = notes.notes.iter().chain(notes.identities.iter().flatten());
+            notes.map(Vec::len).sum()
+        }
+        Frame::Hello(_)
+        | Frame::Subscribe(_)
+        | Frame::UnknownCursor(_)
+        | Frame::Ack(_)
+        | Frame::Goodbye(_) => 0,
+    };
+    u64::try_from(bytes).map_or(u64::MAX, |bytes| bytes.max(FRAME_COUNTED_BYTES_MIN))
 }
 
 fn check(frame: Frame, org: Arc<OrgSnapshot>) -> Check {

@@ -8,9 +8,9 @@ use foedus_policy::state::PartnerState;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::Terms;
 use super::doorway::{Doorway, Established};
 use super::ending::Ending;
-use super::rest::Rests;
 use super::session::Session;
 use crate::runtime::{LinkState, Ours, Runtime, Trouble};
 
@@ -44,7 +44,7 @@ impl PartnerLink {
         partner: OrgId,
         accepted: mpsc::Receiver<AcceptedLink>,
         reach: Reach,
-        rests: Rests,
+        terms: Terms,
         life: Life,
     ) -> Self {
         let Life {
@@ -56,7 +56,7 @@ impl PartnerLink {
             runtime: runtime.clone(),
             us: ours.keys.org,
             partner,
-            doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted, reach, rests),
+            doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted, reach, terms),
             stop,
             before,
             _ended: ended.drop_guard(),
@@ -174,9 +174,8 @@ impl PartnerLink {
         self.runtime.link_registry().update(self.partner, |status| {
             status.turn(LinkState::Down, now);
             status.lag_entries = 0;
-            status.last_problem = Some(problem);
-            status.trouble =
-                matches!(ending, Ending::Closed(Goodbye::Version)).then_some(Trouble::Version);
+            let version = matches!(ending, Ending::Closed(Goodbye::Version));
+            status.fail(problem, version.then_some(Trouble::Version), now);
         });
     }
 }

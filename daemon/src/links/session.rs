@@ -66,6 +66,8 @@ pub(super) struct Session {
     unreadable: BTreeSet<ChannelId>,
     seen: Timestamp,
     skew_millis: Option<i64>,
+    /// Whether anything of the partner's was held back since that was last shown.
+    held_back: bool,
     ending: Option<Ending>,
 }
 
@@ -109,6 +111,7 @@ impl Session {
             unreadable: BTreeSet::new(),
             seen: Timestamp::ZERO,
             skew_millis: None,
+            held_back: false,
             ending: None,
         };
         let mut effects = Vec::new();
@@ -143,6 +146,9 @@ impl Session {
             if self.org.has_changed().unwrap_or(false) {
                 self.take_org(doorway);
             }
+            // Neither read nor acknowledged meanwhile: the partner's credit runs out, and it waits.
+            let held_back = doorway.holds_back();
+            self.held_back |= held_back.is_some();
             tokio::select! {
                 () = stop.cancelled() => return (Ending::Stopped, None),
                 Ok(()) = self.org.changed() => self.take_org(doorway),
@@ -153,7 +159,11 @@ impl Session {
                     self.closing.spawn(other.session.handle.close(Goodbye::Duplicate));
                 }
                 Some(_) = self.closing.join_next() => {}
-                inbound = self.frames.next(), if self.delivery.is_empty() => self.take_frame(inbound),
+                inbound = self.frames.next(), if self.delivery.is_empty() && held_back.is_none() => {
+                    doorway.spend(self.frames.take_bytes());
+                    self.take_frame(inbound);
+                }
+                () = tokio::time::sleep(held_back.unwrap_or_default()), if held_back.is_some() => {}
                 Some(message) = self.from_channels.recv() => self.take_message(message),
                 Some(next) = self.views.next() => self.take_view(next),
                 () = self.delivery.say_next(), if !self.delivery.is_empty() => {}
@@ -370,13 +380,18 @@ impl Session {
         tokio::task::yield_now().await;
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let (up, lag) = (self.machine.is_up(), self.machine.lag());
+        let held_back = std::mem::take(&mut self.held_back);
+        let now = self.runtime.now().steady_millis;
         self.runtime
             .metrics()
             .link(self.partner, up, lag, self.skew_millis);
         self.runtime.link_registry().update(self.partner, |status| {
             status.lag_entries = lag;
+            if held_back {
+                status.held_back_steady_millis = Some(now);
+            }
             if self.seen > Timestamp::ZERO {
                 status.last_seen = Some(self.seen);
             }

@@ -15,6 +15,8 @@ use foedus_policy::time::{Now, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::bounds::{HELD_BACK_SHOWN_MILLIS, VERSION_SAID_MILLIS};
+
 /// What a channel says to the link of one partner.
 #[derive(Debug, Clone)]
 pub enum ToLink {
@@ -72,10 +74,14 @@ pub struct LinkStatus {
     pub remote_address: Option<String>,
     /// Whether we dialled.
     pub dialled: bool,
+    /// When something that the partner sent was last held back, in milliseconds of the steady clock.
+    pub held_back_steady_millis: Option<u64>,
     /// Why the last link ended, or the last attempt failed.
     pub last_problem: Option<String>,
     /// What that is, where it tells an administrator what to do.
     pub trouble: Option<Trouble>,
+    /// When that was found, in milliseconds of the steady clock.
+    pub trouble_steady_millis: u64,
 }
 
 impl LinkStatus {
@@ -83,6 +89,31 @@ impl LinkStatus {
     pub fn turn(&mut self, state: LinkState, now: Now) {
         self.state = state;
         self.since_steady_millis = now.steady_millis;
+    }
+
+    /// There is no link, and this is why.
+    pub fn fail(&mut self, problem: String, trouble: Option<Trouble>, now: Now) {
+        self.last_problem = Some(problem);
+        self.trouble = trouble;
+        self.trouble_steady_millis = now.steady_millis;
+    }
+
+    /// The partner could not be dialled. What it said itself when it last dialled us says more than that: who can't be
+    /// dialled at all would otherwise never be known to speak another version.
+    pub fn fail_to_dial(&mut self, problem: String, trouble: Option<Trouble>, now: Now) {
+        let since = now.steady_millis.saturating_sub(self.trouble_steady_millis);
+        let says = self.trouble == Some(Trouble::Version) && since < VERSION_SAID_MILLIS;
+        if trouble.is_some() || !says {
+            self.fail(problem, trouble, now);
+        }
+    }
+
+    /// Whether the partner sent more than it may, a moment ago at most.
+    #[must_use]
+    pub fn is_held_back(&self, now: Now) -> bool {
+        let since = |at: u64| now.steady_millis.saturating_sub(at);
+        let at = self.held_back_steady_millis;
+        at.is_some_and(|at| since(at) < HELD_BACK_SHOWN_MILLIS)
     }
 
     /// For how long it has been as it is, in milliseconds.
@@ -233,5 +264,41 @@ impl SessionQueue {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.messages.try_send(message) {
             self.overflown.cancel();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_partner_said_outlives_that_it_can_t_be_dialled() {
+        let at = |steady_millis| Now {
+            wall: Timestamp(1_800_000_000_000),
+            steady_millis,
+        };
+        let mut status = LinkStatus::default();
+        status.fail(
+            "no version in common".to_owned(),
+            Some(Trouble::Version),
+            at(1),
+        );
+        status.fail_to_dial("nobody answers".to_owned(), None, at(VERSION_SAID_MILLIS));
+        assert_eq!(status.trouble, Some(Trouble::Version));
+        assert_eq!(status.last_problem.as_deref(), Some("no version in common"));
+        // Whoever answers in its place is what matters now.
+        let mut robbed = status.clone();
+        robbed.fail_to_dial("another key".to_owned(), Some(Trouble::WrongKey), at(2));
+        assert_eq!(robbed.trouble, Some(Trouble::WrongKey));
+        robbed.fail_to_dial("nobody answers".to_owned(), None, at(3));
+        assert_eq!(robbed.trouble, None);
+        // Who has not come again for so long may speak another one by now.
+        status.fail_to_dial(
+            "nobody answers".to_owned(),
+            None,
+            at(VERSION_SAID_MILLIS + 1),
+        );
+        assert_eq!(status.trouble, None);
+        assert_eq!(status.last_problem.as_deref(), Some("nobody answers"));
     }
 }

@@ -32,6 +32,12 @@ pub struct Place {
     pub advertise: String,
     /// The engine of its store; `None` for the default.
     pub engine: Option<EngineKind>,
+    /// So much of its disk stays free.
+    pub disk_reserve_bytes: u64,
+    /// What its store should take at most; `None` for the default.
+    pub store_advised_bytes: Option<u64>,
+    /// What one partner may send in a second; `None` for the default.
+    pub bytes_per_second_max: Option<u64>,
     /// What is in its environment besides what it needs.
     pub environment: Vec<(&'static str, PathBuf)>,
     /// The user that it runs as; `None` for whoever runs the test.
@@ -118,6 +124,9 @@ impl Place {
             api,
             advertise: link.to_string(),
             engine: None,
+            disk_reserve_bytes: 1024 * 1024,
+            store_advised_bytes: None,
+            bytes_per_second_max: None,
             environment: Vec::new(),
             uid: None,
             open_files_max: None,
@@ -152,15 +161,22 @@ impl Place {
     #[must_use]
     pub fn configuration_text(&self) -> String {
         let engine = self.engine.map(|name| format!("engine = \"{name}\"\n"));
+        let advised = self.store_advised_bytes;
+        let advised = advised.map(|bytes| format!("advised_bytes = {bytes}\n"));
+        let pace = self.bytes_per_second_max;
+        let pace = pace.map(|bytes| format!("bytes_per_second_max = {bytes}\n"));
         format!(
             "data = {data:?}\n\n\
-             [store]\ndisk_reserve_bytes = 1048576\n{engine}\n\
-             [link]\nlisten = \"{link}\"\nadvertise = [\"{advertise}\"]\n\n\
+             [store]\ndisk_reserve_bytes = {reserve}\n{engine}{advised}\n\
+             [link]\nlisten = \"{link}\"\nadvertise = [\"{advertise}\"]\n{pace}\n\
              [api]\nlisten = \"{api}\"\nsocket = {socket:?}\n",
             data = self.data(),
+            reserve = self.disk_reserve_bytes,
             engine = engine.unwrap_or_default(),
+            advised = advised.unwrap_or_default(),
             link = self.link,
             advertise = self.advertise,
+            pace = pace.unwrap_or_default(),
             api = self.api,
             socket = self.socket(),
         )
@@ -229,12 +245,27 @@ impl Daemon {
     /// A daemon that does not run yet, with its configuration written.
     #[must_use]
     pub fn new(place: Place) -> Self {
-        let text = place.configuration_text();
-        fs::write(place.configuration(), text).expect("the configuration can be written");
-        Self {
+        let daemon = Self {
             place,
             process: None,
-        }
+        };
+        daemon.configure();
+        daemon
+    }
+
+    /// Writes the configuration of its place, as it holds from the next start on.
+    fn configure(&self) {
+        let text = self.place.configuration_text();
+        fs::write(self.place.configuration(), text).expect("the configuration can be written");
+    }
+
+    /// Starts it anew, as another configuration says.
+    #[track_caller]
+    pub fn restart_with(&mut self, change: impl FnOnce(&mut Place)) {
+        self.stop();
+        change(&mut self.place);
+        self.configure();
+        self.start();
     }
 
     /// Starts it and waits until it answers.

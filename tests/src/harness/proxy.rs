@@ -31,6 +31,7 @@ pub struct Network {
 pub struct Proxy {
     address: SocketAddr,
     network: watch::Sender<Network>,
+    target: watch::Sender<SocketAddr>,
     counted: Arc<Counted>,
     runtime: Option<Runtime>,
 }
@@ -54,21 +55,33 @@ impl Proxy {
     /// Begins to relay to `target`, where perhaps nobody listens yet.
     #[must_use]
     pub fn start(target: SocketAddr) -> Self {
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), target)
+    }
+
+    /// The same, at an address of one's choice.
+    ///
+    /// # Panics
+    ///
+    /// If somebody has it.
+    #[must_use]
+    pub fn start_at(address: SocketAddr, target: SocketAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .expect("a runtime");
         let listener = runtime
-            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+            .block_on(TcpListener::bind(address))
             .expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let (network, watching) = watch::channel(Network::default());
+        let (target, leads_to) = watch::channel(target);
         let counted = Arc::new(Counted::default());
-        runtime.spawn(relay(listener, target, watching, Arc::clone(&counted)));
+        runtime.spawn(relay(listener, leads_to, watching, Arc::clone(&counted)));
         Self {
             address,
             network,
+            target,
             counted,
             runtime: Some(runtime),
         }
@@ -95,7 +108,12 @@ impl Proxy {
         self.set(|network| network.delay = delay);
     }
 
-    /// All is as at first.
+    /// From now on new connections lead there.
+    pub fn lead_to(&self, target: SocketAddr) {
+        self.target.send_replace(target);
+    }
+
+    /// The network is as at first, wherever it leads.
     pub fn mend(&self) {
         self.set(|network| *network = Network::default());
     }
@@ -131,7 +149,7 @@ impl Drop for Proxy {
 
 async fn relay(
     listener: TcpListener,
-    target: SocketAddr,
+    target: watch::Receiver<SocketAddr>,
     network: watch::Receiver<Network>,
     counted: Arc<Counted>,
 ) {
@@ -144,7 +162,7 @@ async fn relay(
         }
         tokio::spawn(connection(
             caller,
-            target,
+            *target.borrow(),
             network.clone(),
             Arc::clone(&counted),
         ));

@@ -1,7 +1,7 @@
 //! What a partner with its own keys may send and should not: each is refused with its rule in the log, the link is
 //! closed or what is wrong is left out, and nothing that was there changes.
 
-mod impostor;
+pub mod impostor;
 
 use foedus_federation::charter::Consent;
 use foedus_federation::checkpoint::Checkpoint;

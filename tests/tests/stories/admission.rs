@@ -7,14 +7,14 @@ use serde_json::Value;
 
 /// An invitation for whoever is on the allow-list.
 #[track_caller]
-fn invite_anybody(of: &Organisation) -> String {
+pub fn invite_anybody(of: &Organisation) -> String {
     let invited = of.administrator().json(&["partner", "invite"]);
     text(&invited, "invitation_text")
 }
 
 /// The reason for which an inviter turned `who` away.
 #[track_caller]
-fn turned_away(who: &Organisation, invitation: &str) -> String {
+pub fn turned_away(who: &Organisation, invitation: &str) -> String {
     let refusal = who
         .administrator()
         .refused(&["partner", "accept", invitation]);
@@ -26,7 +26,7 @@ fn turned_away(who: &Organisation, invitation: &str) -> String {
 }
 
 /// The rules by which partners were refused here.
-fn denied(of: &Organisation) -> Vec<String> {
+pub fn denied(of: &Organisation) -> Vec<String> {
     let list = of.administrator().json(&["audit", "list", "--denied"]);
     let records = list["records"].as_array().cloned().unwrap_or_default();
     let rule = |record: &Value| record["rule"].as_str().map(str::to_owned);
@@ -34,7 +34,7 @@ fn denied(of: &Organisation) -> Vec<String> {
 }
 
 #[track_caller]
-fn partners(of: &Organisation) -> Value {
+pub fn partners(of: &Organisation) -> Value {
     of.administrator().json(&["partner", "list", "--all"])["partners"].clone()
 }
 

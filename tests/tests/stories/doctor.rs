@@ -1,5 +1,10 @@
 //! What `foedus doctor` finds of real daemons, each thing caused.
 
+mod clocks;
+mod partners;
+mod places;
+mod quotas;
+
 use std::time::{Duration, Instant};
 
 use foedus_tests::harness::clock::YEAR;
@@ -36,6 +41,48 @@ fn finds_within(within: Duration, organisation: &Organisation, expected: &[&str]
         let found = examined(organisation);
         let same = found.1 == expected && found.0 == Some(exit);
         same.then_some(()).ok_or(format!("{found:?}"))
+    });
+}
+
+/// What is found, if there is an answer.
+fn findings(organisation: &Organisation) -> Result<Vec<Value>, String> {
+    let answer = organisation.administrator().run(&with_json(&["doctor"]));
+    let said: Value = serde_json::from_str(&answer.out).map_err(|_| format!("{answer:?}"))?;
+    Ok(said["findings"].as_array().cloned().unwrap_or_default())
+}
+
+/// Waits until this is found with these words in what is said of it, and people are told the same as programs: what is
+/// wrong, and what to do.
+#[track_caller]
+pub fn tells(organisation: &Organisation, name: &str, severity: &str, words: &[&str]) -> Value {
+    let finding = eventually(&format!("doctor to find {name}"), LATER, || {
+        let findings = findings(organisation)?;
+        let mut named = findings
+            .iter()
+            .filter(|one| one["problem"]["reason"] == name);
+        let finding = named.next().ok_or(format!("{findings:?}"))?;
+        let text = finding["problem"]["text"].as_str().unwrap_or_default();
+        let said = finding["severity"] == severity && words.iter().all(|word| text.contains(word));
+        let people = organisation.administrator().run(&["doctor"]);
+        let told = ["reason", "text", "fix"].iter().all(|field| {
+            let said = finding["problem"][field].as_str().unwrap_or_default();
+            !said.is_empty() && people.out.contains(said)
+        });
+        // What is counted may have changed between the two answers.
+        let both = said && told && people.exit == Some(1);
+        both.then_some(finding.clone())
+            .ok_or(format!("{finding}\n{people:#?}"))
+    });
+    finding["problem"].clone()
+}
+
+/// Waits until it is found no more.
+#[track_caller]
+pub fn is_over(organisation: &Organisation, name: &str) {
+    eventually(&format!("doctor to find no {name}"), LATER, || {
+        let findings = findings(organisation)?;
+        let gone = findings.iter().all(|one| one["problem"]["reason"] != name);
+        gone.then_some(()).ok_or(format!("{findings:?}"))
     });
 }
 

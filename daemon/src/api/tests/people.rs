@@ -478,6 +478,7 @@ async fn what_was_begun_is_done_also_when_its_caller_is_gone() {
         data: daemon.folder.path().to_owned(),
         link_listen_addresses: Vec::new(),
         disk_reserve_bytes: 0,
+        store_advised_bytes: 1 << 30,
     };
     let api = Api::new(daemon.runtime.clone(), facts, None, daemon.tasks.clone());
     let caller = super::super::caller::Caller {

@@ -97,7 +97,11 @@ impl Org {
         };
         let runtime = build(parts).await.expect("it can be read").spawn();
         let fronts = TaskTracker::new();
-        links::spawn(&runtime, Some(listener), usize::MAX, rests, &fronts);
+        let terms = links::Terms {
+            rests,
+            ..links::Terms::default()
+        };
+        links::spawn(&runtime, Some(listener), usize::MAX, terms, &fronts);
         fronts.close();
         Self {
             runtime,

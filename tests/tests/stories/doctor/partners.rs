@@ -1,0 +1,94 @@
+//! What can be wrong with a partner: who answers in its place, what it speaks, what it does not take.
+
+use std::fs;
+
+use foedus_proto::federation::v1::GoodbyeReason;
+use foedus_proto::federation::v1::frame::Kind;
+use foedus_tests::harness::LATER;
+use foedus_tests::harness::organisation::{Organisation, People};
+use foedus_tests::harness::posting::Posting;
+use foedus_tests::harness::preloaded::library;
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
+
+use super::{finds_within, is_over, tells};
+use crate::bad_input::partner::impostor::Impostor;
+
+/// So many entries that are not acknowledged are told.
+const LAG_MAX: u64 = 1_000;
+
+#[test]
+fn somebody_else_at_a_partners_address_is_told_from_nobody() {
+    let mut two = Two::sharing("+1h");
+    let people = People {
+        administrator: "ines",
+        member: ("ivan", "Ivan Ilic"),
+    };
+    let initech = Organisation::begin(two.folder.path(), "initech.example", people);
+    two.globex.daemon.stop();
+    two.globex.network.lead_to(initech.daemon.place.link);
+    let told = tells(&two.acme, "WRONG_KEY", "error", &["another key"]);
+    assert_eq!(told["subject"], GLOBEX, "{told}");
+    let fix = told["fix"].as_str().unwrap_or_default();
+    assert!(fix.contains("telephone"), "{told}");
+
+    // Nobody there is another matter, and for a minute none.
+    two.globex.network.lead_to(two.globex.daemon.place.link);
+    is_over(&two.acme, "WRONG_KEY");
+    two.globex.daemon.start();
+    two.acme.linked_with(GLOBEX);
+    finds_within(LATER, &two.acme, &["END_NEAR"], 0);
+}
+
+#[test]
+fn a_partner_of_another_version_is_told_also_where_it_can_not_be_dialled() {
+    let mut impostor = Impostor::of_globex();
+    let mut hello = impostor.hello.clone();
+    (hello.version_min, hello.version_max) = (7, 9);
+    let (reason, rule) = (GoodbyeReason::Version, "no version in common");
+    impostor.hello_is_refused("other versions", Kind::Hello(hello), reason, rule);
+    let acme = &impostor.two.acme;
+    let told = tells(acme, "VERSION_TOO_OLD", "error", &["no version"]);
+    assert_eq!(told["subject"], GLOBEX, "{told}");
+    let fix = told["fix"].as_str().unwrap_or_default();
+    assert!(fix.contains("updated"), "{told}");
+    // Nobody answers where Globex is dialled, and that is not what is wrong.
+    let tried = acme.network.connections();
+    assert_eq!(tried, acme.network.connections());
+    tells(acme, "VERSION_TOO_OLD", "error", &["no version"]);
+
+    impostor.two.globex.daemon.start();
+    impostor.two.acme.linked_with(GLOBEX);
+    is_over(&impostor.two.acme, "VERSION_TOO_OLD");
+}
+
+#[test]
+fn a_partner_that_takes_nothing_lags() {
+    let mut two = Two::sharing("+1h");
+    let switch = two.folder.path().join("full");
+    let source = include_str!("../../../src/harness/full_disk.c");
+    let shim = library(two.folder.path(), "full_disk", source);
+    two.globex.daemon.restart_with(|place| {
+        place.environment = vec![
+            ("LD_PRELOAD", shim),
+            ("FOEDUS_FULL_ROOT", place.data()),
+            ("FOEDUS_FULL_SWITCH", switch.clone()),
+        ];
+    });
+    two.acme.linked_with(GLOBEX);
+    two.globex.linked_with(ACME);
+    fs::write(&switch, "").expect("ours");
+    let load = Posting::start(&two.acme.member(), LAUNCH, "acme");
+    load.reaches(LAG_MAX);
+    let posted = load.finish();
+    let told = tells(&two.acme, "PARTNER_LAGS", "warning", &["not acknowledged"]);
+    assert_eq!(told["subject"], GLOBEX, "{told}");
+    let fix = told["fix"].as_str().unwrap_or_default();
+    assert!(fix.contains("disk"), "{told}");
+
+    fs::remove_file(&switch).expect("ours");
+    is_over(&two.acme, "PARTNER_LAGS");
+    let mut found = two.agree();
+    found.retain(|text| posted.contains(text));
+    assert_eq!(found, posted, "all of it arrived, in its order");
+    assert_eq!(two.globex.texts(ACME_LAUNCH).first(), posted.first());
+}
