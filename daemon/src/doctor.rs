@@ -56,6 +56,15 @@ pub struct PartnerFacts {
     pub lag_entries: u64,
 }
 
+/// How an administrator here keeps a partner out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptOut {
+    /// It is suspended.
+    Suspended,
+    /// It is on the deny list.
+    Denied,
+}
+
 /// Entries of one channel that wait for their time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
@@ -108,6 +117,8 @@ pub struct Facts {
     pub store_bytes: Option<u64>,
     /// Bytes that are left on its disk; `None` if that can't be told.
     pub disk_free_bytes: Option<u64>,
+    /// Partners that are kept out here.
+    pub kept_out: Vec<(String, KeptOut)>,
     /// Below so many, nothing is taken any more.
     pub disk_reserve_bytes: u64,
     /// What the store should take at most.
@@ -122,6 +133,8 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     for partner in &facts.partners {
         link(partner, &mut found);
     }
+    let kept_out = facts.kept_out.iter();
+    found.extend(kept_out.map(|(handle, how)| self::kept_out(handle, *how)));
     store(facts, &mut found);
     people(facts, &mut found);
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -236,12 +249,17 @@ fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
             format!("it speaks no version of the protocol that we speak{why}"),
             "the older of the two daemons has to be updated",
         ),
+        Some(Trouble::Refused) if partner.since_millis >= LINK_DOWN_MILLIS_MAX => (
+            "PARTNER_REFUSES",
+            format!("it takes no link with us{why}"),
+            "ask its administrator; if they ended it for good, end it here too: `foedus partner disconnect`",
+        ),
         None if partner.since_millis >= LINK_DOWN_MILLIS_MAX => (
             "PARTNER_UNREACHABLE",
             format!("the link is down{why}"),
             "nothing, if they are known to be away: it is tried again by itself; else ask them whether their daemon runs and its port is open",
         ),
-        None => return,
+        None | Some(Trouble::Refused) => return,
     };
     found.push(Finding::warning(name, subject, text, fix).of(Severity::Error));
 }
@@ -292,6 +310,34 @@ fn store(facts: &Facts, found: &mut Vec<Finding>) {
     }
 }
 
+/// In the largest unit of which there are two, as people say it.
+fn shown_time(millis: u64) -> String {
+    let (minutes, hours) = (millis.div_ceil(60_000), millis.div_ceil(3_600_000));
+    match (minutes, hours) {
+        (..=1, _) => "a minute".to_owned(),
+        (..=120, _) => format!("{minutes} minutes"),
+        _ => format!("{hours} hours"),
+    }
+}
+
+fn kept_out(handle: &str, how: KeptOut) -> Finding {
+    let (name, fix) = match how {
+        KeptOut::Suspended => (
+            "PARTNER_SUSPENDED",
+            format!("`foedus --as NAME partner resume {handle}` lets it in again"),
+        ),
+        KeptOut::Denied => (
+            "PARTNER_DENIED",
+            format!(
+                "`foedus --as NAME partner deny {handle} --remove` lets it in again, if that line denies it"
+            ),
+        ),
+    };
+    let text =
+        "nothing goes to it or comes from it, and nothing is posted to channels that it is in";
+    Finding::warning(name, handle, text, fix).of(Severity::Notice)
+}
+
 fn people(facts: &Facts, found: &mut Vec<Finding>) {
     for (subject, fix) in &facts.approvals {
         let text = "it waits for an administrator";
@@ -300,7 +346,7 @@ fn people(facts: &Facts, found: &mut Vec<Finding>) {
     for (project, ends) in &facts.ends {
         let left = ends.millis_since(facts.now);
         if left > 0 && left <= END_NEAR_MILLIS {
-            let text = format!("it ends in {} hours", left.div_ceil(60 * 60 * 1000));
+            let text = format!("it ends in {}", shown_time(left));
             let fix =
                 "nothing, if it is to end; otherwise its host extends it, and the others agree";
             found.push(Finding::warning("END_NEAR", project, text, fix).of(Severity::Notice));
@@ -379,6 +425,10 @@ mod tests {
         check(|facts| down(facts, 0, wrong), &["WRONG_KEY"]);
         let old = Some(Trouble::Version);
         check(|facts| down(facts, 0, old), &["VERSION_TOO_OLD"]);
+        // Who is asked for the first time refuses until its administrator has said yes.
+        let refused = Some(Trouble::Refused);
+        check(|facts| down(facts, MINUTE - 1, refused), &[]);
+        check(|facts| down(facts, MINUTE, refused), &["PARTNER_REFUSES"]);
         check(
             |facts| facts.partners[0].lag_entries = LAG_ENTRIES_MAX,
             &["PARTNER_LAGS"],
@@ -387,6 +437,44 @@ mod tests {
             |facts| facts.partners[0].lag_entries = LAG_ENTRIES_MAX - 1,
             &[],
         );
+    }
+
+    #[test]
+    fn who_is_kept_out_here_is_worth_knowing() {
+        let kept_out = |facts: &mut Facts, how| {
+            facts.kept_out = vec![("globex.example".to_owned(), how)];
+        };
+        check(
+            |facts| kept_out(facts, KeptOut::Suspended),
+            &["PARTNER_SUSPENDED"],
+        );
+        check(
+            |facts| kept_out(facts, KeptOut::Denied),
+            &["PARTNER_DENIED"],
+        );
+    }
+
+    #[test]
+    fn time_is_told_in_the_unit_that_people_would_use() {
+        let minute = 60_000;
+        let told = [
+            1,
+            minute,
+            minute + 1,
+            25 * minute,
+            120 * minute,
+            121 * minute,
+        ]
+        .map(shown_time);
+        let expected = [
+            "a minute",
+            "a minute",
+            "2 minutes",
+            "25 minutes",
+            "120 minutes",
+            "3 hours",
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -26,8 +26,8 @@ use foedus_federation::transport::tls::Tls;
 use foedus_federation::transport::{
     AcceptCounters, AcceptLimits, Accepted, AcceptedLink, Acceptor, Reach, Source, pairing,
 };
+use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::OrgId;
-use foedus_policy::state::PartnerState;
 use foedus_policy::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -213,10 +213,7 @@ impl Keeper {
             tracing::error!(%partner, %holder, "a partner claims the link key of another; it gets no link");
         }
         self.told_claims = claims;
-        let active = |partner: &OrgId| {
-            let known = org.state.partners().get(partner);
-            known.is_some_and(|known| known.state == PartnerState::Active)
-        };
+        let active = |partner: &OrgId| carrier_allowed(&org.state, *partner).is_ok();
         let links = self.runtime.link_registry();
         let leaving = &mut self.leaving;
         leaving.retain(|_, ended| !ended.is_cancelled());

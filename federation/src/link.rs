@@ -231,8 +231,8 @@ impl Link {
             // The first frame, and only the first, is the hello.
             (CheckedFrame::Hello(_), true) => self.close(Goodbye::Protocol, out),
             // Why the partner leaves matters only where we are to stay away, too.
-            (CheckedFrame::Goodbye(Goodbye::NothingShared), _) => {
-                self.close(Goodbye::NothingShared, out);
+            (CheckedFrame::Goodbye(said @ (Goodbye::NothingShared | Goodbye::Refused)), _) => {
+                self.close(said, out);
             }
             (CheckedFrame::Goodbye(_), _) => self.close(Goodbye::Restart, out),
             (_, false) => self.close(Goodbye::Protocol, out),

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::{ChannelId, NoteHash, OrgId};
 use foedus_policy::name::Handle;
-use foedus_policy::state::{PartnerState, State};
+use foedus_policy::state::State;
 use foedus_policy::time::{Now, Timestamp};
 use imbl::OrdMap;
 
@@ -102,7 +103,7 @@ impl OrgSnapshot {
         self.state
             .partners()
             .iter()
-            .filter(|(_, partner)| partner.state == PartnerState::Active)
+            .filter(|(org, _)| carrier_allowed(&self.state, **org).is_ok())
             .filter_map(|(org, _)| {
                 let identity = self.identities.get(org)?;
                 Some((*org, *identity.current().link.as_bytes()))

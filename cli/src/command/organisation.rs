@@ -304,7 +304,7 @@ mod tests {
         let status = v1::GetStatusResponse {
             initialised: true,
             problems: vec![v1::Problem {
-                reason: "LINK_DOWN".to_owned(),
+                reason: "PARTNER_UNREACHABLE".to_owned(),
                 text: "the link is down since 10:00".to_owned(),
                 fix: "ask them to open port 7433".to_owned(),
                 subject: "globex.example".to_owned(),
@@ -312,6 +312,6 @@ mod tests {
             ..Default::default()
         };
         let drawn = status_page(&status).draw(Style::PLAIN);
-        assert!(drawn.contains("- globex.example: the link is down since 10:00 (LINK_DOWN)\n  to do: ask them to open port 7433\n"), "{drawn}");
+        assert!(drawn.contains("- globex.example: the link is down since 10:00 (PARTNER_UNREACHABLE)\n  to do: ask them to open port 7433\n"), "{drawn}");
     }
 }

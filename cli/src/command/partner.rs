@@ -516,7 +516,7 @@ fn suspended_page(partner: &str, channels: &[v1::AffectedChannel]) -> Page {
     };
     let rows = channels.iter().map(|channel| {
         let ours = if channel.held_back {
-            "held back"
+            "refused"
         } else {
             "go on"
         };
@@ -588,7 +588,7 @@ mod tests {
             drawn.starts_with("While globex.example is suspended, "),
             "{drawn}"
         );
-        assert!(drawn.contains("held back"), "{drawn}");
+        assert!(drawn.contains("refused"), "{drawn}");
         let ended = disconnected_page("globex.example", &[launch]).draw(Style::PLAIN);
         assert!(
             ended.contains("for good:") && !ended.contains("OUR NEW"),

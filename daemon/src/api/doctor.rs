@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use foedus_federation::bounds::WAITING_PER_ORIGIN_MAX;
 use foedus_federation::channel::{ChannelView, Waiting};
 use foedus_policy::bounds::REQUESTS_PER_PARTNER_COUNT_MAX;
+use foedus_policy::decide::{carrier_allowed, origin_allowed};
 use foedus_policy::id::OrgId;
 use foedus_policy::state::{PartnerState, Person};
 use foedus_policy::time::Timestamp;
@@ -18,7 +19,7 @@ use super::refusal::Refusal;
 use super::show::held;
 use super::{Api, Seen, service};
 use crate::bounds::api::OWN_ADDRESS_TIMEOUT;
-use crate::doctor::{Facts, Finding, Held, PartnerFacts, Quota, Severity, examine};
+use crate::doctor::{Facts, Finding, Held, KeptOut, PartnerFacts, Quota, Severity, examine};
 use crate::runtime::LinkState;
 
 impl Api {
@@ -30,12 +31,17 @@ impl Api {
         reader(&caller.actor)?;
         let seen = self.seen();
         administrator(seen.state(), &caller.actor, seen.now)?;
-        let findings = examine(&self.gathered(&seen).await);
+        let facts = Facts {
+            unreachable: self.unanswered().await,
+            ..self.gathered(&seen).await
+        };
+        let findings = examine(&facts);
         Ok(v1::ExamineResponse {
             findings: findings.into_iter().map(finding_message).collect(),
         })
     }
 
+    /// What is known here, without asking anybody.
     pub(super) async fn gathered(&self, seen: &Seen) -> Facts {
         let clock = clock_message(&seen.org, self.runtime().now());
         let sizes = self.sizes().await;
@@ -44,6 +50,7 @@ impl Api {
             clock_paused: clock.paused,
             end_unconfirmed: clock.unconfirmed && seen.end_waits(),
             partners: self.partner_facts(seen),
+            kept_out: kept_out(seen),
             approvals: approvals(seen),
             ends: seen
                 .state()
@@ -52,7 +59,6 @@ impl Api {
                 .filter(|project| project.ended.is_none())
                 .filter_map(|project| Some((project.name.to_string(), project.ends?)))
                 .collect(),
-            unreachable: self.unanswered().await,
             store_bytes: sizes.store_bytes,
             disk_free_bytes: sizes.disk_free_bytes,
             disk_reserve_bytes: self.inner.facts.disk_reserve_bytes,
@@ -94,10 +100,7 @@ impl Api {
 
     fn partner_facts(&self, seen: &Seen) -> Vec<PartnerFacts> {
         let links = self.runtime().links().into_iter();
-        let active = links.filter(|(org, _)| {
-            let known = seen.state().partners().get(org);
-            known.is_some_and(|known| known.state == PartnerState::Active)
-        });
+        let active = links.filter(|(org, _)| carrier_allowed(seen.state(), *org).is_ok());
         let now = self.runtime().now();
         active
             .map(|(org, link)| PartnerFacts {
@@ -158,6 +161,20 @@ fn is_full(view: &ChannelView, origin: OrgId) -> bool {
     own.count() >= WAITING_PER_ORIGIN_MAX
 }
 
+/// Partners that an administrator here keeps out, and how to let them in again.
+fn kept_out(seen: &Seen) -> Vec<(String, KeptOut)> {
+    let partners = seen.state().partners().iter();
+    let kept_out = partners.filter_map(|(org, partner)| {
+        let how = match (partner.state, origin_allowed(seen.state(), *org)) {
+            (PartnerState::Suspended, _) => KeptOut::Suspended,
+            (PartnerState::Active, Err(_)) => KeptOut::Denied,
+            _ => return None,
+        };
+        Some((partner.handle.to_string(), how))
+    });
+    kept_out.collect()
+}
+
 /// Partners whose requests fill what is kept of theirs.
 fn full_of_requests(seen: &Seen) -> Vec<(String, Quota)> {
     let state = seen.state();
@@ -189,26 +206,23 @@ fn approvals(seen: &Seen) -> Vec<(String, String)> {
 }
 
 fn finding_message(finding: Finding) -> v1::Finding {
-    let Finding {
-        severity,
-        name,
-        subject,
-        text,
-        fix,
-    } = finding;
-    let severity = match severity {
+    let severity = match finding.severity {
         Severity::Notice => v1::Severity::Notice,
         Severity::Warning => v1::Severity::Warning,
         Severity::Error => v1::Severity::Error,
     };
     v1::Finding {
         severity: severity.into(),
-        problem: Some(v1::Problem {
-            reason: name.to_owned(),
-            text,
-            fix,
-            subject,
-        }),
+        problem: Some(problem_message(finding)),
+    }
+}
+
+pub(super) fn problem_message(finding: Finding) -> v1::Problem {
+    v1::Problem {
+        reason: finding.name.to_owned(),
+        text: finding.text,
+        fix: finding.fix,
+        subject: finding.subject,
     }
 }
 

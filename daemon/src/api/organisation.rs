@@ -4,19 +4,17 @@ use foedus_federation::org::OrgSnapshot;
 use foedus_policy::action::{Actor, RenewedKeys};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::{InvitationState, PartnerState, Sharing};
-use foedus_policy::time::Now;
 use foedus_proto::api::v1;
 use tonic::Code;
 
 use super::caller::{Caller, administrator, reader};
-use super::clock::clock_message;
+use super::doctor::problem_message;
 use super::refusal::Refusal;
 use super::show::{self, held};
 use super::{Api, Seen, service};
-use crate::bounds::api::{
-    CLOCK_SKEW_MILLIS_MAX, LINK_DOWN_MILLIS_MAX, REQUESTS_SHOWN_MAX, STORE_SIZE_AGE_MAX,
-};
+use crate::bounds::api::{PROBLEMS_SHOWN_MAX, STORE_SIZE_AGE_MAX};
 use crate::disk::{free_bytes, used_bytes};
+use crate::doctor::{Severity, examine};
 use crate::identity_files::KeyFileError;
 use crate::runtime::{Initialise, InitialiseError, LinkState, RenewError, chain};
 
@@ -155,7 +153,7 @@ impl Api {
         status.initialised = true;
         status.identity = Some(self.identity(&seen)?);
         status.counts = Some(self.counts(&seen, &caller.actor).await);
-        status.problems = self.problems(&seen, &caller.actor);
+        status.problems = self.problems(&seen, &caller.actor).await;
         status.store_engine = facts.store_engine.clone();
         let sizes = self.sizes().await;
         status.store_bytes = sizes.store_bytes;
@@ -243,57 +241,18 @@ impl Api {
         }
     }
 
-    /// What an administrator should look at.
-    fn problems(&self, seen: &Seen, actor: &Actor) -> Vec<v1::Problem> {
+    /// What an administrator should look at: what the doctor says, but for what is only worth knowing, and without
+    /// trying our own addresses.
+    async fn problems(&self, seen: &Seen, actor: &Actor) -> Vec<v1::Problem> {
         if administrator(seen.state(), actor, seen.now).is_err() {
             return Vec::new();
         }
-        let mut problems = Vec::new();
-        let now = self.runtime().now();
-        problems.extend(clock_problem(seen, now));
-        for (org, link) in self.runtime().links() {
-            let partner = seen.state().partners().get(&org);
-            let down = partner.is_some_and(|partner| partner.state == PartnerState::Active)
-                && !matches!(link.state, LinkState::Up | LinkState::Resting)
-                && link.lasts_millis(now) >= LINK_DOWN_MILLIS_MAX;
-            if down {
-                let why = link
-                    .last_problem
-                    .map_or_else(String::new, |why| format!(": {why}"));
-                problems.push(v1::Problem {
-                    reason: "LINK_DOWN".to_owned(),
-                    text: format!("the link is down{why}"),
-                    fix: "nothing, if the partner is known to be away; it is tried again by itself"
-                        .to_owned(),
-                    subject: seen.handle(org),
-                });
-            }
-        }
-        let skew = self.clock_skew();
-        if skew.abs() >= CLOCK_SKEW_MILLIS_MAX {
-            problems.push(v1::Problem {
-                reason: "CLOCK_SKEW".to_owned(),
-                text: format!("the partners' clocks differ from ours by {skew} ms"),
-                fix: "set this machine's clock, with NTP for example".to_owned(),
-                subject: String::new(),
-            });
-        }
-        let waits = |state| matches!(state, PartnerState::Replied);
-        for partner in seen
-            .state()
-            .partners()
-            .values()
-            .filter(|partner| waits(partner.state))
-        {
-            problems.push(v1::Problem {
-                reason: "PARTNER_WAITS".to_owned(),
-                text: "it answered an invitation and waits to be confirmed".to_owned(),
-                fix: format!("foedus partner show {}", partner.handle),
-                subject: partner.handle.to_string(),
-            });
-        }
-        problems.extend(waiting_requests(seen));
-        problems
+        let findings = examine(&self.gathered(seen).await).into_iter();
+        let wrong = findings.filter(|finding| finding.severity > Severity::Notice);
+        wrong
+            .take(PROBLEMS_SHOWN_MAX)
+            .map(problem_message)
+            .collect()
     }
 
     /// The median of what the partners' clocks are ahead of ours.
@@ -316,44 +275,6 @@ impl Seen {
         let mut shared = channels.filter(|channel| channel.is_shared());
         shared.any(|channel| !channel.is_over() && channel.is_ended(self.now))
     }
-}
-
-/// That our clock is not relied on: nothing in this list is more urgent.
-fn clock_problem(seen: &Seen, now: Now) -> Option<v1::Problem> {
-    let clock = clock_message(&seen.org, now);
-    let (reason, text) = match (clock.paused, clock.unconfirmed) {
-        (true, _) => (
-            "CLOCK_PAUSED",
-            "our clock leapt by more than 48 hours: nothing ends by it, and nothing is posted to shared channels",
-        ),
-        // Nobody needs to hear of it while nothing waits for it.
-        (false, true) if seen.end_waits() => (
-            "CLOCK_UNCONFIRMED",
-            "since the start no partner's clock agreed with ours: an end by the clock is not recorded yet",
-        ),
-        (false, _) => return None,
-    };
-    Some(v1::Problem {
-        reason: reason.to_owned(),
-        text: text.to_owned(),
-        fix: "put this machine's clock right if it is wrong; then `foedus clock confirm`"
-            .to_owned(),
-        subject: String::new(),
-    })
-}
-
-/// The oldest of the requests that wait for a yes, so that who watches the daemon sees that somebody is awaited.
-fn waiting_requests(seen: &Seen) -> impl Iterator<Item = v1::Problem> {
-    let requests = seen.state().requests().iter();
-    let waiting = requests.filter(|(_, request)| request.is_waiting() && !request.is_due(seen.now));
-    waiting
-        .take(REQUESTS_SHOWN_MAX)
-        .map(|(number, _)| v1::Problem {
-            reason: "REQUEST_WAITS".to_owned(),
-            text: "it waits for an administrator's yes or no".to_owned(),
-            fix: format!("foedus request show {number}"),
-            subject: number.to_string(),
-        })
 }
 
 /// The format of a handle leaves it open how many labels it has; ours is to be a name in DNS, and a name without a

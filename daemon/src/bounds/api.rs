@@ -121,8 +121,8 @@ pub const CLOCK_SKEW_MILLIS_MAX: i64 = 2 * 60 * 1000;
 /// How long a link may be down before it is a problem.
 pub const LINK_DOWN_MILLIS_MAX: u64 = 60 * 1000;
 
-/// Waiting requests that a status names one by one.
-pub const REQUESTS_SHOWN_MAX: usize = 10;
+/// Problems that the status tells of.
+pub const PROBLEMS_SHOWN_MAX: usize = 20;
 
 /// How long it is said how much the data folder takes before it is measured again.
 pub const STORE_SIZE_AGE_MAX: Duration = Duration::from_secs(10);

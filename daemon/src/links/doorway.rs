@@ -328,7 +328,11 @@ impl Doorway {
             }
             // Nobody needs to do anything about a partner with whom nothing is shared.
             if status.state != LinkState::Resting {
-                let trouble = matches!(error, DialError::WrongKey).then_some(Trouble::WrongKey);
+                let trouble = match error {
+                    DialError::WrongKey => Some(Trouble::WrongKey),
+                    DialError::Refused => Some(Trouble::Refused),
+                    _ => None,
+                };
                 status.fail_to_dial(problem, trouble, clocks);
             }
         });

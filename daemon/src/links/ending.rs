@@ -13,8 +13,10 @@ use crate::runtime::chain;
 /// Why a session ended.
 #[derive(Debug)]
 pub(super) enum Ending {
-    /// The daemon stops; or the partner is active no more, which whoever told it knows.
+    /// The daemon stops, or our keys were renewed.
     Stopped,
+    /// There may be no link with this partner any more: it was suspended, say.
+    KeptOut,
     /// Another connection is kept.
     Replaced,
     /// The connection ended.
@@ -33,6 +35,9 @@ impl fmt::Display for Ending {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped => formatter.write_str("the daemon stops"),
+            Self::KeptOut => {
+                formatter.write_str("the partner is suspended, denied or disconnected here")
+            }
             Self::Replaced => formatter.write_str("another connection is kept"),
             // What lies under it speaks of sockets and TLS in words of its own, which help nobody.
             Self::Failed(failure @ LinkFailure::Lost(_)) => write!(formatter, "{failure}"),
@@ -43,7 +48,9 @@ impl fmt::Display for Ending {
                 chain(refused)
             ),
             Self::Closed(Goodbye::Restart) => formatter.write_str("closed by the partner"),
-            Self::Closed(Goodbye::Refused) => formatter.write_str("the peering does not hold"),
+            Self::Closed(Goodbye::Refused) => formatter.write_str(
+                "the partner refuses this organisation: it has disconnected, suspended or denied it",
+            ),
             Self::Closed(Goodbye::Version) => formatter.write_str("no version in common"),
             Self::Closed(Goodbye::NothingShared) => {
                 formatter.write_str("closed by the partner, who shares nothing with us any more")
@@ -61,6 +68,7 @@ impl Ending {
         match self {
             Self::Stopped | Self::Restart(_) | Self::Failed(_) => Goodbye::Restart,
             Self::Replaced => Goodbye::Duplicate,
+            Self::KeptOut => Goodbye::Refused,
             Self::Refused(_) => Goodbye::Protocol,
             Self::Closed(goodbye) => *goodbye,
             Self::NothingShared => Goodbye::NothingShared,

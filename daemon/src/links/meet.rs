@@ -27,9 +27,11 @@ pub(super) enum MeetError {
 /// Whether one of the two may not know the newest key of the other: somebody answered, and there was no link.
 pub(super) fn may_be_keys(error: &DialError) -> bool {
     match error {
-        DialError::WrongKey | DialError::Handshake(_) | DialError::Http(_) | DialError::Call(_) => {
-            true
-        }
+        DialError::WrongKey
+        | DialError::Refused
+        | DialError::Handshake(_)
+        | DialError::Http(_)
+        | DialError::Call(_) => true,
         DialError::OutOfReach(_)
         | DialError::Connect(_)
         | DialError::Configuration(_)

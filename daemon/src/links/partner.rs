@@ -2,9 +2,9 @@
 
 use foedus_federation::frame::Goodbye;
 use foedus_federation::link::Link;
-use foedus_federation::transport::{AcceptedLink, Kept, Reach, kept};
+use foedus_federation::transport::{AcceptedLink, Kept, LinkFailure, Reach, kept};
+use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::OrgId;
-use foedus_policy::state::PartnerState;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -145,6 +145,7 @@ impl PartnerLink {
         let runtime = self.runtime.clone();
         let mut session = Session::begin(&runtime, machine, established);
         let (ending, replacement) = session.run(self.us, &mut self.doorway, &self.stop).await;
+        let ending = self.told(ending);
         let machine = session.end(&ending).await;
         if replacement.is_none() {
             self.note_end(&ending);
@@ -153,19 +154,27 @@ impl PartnerLink {
         (machine, replacement)
     }
 
-    fn is_active(&self) -> bool {
+    /// The same, where it is we who take no link with the partner any more.
+    fn told(&self, ending: Ending) -> Ending {
         let org = self.runtime.snapshot();
-        let known = org.state.partners().get(&self.partner);
-        known.is_some_and(|known| known.state == PartnerState::Active)
+        let ours = matches!(
+            ending,
+            Ending::Stopped
+                | Ending::Closed(Goodbye::Refused)
+                | Ending::Failed(LinkFailure::Revoked)
+        );
+        match ours && carrier_allowed(&org.state, self.partner).is_err() {
+            true => Ending::KeptOut,
+            false => ending,
+        }
     }
 
     fn note_end(&self, ending: &Ending) {
         let now = self.runtime.now();
         let problem = match ending {
-            Ending::Stopped if !self.runtime.stopping().is_cancelled() => match self.is_active() {
-                true => "our own keys were renewed".to_owned(),
-                false => "the partner is active no more".to_owned(),
-            },
+            Ending::Stopped if !self.runtime.stopping().is_cancelled() => {
+                "our own keys were renewed".to_owned()
+            }
             ending => ending.to_string(),
         };
         tracing::info!(reason = problem, "a link has ended");
@@ -174,8 +183,12 @@ impl PartnerLink {
         self.runtime.link_registry().update(self.partner, |status| {
             status.turn(LinkState::Down, now);
             status.lag_entries = 0;
-            let version = matches!(ending, Ending::Closed(Goodbye::Version));
-            status.fail(problem, version.then_some(Trouble::Version), now);
+            let trouble = match ending {
+                Ending::Closed(Goodbye::Version) => Some(Trouble::Version),
+                Ending::Closed(Goodbye::Refused) => Some(Trouble::Refused),
+                _ => None,
+            };
+            status.fail(problem, trouble, now);
         });
     }
 }

@@ -55,6 +55,8 @@ pub enum Trouble {
     WrongKey,
     /// The two speak no version in common.
     Version,
+    /// The partner takes no link with us.
+    Refused,
 }
 
 /// How the link of one partner is.

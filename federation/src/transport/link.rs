@@ -113,13 +113,18 @@ pub enum DialError {
     /// The other end has another key than those pinned for the partner.
     #[error("the other end did not prove a key that is pinned for the partner")]
     WrongKey,
+    /// The other end pins no key of ours.
+    #[error(
+        "it refuses this organisation: it has not confirmed it yet, or has disconnected, suspended or denied it"
+    )]
+    Refused,
     /// The handshake failed otherwise.
     #[error("the TLS handshake failed")]
     Handshake(#[source] io::Error),
     /// Our own TLS configuration is unusable.
     #[error("the TLS configuration is unusable")]
     Configuration(#[source] rustls::Error),
-    /// HTTP/2 did not come up; also what a partner looks like that has not pinned our key.
+    /// HTTP/2 did not come up.
     #[error("the other end closed the connection before the link was open")]
     Http(#[source] hyper::Error),
     /// The call was not answered with a stream.

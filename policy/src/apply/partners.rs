@@ -21,12 +21,8 @@ impl Act<'_> {
     }
 
     pub(super) fn set_partner(&mut self, org: OrgId, state: PartnerState) {
-        let partner = Partner {
-            state,
-            since: self.given.now,
-            ..self.partner(org)
-        };
-        self.put(Record::Partner(org, partner));
+        let partner = self.partner(org);
+        self.put(Record::Partner(org, Partner { state, ..partner }));
     }
 
     /// An administrator who invites somebody, or approves that somebody invited us, has said yes

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Asked;
 use super::caller::Caller;
+use super::partners::carrier_allowed;
 use crate::action::{CharterFacts, Ends};
 use crate::bounds::{
     CHANNELS_COUNT_MAX, MEMBERS_PER_CHANNEL_COUNT_MAX, PARTICIPANTS_COUNT_MAX, PROJECTS_COUNT_MAX,
@@ -12,7 +13,7 @@ use crate::extension::Extension;
 use crate::id::{AuthorId, ChannelId, MemberId, OrgId, ProjectId};
 use crate::name::{ChannelName, Handle, Label, Sentence};
 use crate::reason::Reason;
-use crate::state::{Channel, EndCause, PartnerState, RequestKind, Sharing, Visibility};
+use crate::state::{Channel, EndCause, RequestKind, Sharing, Visibility};
 use crate::time::Timestamp;
 use crate::vocabulary::{Access, Capability};
 
@@ -404,13 +405,13 @@ impl Asked<'_> {
                 if !facts.capabilities.contains(capability) {
                     return Err(Reason::CapabilityNotGranted);
                 }
-                // What is written now would reach the suspended one by whoever carries it.
-                let suspended = |org| {
-                    let partner = self.state.partners().get(org);
-                    partner.is_some_and(|partner| partner.state == PartnerState::Suspended)
-                };
-                if participants.keys().any(suspended) {
-                    return Err(Reason::PartnerSuspended);
+                // What is written now would reach who is kept out by whoever carries it.
+                for org in participants.keys() {
+                    if let Err(reason @ (Reason::PartnerSuspended | Reason::PartnerDenied)) =
+                        carrier_allowed(self.state, *org)
+                    {
+                        return Err(reason);
+                    }
                 }
             }
         }

@@ -82,7 +82,7 @@ pub struct Partner {
     pub invitation: InvitationId,
     /// What both sides must see.
     pub words: [String; 6],
-    /// Since when in this state.
+    /// Since when it has been a partner, or has asked to be one.
     pub since: Timestamp,
 }
 

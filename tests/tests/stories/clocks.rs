@@ -92,8 +92,8 @@ fn what_a_clock_ten_minutes_ahead_says_waits_and_is_not_lost() {
         }
     });
     assert_eq!(two.acme.texts(LAUNCH), Vec::<String>::new());
-    says(&two.acme, "CLOCK_SKEW");
-    says(&two.globex, "CLOCK_SKEW");
+    says(&two.acme, "CLOCK_OURS_OFF");
+    says(&two.globex, "CLOCK_OURS_OFF");
     // Neither is a leap: both go on.
     two.acme.member().must(&["post", LAUNCH, "From now."]);
     two.acme.clock().is_ahead(TEN_MINUTES);

@@ -118,7 +118,7 @@ fn the_doctor_finds_what_is_wrong_and_nothing_else() {
     finds_within(MINUTE + SOON, &two.acme, &unreachable, 1);
     assert!(gone.elapsed() >= MINUTE, "it is not told too early");
     let problems = alice.json(&["status"])["problems"].to_string();
-    assert!(problems.contains("LINK_DOWN"), "{problems}");
+    assert!(problems.contains("PARTNER_UNREACHABLE"), "{problems}");
     two.globex.daemon.start();
     two.acme.linked_with(GLOBEX);
     two.globex.linked_with(ACME);

@@ -90,6 +90,42 @@ fn a_partner_that_is_suspended_in_mid_conversation_is_cut_off_until_it_is_resume
     );
 }
 
+/// A line on the deny list that comes later cuts off a partner that is active, and says so on both sides.
+#[test]
+fn a_partner_that_is_denied_is_cut_off_until_the_line_goes() {
+    let two = Two::sharing("+1h");
+    two.acme.linked_with(GLOBEX);
+    let alice = two.acme.administrator();
+    alice.must(&["partner", "deny", GLOBEX]);
+    is_cut_off(&two.acme, GLOBEX);
+    is_cut_off(&two.globex, ACME);
+    let shown = alice.json(&["partner", "show", GLOBEX]);
+    assert_eq!(shown["state"], "denied", "{shown}");
+    assert_eq!(shown["link_state"], "closed", "{shown}");
+    let found = alice.json(&["doctor"]).to_string();
+    assert!(found.contains("PARTNER_DENIED"), "{found}");
+    let member = two.acme.member();
+    let refusal = member.refused(&["post", LAUNCH, "To nobody."]);
+    assert_eq!(refusal.reason, "PARTNER_DENIED", "{refusal:?}");
+
+    // The other side is refused in the handshake, says so in words, and comes ever more seldom.
+    is_dialled_in_vain(&two.acme);
+    let globex = two.globex.administrator();
+    eventually("it to be said why there is no link", LATER, || {
+        let shown = told(globex.try_json(&["partner", "show", ACME]))?;
+        let problem = shown["link_problem"].as_str().unwrap_or_default();
+        match problem.contains("it refuses this organisation") {
+            true => Ok(()),
+            false => Err(shown.to_string()),
+        }
+    });
+
+    alice.must(&["partner", "deny", GLOBEX, "--remove"]);
+    two.acme.linked_with(GLOBEX);
+    member.must(&["post", LAUNCH, "We are back."]);
+    assert_eq!(two.agree(), ["We are back."]);
+}
+
 #[test]
 fn a_suspension_holds_over_a_restart_of_both() {
     let mut two = Two::sharing("+1h");

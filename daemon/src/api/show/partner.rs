@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use foedus_federation::link::VERSION;
+use foedus_policy::decide::{carrier_allowed, origin_allowed};
 use foedus_policy::id::OrgId;
 use foedus_policy::state::{Listing, PartnerMode, PartnerState, Sharing};
 use foedus_proto::api::v1;
@@ -35,6 +36,9 @@ impl Seen {
     fn partner_state(&self, org: OrgId, state: PartnerState) -> v1::PartnerState {
         match state {
             PartnerState::Replied | PartnerState::Accepted => v1::PartnerState::WaitingForUs,
+            PartnerState::Active if origin_allowed(self.state(), org).is_err() => {
+                v1::PartnerState::Denied
+            }
             PartnerState::Active if self.org.their_peerings.contains_key(&org) => {
                 v1::PartnerState::Active
             }
@@ -48,7 +52,7 @@ impl Seen {
         let Some(partner) = self.state().partners().get(&org) else {
             return v1::Partner::default();
         };
-        let active = partner.state == PartnerState::Active;
+        let active = carrier_allowed(self.state(), org).is_ok();
         let link = links.get(&org).filter(|_| active);
         let identity = self.org.identity(org);
         let channels = self.state().channels_with(org);

@@ -12,6 +12,7 @@ use hyper::server::conn::http2 as server;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use proto::link_service_server::{LinkService, LinkServiceServer};
+use rustls::AlertDescription;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{timeout, timeout_at};
@@ -47,9 +48,8 @@ pub async fn dial(
         let (stream, key) = connect(tls, partner, address, settings.reach).await?;
         call(stream, hello, &settings).await.map(|open| (open, key))
     };
-    let (open, key) = timeout(settings.dial_timeout, opening)
-        .await
-        .map_err(|_| DialError::Timeout)??;
+    let opened = timeout(settings.dial_timeout, opening).await;
+    let (open, key) = opened.map_err(|_| DialError::Timeout)?.map_err(refusal)?;
     let pins = Arc::clone(tls.pins());
     Ok(open.into_session(partner, key, pins, true, settings, None))
 }
@@ -85,6 +85,21 @@ fn handshake_error(error: io::Error) -> DialError {
     } else {
         DialError::Handshake(error)
     }
+}
+
+/// In TLS 1.3 the other end looks at our key after our side of the handshake is done: that it refuses it shows
+/// wherever we read first.
+fn refusal(error: DialError) -> DialError {
+    // h2 keeps the text of what it could not read, and not the error.
+    let alert = rustls::Error::AlertReceived(AlertDescription::AccessDenied).to_string();
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if error.to_string() == alert {
+            return DialError::Refused;
+        }
+        cause = error.source();
+    }
+    error
 }
 
 async fn call(
