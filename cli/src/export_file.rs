@@ -89,6 +89,33 @@ impl Drop for NewFile {
     }
 }
 
+/// Says so where a file is an export of the other kind, which only the other command verifies. One that is damaged
+/// is of neither.
+pub fn is_not_of(
+    path: &Path,
+    other_begins: &str,
+    other: &str,
+    other_command: &str,
+) -> Result<(), Failure> {
+    let mut first = Vec::new();
+    // What can't be read is told by whoever reads it.
+    if let Ok(file) = File::open(path) {
+        let read = file.take(other_begins.len() as u64).read_to_end(&mut first);
+        drop(read);
+    }
+    if first != other_begins.as_bytes() {
+        return Ok(());
+    }
+    Err(Failure {
+        reason: "OTHER_EXPORT".to_owned(),
+        ..Failure::new(
+            Exit::Data,
+            format!("{} is an export of {other}", path.display()),
+            format!("{other_command} {}", path.display()),
+        )
+    })
+}
+
 /// Hands each line on, its newline included, with its length. A line that is longer than any of an
 /// export is handed on cut.
 pub fn each_line(path: &Path, mut take: impl FnMut(&[u8], u64)) -> Result<(), Failure> {
@@ -135,6 +162,24 @@ mod tests {
         file.write(b"whole\n").expect("room");
         assert_eq!(file.finish().expect("on disk"), 6);
         assert_eq!(std::fs::read(&path).expect("readable"), b"whole\n");
+    }
+
+    #[test]
+    fn an_export_of_the_other_kind_is_told_by_its_first_bytes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("one");
+        let check = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("room");
+            is_not_of(&path, "other/v1", "the other kind", "other verify")
+        };
+        let refused = check(b"other/v1\nmore\n").expect_err("of the other kind");
+        assert_eq!(refused.reason, "OTHER_EXPORT");
+        assert!(refused.fix.starts_with("other verify "), "{refused:?}");
+        for bytes in [&b"this/v1\n"[..], b"othfr/v1\n", b"other", b""] {
+            assert_eq!(check(bytes), Ok(()));
+        }
+        let missing = folder.path().join("none");
+        assert_eq!(is_not_of(&missing, "x", "", ""), Ok(()));
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod verifier;
 pub use audit::{AUDIT_FORMAT, AuditDigest, AuditLine, AuditReport, AuditShown, AuditVerifier};
 pub use claims::Claims;
 pub use fault::{Fault, Place, Wrong};
-pub use line::{InvalidLine, Line};
+pub use line::{FIRST as CHANNEL_FORMAT, InvalidLine, Line};
 pub use reader::{Bodies, ChannelExport, ExportStep};
 pub use report::{Contents, Missing, Report};
 pub use verifier::Verifier;

@@ -5,13 +5,13 @@ mod lines;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use foedus_federation::export::{AuditReport, AuditVerifier};
+use foedus_federation::export::{AuditReport, AuditVerifier, CHANNEL_FORMAT};
 use foedus_federation::note::value::format_time;
 use foedus_proto::api::v1;
 
 use super::{Limit, collect, log, wording};
 use crate::connection::Session;
-use crate::export_file::{NewFile, each_line};
+use crate::export_file::{NewFile, each_line, is_not_of};
 use crate::failure::Failure;
 use crate::json;
 use crate::page::Page;
@@ -144,6 +144,7 @@ async fn verify(session: &Session, printer: &mut Printer) -> Result<(), Failure>
 
 /// Goes through a file.
 pub fn verify_file(file: &Path, printer: &mut Printer) -> Result<(), Failure> {
+    is_not_of(file, CHANNEL_FORMAT, "a channel", "foedus log verify")?;
     let mut verifier = AuditVerifier::default();
     each_line(file, |line, length| {
         verifier.line(line, lines::read(line), length);

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use foedus_federation::export::{Claims, Contents, Fault, Missing, Report, Verifier};
+use foedus_federation::export::{AUDIT_FORMAT, Claims, Contents, Fault, Missing, Report, Verifier};
 use foedus_federation::note::value::format_time;
 use foedus_proto::api::v1;
 use serde_json::{Value, json};
 
 use crate::connection::Session;
-use crate::export_file::{NewFile, each_line};
+use crate::export_file::{NewFile, each_line, is_not_of};
 use crate::failure::{Exit, Failure};
 use crate::page::Page;
 use crate::printer::Printer;
@@ -28,7 +28,7 @@ pub enum LogCommand {
 #[command(
     after_help = "Example:\n  foedus log export launch --to launch.foedus\n\n\
 The file holds what was said in the channel, by all its organisations, and their signatures. It does not hold what \
-the channel is called here. What was taken back, or counts for nobody, is left out, unless --all-bodies is given."
+the channel is called here, nor what was said before it was shared. What was taken back, or counts for nobody, is left out, unless --all-bodies is given."
 )]
 pub struct ExportArguments {
     /// The channel
@@ -84,6 +84,13 @@ pub async fn run(
 /// Goes through a file twice: what organisations state of each other's logs stands before and after
 /// what it is about.
 pub fn verify(arguments: &VerifyArguments, printer: &mut Printer) -> Result<(), Failure> {
+    let audit_begins = format!("{{\"format\":\"{AUDIT_FORMAT}\"");
+    is_not_of(
+        &arguments.file,
+        &audit_begins,
+        "the audit log",
+        "foedus audit verify",
+    )?;
     let mut claims = Claims::default();
     each_line(&arguments.file, |line, _| claims.line(line))?;
     let mut verifier = Verifier::new(claims);

@@ -26,7 +26,8 @@ use crate::time;
 
 With --state, a restarted tail continues where it was. One that is killed while it prints a list
 prints that list again. Whoever must not see anything twice reads --output json: what stands after
-the last line {\"item\":\"cursor\",...} is to be thrown away, and --from CURSOR gives it again.")]
+the last line {\"item\":\"cursor\",...} is to be thrown away, and --from CURSOR gives it again. --count may stop before a cursor is printed: to go on after it,
+use --state.")]
 pub struct TailArguments {
     /// Name or identifier of the channel [default: all that you are a member of]
     channel: Option<String>,

@@ -205,7 +205,7 @@ impl From<channel::Refused> for Refusal {
                 Code::AlreadyExists,
                 "IDEMPOTENCY_KEY_REUSED",
                 "this idempotency key was used for another request",
-                "use a new one",
+                "use a new one; to repeat a request that was cut off, repeat it exactly",
             ),
             Refused::NoSuchEntry => Self::new(
                 Code::NotFound,

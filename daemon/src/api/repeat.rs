@@ -150,7 +150,7 @@ impl Given {
                 Code::AlreadyExists,
                 "IDEMPOTENCY_KEY_REUSED",
                 "this idempotency key was used for another request",
-                "use a new one",
+                "use a new one; to repeat a request that was cut off, repeat it exactly",
             ));
         }
         A::decode(self.answer.as_slice())

@@ -101,7 +101,7 @@ impl Compacted {
     pub fn text(&self) -> String {
         const MIB: f64 = 1024.0 * 1024.0;
         format!(
-            "wrote {} keys anew: {:.1} MiB on the disk before, {:.1} MiB now\n",
+            "wrote {} keys anew, and nothing else: {:.1} MiB on the disk before, {:.1} MiB now\n",
             self.pairs,
             self.bytes_before as f64 / MIB,
             self.bytes_after as f64 / MIB,

@@ -63,7 +63,7 @@ pub async fn run(channel: String, session: &Session, printer: &mut Printer) -> R
             format!("the daemon answered {posted} of {sent} messages"),
             "post the others again",
         )),
-        Ok(Err(failure)) => Err(failure),
+        Ok(Err(failure)) => Err(after(failure, posted)),
         Err(_) => Err(Failure::new(
             Exit::Software,
             "reading standard input broke off",
@@ -81,9 +81,9 @@ async fn read_lists(
 ) -> Result<u64, Failure> {
     let mut input = BufReader::new(input);
     let mut sent: u64 = 0;
-    let mut list_number: u64 = 0;
+    let (mut list_number, mut lines) = (0, 0);
     loop {
-        let (posts, ended) = read_list(&mut input).await?;
+        let (posts, ended) = read_list(&mut input, &mut lines).await?;
         if !posts.is_empty() {
             list_number += 1;
             sent += posts.len() as u64;
@@ -108,19 +108,21 @@ async fn read_lists(
 /// are no messages. Also says whether the input has ended.
 async fn read_list<R: AsyncRead + Unpin>(
     input: &mut BufReader<R>,
+    lines: &mut u64,
 ) -> Result<(Vec<v1::NewPost>, bool), Failure> {
     let mut posts = Vec::new();
     let mut list_bytes = 0;
     loop {
         let mut line = Vec::new();
-        let read = read_line(input, &mut line).await?;
+        *lines += 1;
+        let read = read_line(input, &mut line, *lines).await?;
         if read == 0 {
             return Ok((posts, true));
         }
         let text = String::from_utf8(line).map_err(|_| {
             Failure::new(
                 Exit::Data,
-                "a line is not UTF-8",
+                format!("line {lines} is not UTF-8"),
                 "convert the input, for example with iconv",
             )
         })?;
@@ -144,6 +146,7 @@ async fn read_list<R: AsyncRead + Unpin>(
 async fn read_line<R: AsyncRead + Unpin>(
     input: &mut BufReader<R>,
     line: &mut Vec<u8>,
+    number: u64,
 ) -> Result<usize, Failure> {
     use tokio::io::AsyncReadExt as _;
     let read = input
@@ -152,7 +155,7 @@ async fn read_line<R: AsyncRead + Unpin>(
         .await
         .map_err(|source| Failure::io("cannot read standard input", &source))?;
     if read == bounds::POST_LIST_BYTES_MAX && !line.ends_with(b"\n") {
-        return Err(super::too_long("a line"));
+        return Err(super::too_long(&format!("line {number}")));
     }
     Ok(read)
 }
@@ -212,5 +215,8 @@ mod tests {
         assert_eq!(sizes, [bounds::POST_LIST_ITEMS_MAX, 1]);
         let long = vec![b'a'; bounds::POST_LIST_BYTES_MAX];
         assert_eq!(lists(&long).expect_err("refused").exit, Exit::Data);
+        let third = [b"one\n\n".as_slice(), &long].concat();
+        let refused = lists(&third).expect_err("refused");
+        assert!(refused.what.starts_with("line 3 is longer"), "{refused:?}");
     }
 }
