@@ -37,9 +37,9 @@ impl Teller<'_> {
         )?;
         self.both_until(
             &["--as", "alice", "partner", "list"],
-            says(&["globex.example", "active", " up "]),
+            says(&["globex.example", "active", " up ", LAUNCH]),
             &["--as", "gina", "partner", "list"],
-            says(&["acme.example", "active", " up "]),
+            says(&["acme.example", "active", " up ", ACME_LAUNCH]),
         )?;
         self.both_until(
             &["--as", "alice", "channel", "list"],
