@@ -90,7 +90,6 @@ pub enum Command {
     /// Print a script that completes commands in your shell
     Completion(completion::CompletionArguments),
     /// Write the manual pages
-    #[command(hide = true)]
     Man(man::ManArguments),
 }
 
