@@ -19,6 +19,7 @@ mod request;
 mod tail;
 mod token;
 mod wording;
+mod words;
 
 use clap::{Args, Subcommand};
 
