@@ -43,6 +43,7 @@ impl Arguments {
         let mut command = Self::command();
         command.build();
         with_whole_usage(&mut command);
+        command.get_subcommands_mut().for_each(without_globals);
         let mut matches = command.try_get_matches_from_mut(words)?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
@@ -53,6 +54,20 @@ fn with_whole_usage(command: &mut clap::Command) {
     let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage).to_owned();
     *command = std::mem::take(command).override_usage(usage);
     command.get_subcommands_mut().for_each(with_whole_usage);
+}
+
+/// What every command takes is told with the program's own help, and with each command only that it is there.
+fn without_globals(command: &mut clap::Command) {
+    let hidden = std::mem::take(command).mut_args(|argument| {
+        let global = argument.is_global_set();
+        argument.hide(global)
+    });
+    let after = hidden.get_after_help().map(ToString::to_string);
+    let after = after.unwrap_or_default();
+    *command = hidden.after_help(format!(
+        "{after}\n\nOptions for all commands: foedus --help"
+    ));
+    command.get_subcommands_mut().for_each(without_globals);
 }
 
 fn after_long_help() -> String {
@@ -282,6 +297,13 @@ mod tests {
         assert!(!given.contains("--server"), "{given}");
         let help = told("foedus help post");
         assert!(help.contains(post) && help.contains("Example"), "{help}");
+        assert!(!help.contains("--server"), "{help}");
+        assert!(help.contains("--reply-to"), "{help}");
+        let last = help.trim_end().lines().last();
+        assert_eq!(last, Some("Options for all commands: foedus --help"));
+        let whole = told("foedus --help");
+        assert!(whole.contains("--server"), "{whole}");
+        assert!(whole.contains("\n  man  "), "{whole}");
         let partner = told("foedus partner show");
         let show = "Usage: foedus partner show [OPTIONS] <PARTNER>";
         assert!(partner.contains(show), "{partner}");

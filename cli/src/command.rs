@@ -19,6 +19,7 @@ mod request;
 mod tail;
 mod token;
 mod wording;
+mod words;
 
 use clap::{Args, Subcommand};
 
@@ -90,7 +91,6 @@ pub enum Command {
     /// Print a script that completes commands in your shell
     Completion(completion::CompletionArguments),
     /// Write the manual pages
-    #[command(hide = true)]
     Man(man::ManArguments),
 }
 

@@ -205,6 +205,7 @@ pub struct Session {
     timeout: Duration,
     idempotency_key: String,
     idempotency_key_used: Cell<bool>,
+    of_a_member: bool,
 }
 
 macro_rules! clients {
@@ -266,11 +267,17 @@ impl Session {
                 ..Failure::timeout(settings.timeout.as_secs_f64())
             })??;
         Ok(Self {
+            of_a_member: credentials.authorization.is_some() || credentials.act_as.is_some(),
             service: InterceptedService::new(channel, credentials),
             timeout: settings.timeout,
             idempotency_key,
             idempotency_key_used: Cell::new(false),
         })
+    }
+
+    /// Whether a member is asking, and not whoever is at the socket in nobody's name.
+    pub fn is_of_a_member(&self) -> bool {
+        self.of_a_member
     }
 
     /// The key under which what this command creates is created once.

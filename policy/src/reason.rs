@@ -155,7 +155,7 @@ reasons! {
     ProjectEnded "PROJECT_ENDED" Unmet
         "The project has ended: name another one."
     ProjectEndDiffers "PROJECT_END_DIFFERS" Unmet
-        "The project exists with another end: leave the end out, or name another project."
+        "The project exists with another end: ask with `--ends-with-project` instead of an end, or name another project."
     RequestUnknown "REQUEST_UNKNOWN" Missing
         "There is no such request: `foedus request list --all` shows those that there are."
     RequestNotWaiting "REQUEST_NOT_WAITING" Unmet
@@ -173,7 +173,7 @@ reasons! {
     WordsNeeded "WORDS_NEEDED" Malformed
         "The six words are needed: compare them with the partner, by telephone or face to face, and give them."
     WordsDiffer "WORDS_DIFFER" Forbidden
-        "These are not the six words of this peering: compare them with the partner again. If theirs are others, somebody stands between you: decline."
+        "These are not the six words of this peering: compare them with the partner again. If theirs are others, somebody stands between you; `foedus partner show` says how to end it."
     InvitationUnknown "INVITATION_UNKNOWN" Missing
         "No such invitation was given out here: `foedus invitation list --all` shows those that were."
     InvitationUsed "INVITATION_USED" Unmet
@@ -197,7 +197,7 @@ reasons! {
     PartnerExists "PARTNER_EXISTS" Exists
         "This organisation is a partner already, or waits to become one: `foedus partner list` shows what is still to be done."
     PartnerNotWaiting "PARTNER_NOT_WAITING" Unmet
-        "This partner does not wait for a confirmation; whose invitation was taken up here is approved as a request."
+        "This partner does not wait for a confirmation: `foedus partner show` says how it is."
     PartnerNotApproved "PARTNER_NOT_APPROVED" Unmet
         "This partner has not been approved here yet: confirm it, or approve the request about it."
     PartnerSuspended "PARTNER_SUSPENDED" Unmet

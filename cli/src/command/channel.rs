@@ -289,21 +289,32 @@ async fn list(
         channels,
         next_page_token,
     };
-    let rows = response.channels.iter().map(row).collect();
-    let page = Page::new().table(
-        &[
-            "CHANNEL",
-            "STATE",
-            "SHARED WITH",
-            "PROJECT",
-            &time::head("ENDS"),
-            "MEMBERS",
-            "JOINED",
-        ],
-        rows,
-        "There are no channels.",
-    );
+    let page = list_page(&response.channels, session.is_of_a_member());
     printer.answer(&json::of(&response), &page)
+}
+
+/// Which channels somebody has joined can be told to a member only.
+fn list_page(channels: &[v1::Channel], to_a_member: bool) -> Page {
+    let ends = time::head("ENDS");
+    let columns = [
+        "CHANNEL",
+        "STATE",
+        "SHARED WITH",
+        "PROJECT",
+        &ends,
+        "MEMBERS HERE",
+        "JOINED",
+    ];
+    let shown = match to_a_member {
+        true => columns.len(),
+        false => columns.len() - 1,
+    };
+    let rows = channels.iter().map(|channel| {
+        let mut cells = row(channel);
+        cells.truncate(shown);
+        cells
+    });
+    Page::new().table(&columns[..shown], rows.collect(), "There are no channels.")
 }
 
 fn others(channel: &v1::Channel) -> Vec<&str> {
@@ -494,6 +505,24 @@ async fn members(
 mod tests {
     use super::*;
     use crate::page::Style;
+
+    #[test]
+    fn who_is_no_member_is_shown_no_column_of_what_it_joined() {
+        let channel = v1::Channel {
+            name: "launch".to_owned(),
+            member_count: 2,
+            joined: true,
+            ..v1::Channel::default()
+        };
+        let head = |to_a_member| {
+            let drawn = list_page(std::slice::from_ref(&channel), to_a_member);
+            let drawn = drawn.draw(Style::PLAIN);
+            drawn.lines().next().unwrap_or_default().to_owned()
+        };
+        let (member, nobody) = (head(true), head(false));
+        assert!(member.ends_with("MEMBERS HERE  JOINED"), "{member}");
+        assert!(nobody.ends_with("MEMBERS HERE"), "{nobody}");
+    }
 
     #[test]
     fn a_shared_channel_shows_who_is_behind() {

@@ -124,23 +124,28 @@ async fn show(
             state(&invitation)
         ))
     } else {
-        text_page(
-            &invitation.expected_handle,
-            invitation.expires_at.as_ref(),
-            &response.invitation_text,
-        )
+        text_page(&invitation, &response.invitation_text)
     };
     printer.answer(&json::of(&response), &page)
 }
 
+/// An invitation that was just made.
+pub fn made_page(invitation: &v1::Invitation, text: &str) -> Page {
+    text_page(invitation, text).sentence(format!(
+        "To see it again:  foedus invitation show {}",
+        invitation.invitation_id
+    ))
+}
+
 /// The text that is passed on.
-pub fn text_page(partner: &str, expires_at: Option<&prost_types::Timestamp>, text: &str) -> Page {
-    let partner = if partner.is_empty() {
+fn text_page(invitation: &v1::Invitation, text: &str) -> Page {
+    let partner = if invitation.expected_handle.is_empty() {
         "the partner"
     } else {
-        partner
+        &invitation.expected_handle
     };
-    Page::new()
+    let expires_at = invitation.expires_at.as_ref();
+    let page = Page::new()
         .sentence(format!(
             "Send this invitation to the administrator of {partner}, by a way that you trust. It can be used once, until {}:",
             time::show(expires_at)
@@ -148,8 +153,19 @@ pub fn text_page(partner: &str, expires_at: Option<&prost_types::Timestamp>, tex
         .blank()
         .sentence(text)
         .blank()
-        .sentence("They type:  foedus partner accept INVITATION")
+        .sentence("They type:  foedus --as NAME partner accept INVITATION");
+    if !invitation.addresses.is_empty() {
+        return page;
+    }
+    page.sentence(
+        "It names no address of this organisation, so their daemon can't hand in the reply: it prints it, they send it to you, and you type:",
+    )
+    .sentence("  foedus --as NAME partner confirm REPLY")
+    .sentence(NO_ADDRESS)
 }
+
+/// What to do if an organisation that told nobody where it is can be reached after all.
+pub const NO_ADDRESS: &str = "If partners can reach this daemon (`foedus status` says where it listens), name the address as link.advertise in its configuration, and start it again: invitations made from then on name it.";
 
 async fn revoke(
     invitation_id: String,
@@ -167,4 +183,24 @@ async fn revoke(
         state(&invitation)
     ));
     printer.answer(&json::of(&invitation), &page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Style;
+
+    #[test]
+    fn an_invitation_without_an_address_says_what_that_means() {
+        let mut invitation = v1::Invitation::default();
+        let drawn =
+            |invitation: &_| text_page(invitation, "foedus-invitation-v1.AbCd").draw(Style::PLAIN);
+        let without = drawn(&invitation);
+        assert!(without.contains("names no address"), "{without}");
+        assert!(without.contains("partner confirm REPLY"), "{without}");
+        assert!(without.contains("link.advertise"), "{without}");
+        invitation.addresses = vec!["acme.example:7433".to_owned()];
+        let with = drawn(&invitation);
+        assert!(!with.contains("address"), "{with}");
+    }
 }

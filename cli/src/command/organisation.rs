@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use foedus_proto::api::v1;
 
-use super::{present, wording};
+use super::{invitation, present, wording};
 use crate::connection::Session;
 use crate::failure::Failure;
 use crate::page::Page;
@@ -137,7 +137,20 @@ fn made_page(identity: &v1::Identity, administrator: &str) -> Page {
         .sentence(format!("{} has its identity.", identity.handle))
         .then(identity_page(identity))
         .sentence(format!("{administrator} is its first administrator."))
+        .then(unreachable_page(identity))
         .sentence(format!("Next: foedus --as {name} member add NAME"))
+}
+
+/// That partners are told of no address, which may be meant.
+fn unreachable_page(identity: &v1::Identity) -> Page {
+    if !identity.endpoints.is_empty() {
+        return Page::new();
+    }
+    Page::new()
+        .sentence(
+            "No endpoint is named: partners can't dial this daemon, and its invitations name no address. Of two partners one has to be dialled.",
+        )
+        .sentence(invitation::NO_ADDRESS)
 }
 
 fn identity_page(identity: &v1::Identity) -> Page {
@@ -284,11 +297,16 @@ mod tests {
 
     #[test]
     fn what_was_made_names_its_administrator_and_the_next_step() {
-        let identity = v1::Identity {
+        let mut identity = v1::Identity {
             handle: "acme.example".to_owned(),
             ..Default::default()
         };
         let drawn = made_page(&identity, "alice@acme.example").draw(Style::PLAIN);
+        assert!(drawn.contains("No endpoint is named"), "{drawn}");
+        assert!(drawn.contains("link.advertise"), "{drawn}");
+        identity.endpoints = vec!["acme.example:7433".to_owned()];
+        let drawn = made_page(&identity, "alice@acme.example").draw(Style::PLAIN);
+        assert!(!drawn.contains("No endpoint"), "{drawn}");
         assert!(
             drawn.contains("alice@acme.example is its first administrator.\n"),
             "{drawn}"

@@ -5,6 +5,7 @@ mod rules;
 use clap::Subcommand;
 use foedus_proto::api::v1;
 
+use super::words::Words;
 use super::{Limit, collect, invitation, present, request, wording};
 use crate::connection::Session;
 use crate::failure::Failure;
@@ -65,7 +66,9 @@ pub enum PartnerCommand {
         remove: bool,
     },
     /// Put a handle, pattern or organisation on the deny-list, which beats the allow-list
-    #[command(after_help = "Example:\n  foedus partner deny \"*.rival.example\"")]
+    #[command(
+        after_help = "A partner that is denied has no link, and nothing of it is taken, until it is off the list again. The peering and\nits channels stay: `partner disconnect` ends them.\n\nExample:\n  foedus partner deny \"*.rival.example\""
+    )]
     Deny {
         /// A handle, a pattern such as *.example, or an organisation (org_...)
         pattern: String,
@@ -78,9 +81,9 @@ pub enum PartnerCommand {
         after_help = "nobody: no one new; listed: who is on the allow-list, which is the default;\nanyone-after-approval: whoever is invited. The deny-list beats each of them.\n\nExample:\n  foedus partner mode nobody"
     )]
     Mode {
-        /// Whom
+        /// Whom; without it, what holds now is shown
         #[arg(value_enum)]
-        mode: rules::Mode,
+        mode: Option<rules::Mode>,
     },
     /// Say that a partner's root key was compared with what the partner says, by telephone for example
     #[command(
@@ -148,7 +151,8 @@ pub async fn run(
         PartnerCommand::Deny { pattern, remove } => {
             rules::deny(pattern, remove, session, printer).await
         }
-        PartnerCommand::Mode { mode } => rules::set_mode(mode, session, printer).await,
+        PartnerCommand::Mode { mode: Some(mode) } => rules::set_mode(mode, session, printer).await,
+        PartnerCommand::Mode { mode: None } => rules::show_mode(session, printer).await,
         PartnerCommand::Verify { partner, root_key } => {
             verify(partner, root_key, session, printer).await
         }
@@ -201,15 +205,7 @@ async fn invite(
         .call(session.partners().invite_partner(request))
         .await?;
     let made = present(response.invitation.clone())?;
-    let page = invitation::text_page(
-        &made.expected_handle,
-        made.expires_at.as_ref(),
-        &response.invitation_text,
-    )
-    .sentence(format!(
-        "To see it again:  foedus invitation show {}",
-        made.invitation_id
-    ));
+    let page = invitation::made_page(&made, &response.invitation_text);
     printer.answer(&json::of(&response), &page)
 }
 
@@ -225,34 +221,63 @@ async fn accept(
     let response = session
         .call(session.partners().accept_invitation(request))
         .await?;
-    let waiting = present(response.request.clone())?;
-    let delivery = if response.delivered {
-        "The inviter has our reply. Nothing else flows until both administrators have approved."
-    } else {
-        "The reply could not be delivered from here."
-    };
-    let page = Page::new()
-        .sentence(delivery)
-        .sentence_if(&response.problem)
-        .sentence_if(if response.delivered {
-            ""
-        } else {
-            "Accept the same invitation again once the inviter can be reached, or send it the reply."
-        })
-        .then(reply_page(&waiting, &response))
-        .blank()
-        .then(request::page(&waiting));
+    let request = present(response.request.clone())?;
+    let partner = present(response.partner.clone())?;
+    let page = accepted_page(&request, &partner, &response);
     printer.answer(&json::of(&response), &page)
 }
 
-/// The reply, where the request does not show it itself.
-fn reply_page(waiting: &v1::Request, response: &v1::AcceptInvitationResponse) -> Page {
-    if response.reply_text.is_empty() || waiting.reply_text == response.reply_text {
-        return Page::new();
+/// An invitation that was accepted: just now, or before.
+fn accepted_page(
+    request: &v1::Request,
+    partner: &v1::Partner,
+    response: &v1::AcceptInvitationResponse,
+) -> Page {
+    let since = time::show(partner.peered_at.as_ref());
+    match partner.state() {
+        v1::PartnerState::Active => Page::new().sentence(format!(
+            "The peering with {} exists already, since {since}, from this very invitation: nothing is to be done.",
+            partner.handle
+        )),
+        v1::PartnerState::WaitingForThem => Page::new()
+            .sentence(format!(
+                "{} is approved here already, since {since}, from this very invitation.",
+                partner.handle
+            ))
+            .then(delivery_page(&partner.handle, response))
+            .sentence_if(next(&partner.next_step)),
+        _ => delivery_page(&partner.handle, response)
+            .blank()
+            .then(request::page(request)),
+    }
+}
+
+/// Whether the inviter has our reply, and what to do with it otherwise.
+fn delivery_page(inviter: &str, response: &v1::AcceptInvitationResponse) -> Page {
+    if response.delivered {
+        return Page::new().sentence(
+            "The inviter has our reply. Nothing else flows until both administrators have approved.",
+        );
     }
     Page::new()
-        .sentence("Send its administrator this reply, for `foedus partner confirm`:")
+        .sentence(format!(
+            "{inviter} does not have our reply yet: {}.",
+            response.problem
+        ))
+        .sentence(format!(
+            "First send it to {inviter}'s administrator, by any way, who types `foedus --as NAME partner confirm REPLY` and is shown the six words by it:"
+        ))
+        .blank()
         .sentence(&response.reply_text)
+        .blank()
+        .sentence("If the invitation names an address, accepting it again tries that once more.")
+}
+
+fn next(step: &str) -> String {
+    match step {
+        "" => String::new(),
+        step => format!("Next: {step}"),
+    }
 }
 
 async fn confirm(
@@ -274,11 +299,44 @@ async fn confirm(
         words: words.unwrap_or_default(),
         idempotency_key: session.idempotency_key(),
     };
+    let compared = !call.words.is_empty();
     let response = session
         .call(session.partners().confirm_partner(call))
         .await?;
-    let confirmed = present(response.request)?;
-    printer.answer(&json::of(&confirmed), &request::page(&confirmed))
+    let partner = present(response.partner.clone())?;
+    let page = confirmed_page(&partner, compared, &response);
+    printer.answer(&json::of(&response), &page)
+}
+
+/// A partner that was confirmed, or of which only the reply was taken: `compared` says whether words were given.
+fn confirmed_page(
+    partner: &v1::Partner,
+    compared: bool,
+    response: &v1::ConfirmPartnerResponse,
+) -> Page {
+    let handle = &partner.handle;
+    if partner.state() == v1::PartnerState::WaitingForUs {
+        return Page::new()
+            .sentence(format!(
+                "The reply of {handle} is taken. Nothing is confirmed by it, and nothing flows."
+            ))
+            .then(words(partner).page());
+    }
+    let done = match compared {
+        true => format!("{handle} is confirmed."),
+        false => format!("{handle} was confirmed already; this reply changes nothing."),
+    };
+    let page = Page::new().sentence(done);
+    let Some(request) = &response.request else {
+        return page.sentence_if(next(&partner.next_step));
+    };
+    let step = match request.next_step.as_str() {
+        "" => &partner.next_step,
+        step => step,
+    };
+    page.then(request::about_page(request))
+        .then(request::channel_page(request, &response.channel_members))
+        .sentence_if(next(step))
 }
 
 async fn list(
@@ -393,15 +451,21 @@ fn page(partner: &v1::Partner) -> Page {
         ("root key", partner.root_key.clone()),
         ("identity", format!("serial {}", partner.identity_serial)),
         ("request", partner.request.clone()),
-        ("six words", partner.words.join(" ")),
     ]);
-    if partner.words.is_empty() {
-        return page;
+    match partner.words.is_empty() {
+        true => page.sentence_if(next(&partner.next_step)),
+        // What is to be done with them is the next step.
+        false => page.then(words(partner).page()),
     }
-    page.blank().sentence(format!(
-        "Compare the words by telephone with its administrator; see: foedus request show {}",
-        partner.request
-    ))
+}
+
+fn words(partner: &v1::Partner) -> Words<'_> {
+    Words {
+        partner: &partner.handle,
+        words: &partner.words,
+        same: &partner.if_words_same,
+        differ: &partner.if_words_differ,
+    }
 }
 
 async fn verify(
@@ -557,22 +621,132 @@ mod tests {
     use super::*;
     use crate::page::Style;
 
-    #[test]
-    fn a_partner_that_waits_shows_its_words() {
-        let partner = v1::Partner {
+    const SAME: &str = "foedus --as NAME partner confirm globex.example --words \"...\"";
+    const DIFFER: &str = "foedus --as NAME partner disconnect globex.example --yes";
+
+    /// Invited without a request, so that there is no number to name.
+    fn waiting() -> v1::Partner {
+        v1::Partner {
             handle: "globex.example".to_owned(),
             state: v1::PartnerState::WaitingForUs.into(),
             words: vec!["oak".to_owned(), "river".to_owned()],
-            request: "REQ-0001".to_owned(),
+            if_words_same: SAME.to_owned(),
+            if_words_differ: DIFFER.to_owned(),
+            next_step: "an administrator compares the words".to_owned(),
             ..v1::Partner::default()
-        };
-        let drawn = page(&partner).draw(Style::PLAIN);
+        }
+    }
+
+    #[test]
+    fn a_partner_that_waits_shows_its_words_and_what_to_type() {
+        let drawn = page(&waiting()).draw(Style::PLAIN);
         assert!(
-            drawn.contains("waiting for us") && drawn.contains("oak river"),
+            drawn.contains("waiting for us") && drawn.contains("Six words:  oak river\n"),
             "{drawn}"
         );
-        assert!(drawn.contains("foedus request show REQ-0001"), "{drawn}");
+        for command in [SAME, DIFFER] {
+            assert!(drawn.contains(&format!("\n  {command}\n")), "{drawn}");
+        }
+        assert!(!drawn.contains("request show"), "{drawn}");
         assert!(drawn.contains("last seen  unknown"), "{drawn}");
+    }
+
+    #[test]
+    fn a_reply_alone_confirms_nothing() {
+        let response = v1::ConfirmPartnerResponse::default();
+        let drawn = confirmed_page(&waiting(), false, &response).draw(Style::PLAIN);
+        assert!(drawn.contains("Nothing is confirmed"), "{drawn}");
+        assert!(
+            drawn.contains("oak river") && drawn.contains(SAME),
+            "{drawn}"
+        );
+        assert!(
+            !drawn.contains("approved") && !drawn.contains("REQ-"),
+            "{drawn}"
+        );
+    }
+
+    fn approved() -> v1::Partner {
+        v1::Partner {
+            state: v1::PartnerState::WaitingForThem.into(),
+            words: Vec::new(),
+            next_step: "the partner's step".to_owned(),
+            ..waiting()
+        }
+    }
+
+    #[test]
+    fn who_was_confirmed_is_said_first_and_then_what_comes_next() {
+        let mut response = v1::ConfirmPartnerResponse::default();
+        let drawn = |response: &_, compared| {
+            confirmed_page(&approved(), compared, response).draw(Style::PLAIN)
+        };
+        assert_eq!(
+            drawn(&response, true),
+            "globex.example is confirmed.\nNext: the partner's step\n"
+        );
+        response.request = Some(v1::Request {
+            name: "REQ-0001".to_owned(),
+            kind: v1::RequestKind::Share.into(),
+            state: v1::RequestState::Approved.into(),
+            next_step: "the request's step".to_owned(),
+            ..v1::Request::default()
+        });
+        let shared = drawn(&response, true);
+        let first = "globex.example is confirmed.\n";
+        assert!(shared.starts_with(first), "{shared}");
+        assert!(shared.contains("REQ-0001: share, approved"), "{shared}");
+        assert!(shared.ends_with("Next: the request's step\n"), "{shared}");
+        let again = drawn(&response, false);
+        assert!(again.contains("was confirmed already"), "{again}");
+    }
+
+    #[test]
+    fn a_reply_to_carry_is_shown_before_the_words() {
+        let request = v1::Request {
+            name: "REQ-0007".to_owned(),
+            words: vec!["oak".to_owned()],
+            next_step: "send the reply".to_owned(),
+            ..v1::Request::default()
+        };
+        let response = v1::AcceptInvitationResponse {
+            reply_text: "foedus-reply-v1.AbCd".to_owned(),
+            problem: "the invitation names no address of the inviter".to_owned(),
+            ..v1::AcceptInvitationResponse::default()
+        };
+        let drawn = accepted_page(&request, &waiting(), &response).draw(Style::PLAIN);
+        let (reply, words) = (drawn.find("\nfoedus-reply-v1."), drawn.find("Six words"));
+        assert!(reply.is_some() && reply < words, "{drawn}");
+        let first = "globex.example does not have our reply yet: the invitation names";
+        assert!(drawn.starts_with(first), "{drawn}");
+        assert_eq!(drawn.matches("Six words").count(), 1, "{drawn}");
+        assert!(!drawn.contains("Next:"), "{drawn}");
+    }
+
+    #[test]
+    fn an_invitation_that_led_to_a_peering_says_so() {
+        let active = v1::Partner {
+            state: v1::PartnerState::Active.into(),
+            peered_at: Some(prost_types::Timestamp::default()),
+            ..approved()
+        };
+        let response = v1::AcceptInvitationResponse {
+            delivered: true,
+            ..v1::AcceptInvitationResponse::default()
+        };
+        let drawn = |partner: &v1::Partner| {
+            accepted_page(&v1::Request::default(), partner, &response).draw(Style::PLAIN)
+        };
+        let again = drawn(&active);
+        let first = "The peering with globex.example exists already, since 1 Jan 1970";
+        assert!(again.starts_with(first), "{again}");
+        assert!(again.contains("from this very invitation"), "{again}");
+        assert!(!again.contains("Nothing else flows"), "{again}");
+        // Approved here only: the inviter may need the reply once more.
+        let again = drawn(&approved());
+        assert!(again.contains("is approved here already"), "{again}");
+        assert!(again.contains("has our reply"), "{again}");
+        assert!(again.ends_with("Next: the partner's step\n"), "{again}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use foedus_proto::api::v1;
 use serde_json::json;
 
+use super::words::Words;
 use super::{Limit, collect, invitation, present, wording};
 use crate::connection::Session;
 use crate::failure::Failure;
@@ -197,6 +198,7 @@ async fn show(number: u32, session: &Session, printer: &mut Printer) -> Result<(
 
 /// A request with all that is known of it, and what to do.
 pub fn page(request: &v1::Request) -> Page {
+    let revises = !ends_now(request).is_empty();
     let page = Page::new()
         .heading(format!("{}: {}", request.name, kind(request)))
         .details([
@@ -205,8 +207,9 @@ pub fn page(request: &v1::Request) -> Page {
             ("organisation", request.partner_organisation_id.clone()),
             ("channel", request.channel_name.clone()),
             ("project", request.project.clone()),
+            ("ends now", ends_now(request)),
             (
-                "ends",
+                if revises { "would end" } else { "ends" },
                 time::show_or(request.ends_at.as_ref(), ends_never(request)),
             ),
             ("capabilities", request.capabilities.join(", ")),
@@ -220,57 +223,39 @@ pub fn page(request: &v1::Request) -> Page {
             ("declined because", request.decline_reason.clone()),
             ("invitation", request.invitation_id.clone()),
         ]);
-    let page = page.then(words_page(request));
-    let page = if request.reply_text.is_empty() {
-        page
-    } else {
-        page.blank()
-            .sentence("The inviter could not be reached. Send its administrator this reply, for `foedus partner confirm`:")
-            .sentence(&request.reply_text)
-    };
-    page.sentence_if(next_step(request))
+    match request.words.is_empty() {
+        true => page.sentence_if(next_step(request)),
+        // What is to be done with them is the next step.
+        false => page.then(words(request).page()),
+    }
 }
 
-fn next_step(request: &v1::Request) -> String {
+/// For a revision that waits, the end that holds without it.
+fn ends_now(request: &v1::Request) -> String {
+    match (request.kind(), request.state()) {
+        (v1::RequestKind::Revise, v1::RequestState::Waiting) => {
+            time::show_or(request.agreed_ends_at.as_ref(), "never")
+        }
+        _ => String::new(),
+    }
+}
+
+fn words(request: &v1::Request) -> Words<'_> {
+    Words {
+        partner: &request.partner_handle,
+        words: &request.words,
+        same: &request.if_words_same,
+        differ: &request.if_words_differ,
+    }
+}
+
+/// What is to be done next, as the daemon says it.
+pub fn next_step(request: &v1::Request) -> String {
     if request.next_step.is_empty() {
         String::new()
     } else {
         format!("Next: {}", request.next_step)
     }
-}
-
-/// The six words of a peer request that waits, and what to do with them.
-fn words_page(request: &v1::Request) -> Page {
-    if request.words.is_empty() || request.state() != v1::RequestState::Waiting {
-        return Page::new();
-    }
-    let partner = if request.partner_handle.is_empty() {
-        "the partner"
-    } else {
-        &request.partner_handle
-    };
-    let page = Page::new()
-        .blank()
-        .heading(format!("Six words:  {}", request.words.join(" ")))
-        .blank()
-        .sentence(format!(
-            "Telephone the administrator of {partner}, at a number that you knew before. Let them read out their six words."
-        ))
-        .sentence("If they are the same as these, and only then, the organisation is who it says it is; then:");
-    let channel =
-        if request.channel_id.is_empty() || request.pairing_side() != v1::PairingSide::Invitee {
-            ""
-        } else {
-            " --channel NAME"
-        };
-    page.sentence(format!(
-        "  foedus --as NAME request approve {} --words \"...\"{channel}",
-        request.name
-    ))
-    .sentence(format!(
-        "If they differ, somebody is in between:  foedus --as NAME request decline {}",
-        request.name
-    ))
 }
 
 async fn approve(
@@ -292,25 +277,51 @@ async fn approve(
     let request = present(response.request.clone())?;
     let page = Page::new()
         .sentence(format!("{} is {}.", request.name, state(&request)))
+        .then(channel_page(&request, &response.channel_members))
         .then(invitation_page(&request, &response));
     printer.answer(&crate::json::of(&response), &page)
 }
 
+/// In a few lines, what a request is about.
+pub fn about_page(request: &v1::Request) -> Page {
+    Page::new().details([
+        (
+            "request",
+            format!("{}: {}, {}", request.name, kind(request), state(request)),
+        ),
+        ("channel", request.channel_name.clone()),
+        ("project", request.project.clone()),
+    ])
+}
+
+/// The channel that came with what was approved, if one did: what it is called here, and who of ours is in it.
+pub fn channel_page(request: &v1::Request, members: &[String]) -> Page {
+    if members.is_empty() {
+        return Page::new();
+    }
+    let name = &request.channel_name;
+    Page::new()
+        .sentence(format!(
+            "The channel is called {name} here, and nobody outside learns that; another name:  foedus --as NAME channel rename {name} NEW-NAME"
+        ))
+        .sentence(format!(
+            "Of this organisation {} in it; somebody else:  foedus --as NAME channel add {name} MEMBER",
+            match members {
+                [one] => format!("{one} is"),
+                more => format!("{} are", more.join(", ")),
+            }
+        ))
+}
+
 /// What there is to do now: to send an invitation, or what the daemon says.
 fn invitation_page(request: &v1::Request, response: &v1::ApproveRequestResponse) -> Page {
-    if response.invitation_text.is_empty() {
-        return Page::new().sentence_if(next_step(request));
+    match &response.invitation {
+        // The next step is to send it, which this says.
+        Some(made) if !response.invitation_text.is_empty() => {
+            invitation::made_page(made, &response.invitation_text)
+        }
+        _ => Page::new().sentence_if(next_step(request)),
     }
-    // The next step is to send it, which this says.
-    invitation::text_page(
-        &request.partner_handle,
-        response.invitation_expires_at.as_ref(),
-        &response.invitation_text,
-    )
-    .sentence(format!(
-        "To see it again:  foedus invitation show {}",
-        request.invitation_id
-    ))
 }
 
 async fn decline(
@@ -389,6 +400,9 @@ mod tests {
             partner_handle: "acme.example".to_owned(),
             channel_id: "chan_x".to_owned(),
             pairing_side: v1::PairingSide::Invitee.into(),
+            if_words_same: "foedus --as NAME request approve REQ-0007 --words \"...\"".to_owned(),
+            if_words_differ: "foedus --as NAME request decline REQ-0007".to_owned(),
+            next_step: "an administrator compares the words".to_owned(),
             words: ["oak", "river", "cat", "lamp", "moon", "stone"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -404,12 +418,66 @@ mod tests {
             drawn.contains("Telephone the administrator of acme.example"),
             "{drawn}"
         );
+        let request = peer_request();
+        for command in [request.if_words_same, request.if_words_differ] {
+            assert!(drawn.contains(&format!("\n  {command}\n")), "{drawn}");
+        }
+        // What to do stands there once.
+        assert!(!drawn.contains("Next:"), "{drawn}");
+    }
+
+    #[test]
+    fn a_revision_shows_the_end_that_holds_beside_the_one_asked_for() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let revision = v1::Request {
+            name: "REQ-0008".to_owned(),
+            kind: v1::RequestKind::Revise.into(),
+            state: v1::RequestState::Waiting.into(),
+            project: "Launch".to_owned(),
+            ends_at: at(2_000_000_000),
+            agreed_ends_at: at(1_900_000_000),
+            ..v1::Request::default()
+        };
+        let lines = |request: &v1::Request| page(request).draw(Style::PLAIN);
+        let drawn = lines(&revision);
+        let now = time::show(revision.agreed_ends_at.as_ref());
+        let then = time::show(revision.ends_at.as_ref());
+        let has = |name: &str, value: &str| {
+            let mut lines = drawn.lines();
+            lines.any(|line| line.starts_with(name) && line.ends_with(value))
+        };
         assert!(
-            drawn.contains(
-                "foedus --as NAME request approve REQ-0007 --words \"...\" --channel NAME"
-            ),
+            has("ends now ", &now) && has("would end ", &then),
             "{drawn}"
         );
+        let decided = v1::Request {
+            state: v1::RequestState::Done.into(),
+            agreed_ends_at: None,
+            ..revision
+        };
+        let drawn = lines(&decided);
+        assert!(
+            !drawn.contains("ends now") && drawn.contains("\nends "),
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn an_approval_says_what_the_channel_is_called_and_who_is_in_it() {
+        let request = v1::Request {
+            channel_name: "acme-launch".to_owned(),
+            ..peer_request()
+        };
+        let drawn = channel_page(&request, &["gina@globex.example".to_owned()]);
+        let drawn = drawn.draw(Style::PLAIN);
+        for said in [
+            "is called acme-launch here",
+            "channel rename acme-launch NEW-NAME",
+            "gina@globex.example is in it",
+        ] {
+            assert!(drawn.contains(said), "{drawn}");
+        }
+        assert_eq!(channel_page(&request, &[]).draw(Style::PLAIN), "");
     }
 
     #[test]
@@ -421,6 +489,11 @@ mod tests {
         };
         let mut response = v1::ApproveRequestResponse {
             invitation_text: "foedus-invitation-v1.AbCd".to_owned(),
+            invitation: Some(v1::Invitation {
+                invitation_id: "inv_x".to_owned(),
+                addresses: vec!["acme.example:7433".to_owned()],
+                ..v1::Invitation::default()
+            }),
             ..v1::ApproveRequestResponse::default()
         };
         let drawn = invitation_page(&request, &response).draw(Style::PLAIN);
@@ -435,12 +508,15 @@ mod tests {
     fn a_decided_request_does_not() {
         let decided = v1::Request {
             state: v1::RequestState::Approved.into(),
+            words: Vec::new(),
             ..peer_request()
         };
         let drawn = page(&decided).draw(Style::PLAIN);
         assert!(
-            !drawn.contains("oak") && !drawn.contains("--words"),
+            !drawn.contains("Six words") && !drawn.contains("--words"),
             "{drawn}"
         );
+        let next = "Next: an administrator compares the words\n";
+        assert!(drawn.ends_with(next), "{drawn}");
     }
 }

@@ -1,10 +1,10 @@
 //! `ChannelService`.
 
-use foedus_federation::org;
+mod refused;
+
 use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::id::ChannelId;
-use foedus_policy::reason::Reason;
-use foedus_policy::state::{EndCause, RequestKind, Sharing};
+use foedus_policy::state::{EndCause, Sharing};
 use foedus_proto::api::v1;
 
 use super::caller::{Caller, channel_reader, reader};
@@ -73,8 +73,9 @@ impl Api {
                 let action = share_action(&api.seen(), &caller.actor, &request)?;
                 let channel = api.seen().channel(&caller.actor, &request.channel)?;
                 let acted = api.runtime().act(caller.actor, action).await;
-                let outcome =
-                    acted.map_err(|refused| api.seen().asked_already(channel, refused))?;
+                let outcome = acted.map_err(|refused| {
+                    refused::not_shared(&api.seen(), channel, &request, refused)
+                })?;
                 let Outcome::Requested { number } = outcome else {
                     return Err(unexpected());
                 };
@@ -200,7 +201,8 @@ impl Api {
     ) -> Result<v1::Channel, Refusal> {
         let channel = self.seen().channel(&caller.actor, channel)?;
         let action = Action::ArchiveChannel { channel, archived };
-        self.runtime().act(caller.actor, action).await?;
+        let acted = self.runtime().act(caller.actor, action).await;
+        acted.map_err(|refused| refused::not_archived(&self.seen(), channel, refused))?;
         Ok(self.channel_now(caller, channel).await)
     }
 
@@ -330,7 +332,8 @@ impl Api {
         let channel = self.seen().channel(&caller.actor, channel)?;
         let before = self.channel_now(caller, channel).await;
         let action = Action::EndChannel { channel, cause };
-        self.runtime().act(caller.actor, action).await?;
+        let acted = self.runtime().act(caller.actor, action).await;
+        acted.map_err(|refused| refused::not_ended(&self.seen(), channel, refused))?;
         if self.seen().state().channels().contains_key(&channel) {
             return Ok(self.channel_now(caller, channel).await);
         }
@@ -377,25 +380,6 @@ impl Api {
             members,
             next_page_token,
         })
-    }
-}
-
-impl Seen {
-    /// The same refusal; where the request that stands in the way is known, with its number.
-    fn asked_already(&self, channel: ChannelId, refused: org::Refused) -> Refusal {
-        let mut requests = self.state().requests().iter();
-        let waiting = requests.find(|(_, request)| {
-            let share = matches!(request.kind, RequestKind::Share { .. });
-            share && request.is_waiting() && request.kind.channel() == Some(channel)
-        });
-        match (refused, waiting) {
-            (org::Refused::Denied(Reason::RequestExists), Some((number, _))) => Refusal {
-                text: format!("{number} asks to share this channel already, and waits"),
-                fix: format!("wait for an administrator to decide {number}"),
-                ..Refusal::from(Reason::RequestExists)
-            },
-            (refused, _) => refused.into(),
-        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! `PartnerService`.
 
-mod refused;
+pub(super) mod refused;
 
 use foedus_federation::key::VerifyingKey;
 use foedus_policy::action::{Action, Outcome};
 use foedus_policy::id::OrgId;
 use foedus_policy::reason::Reason;
-use foedus_policy::state::{PartnerMode, PartnerState, RequestKind};
+use foedus_policy::state::{PartnerMode, PartnerState};
 use foedus_proto::api::v1;
 
 use super::caller::{Caller, administrator, reader};
@@ -29,8 +29,13 @@ impl Api {
             request,
             |api, caller, request| async move {
                 let handle = Some(request.handle).filter(|handle| !handle.is_empty());
-                let action = Action::InvitePartner { handle };
-                let outcome = api.runtime().act(caller.actor, action).await?;
+                let action = Action::InvitePartner {
+                    handle: handle.clone(),
+                };
+                let acted = api.runtime().act(caller.actor, action).await;
+                let outcome = acted.map_err(|refused| {
+                    refused::not_approached(&api.seen(), &handle.unwrap_or_default(), refused)
+                })?;
                 let Outcome::Invited { invitation, .. } = outcome else {
                     return Err(unexpected());
                 };
@@ -59,7 +64,11 @@ impl Api {
             request,
             |api, caller, request| async move {
                 let text = request.invitation_text.trim();
-                let accepted = api.runtime().accept_invitation(caller.actor, text).await?;
+                refused::no_reply(text)?;
+                let accepted = api.runtime().accept_invitation(caller.actor, text).await;
+                let accepted = accepted.map_err(|error| {
+                    refused::not_accepted(&api.seen(), &caller.actor, text, error)
+                })?;
                 Ok(api.accepted(accepted))
             },
         )
@@ -75,12 +84,22 @@ impl Api {
                 problem,
             } => (false, reply_text, crate::runtime::chain(&problem)),
         };
+        // The words are in the request.
+        let partner = without_words(self.partner_now(accepted.inviter), false);
+        if !delivered && !request.next_step.is_empty() {
+            request.next_step = format!(
+                "send the reply to {}'s administrator, who types `foedus --as NAME partner confirm REPLY` and is shown \
+                 the six words by it; then {}",
+                partner.handle, request.next_step
+            );
+        }
         request.reply_text = reply_text.clone();
         v1::AcceptInvitationResponse {
             request: Some(request),
             delivered,
             reply_text,
             problem,
+            partner: Some(partner),
         }
     }
 
@@ -111,6 +130,8 @@ impl Api {
             words,
             idempotency_key: _,
         } = request;
+        refused::no_invitation(&reply_text)?;
+        refused::no_invitation(&partner)?;
         let partner = match reply_text.is_empty() {
             true => self.seen().partner(&partner)?,
             false => {
@@ -123,6 +144,7 @@ impl Api {
         let seen = self.seen();
         let number = seen.request_of(partner);
         let pasted_only = !reply_text.is_empty() && words.is_empty();
+        let mut channel_members = Vec::new();
         if !pasted_only {
             let state = seen
                 .state()
@@ -132,17 +154,25 @@ impl Api {
             match (state, number) {
                 // We took up their invitation: what waits is a request of ours.
                 (Some(PartnerState::Accepted), Some(number)) => {
-                    self.approve(caller, number, words, String::new()).await?;
+                    let approved = self.approve(caller, number, words, String::new()).await?;
+                    channel_members = approved.channel_members;
                 }
                 _ => {
                     let words = Some(words).filter(|words| !words.is_empty());
                     let action = Action::ConfirmPartner { partner, words };
-                    self.runtime().act(caller.actor, action).await?;
+                    let acted = self.runtime().act(caller.actor, action).await;
+                    acted.map_err(|refused| {
+                        refused::not_confirmed(&self.seen(), partner, refused)
+                    })?;
                 }
             }
         }
+        let seen = self.seen();
+        let request = seen.request_of(partner);
         Ok(v1::ConfirmPartnerResponse {
-            request: Some(self.seen().confirmed_message(partner)),
+            request: request.map(|number| seen.request_message(number)),
+            partner: Some(self.partner_now(partner)),
+            channel_members,
         })
     }
 
@@ -229,8 +259,10 @@ impl Api {
             false => Action::DenyPartner { pattern },
         };
         self.runtime().act(caller.actor, action).await?;
+        let seen = self.seen();
         Ok(v1::DenyPartnerResponse {
-            rules: self.seen().partner_rules(),
+            rules: seen.partner_rules(),
+            denied_partners: seen.denied_partners(),
         })
     }
 
@@ -371,29 +403,6 @@ impl Api {
     }
 }
 
-impl Seen {
-    /// The request that a partner came with; one made up where none is kept any more.
-    fn confirmed_message(&self, partner: OrgId) -> v1::Request {
-        let Some(number) = self.request_of(partner) else {
-            return v1::Request {
-                kind: v1::RequestKind::Peer.into(),
-                state: v1::RequestState::Approved.into(),
-                partner_handle: self.handle(partner),
-                partner_organisation_id: partner.to_string(),
-                pairing_side: v1::PairingSide::Inviter.into(),
-                words: self.words_of(Some(partner)),
-                ..v1::Request::default()
-            };
-        };
-        let mut message = self.request_message(number);
-        let known = self.state().requests().get(&number);
-        if known.is_some_and(|known| matches!(known.kind, RequestKind::Share { .. })) {
-            message.pairing_side = v1::PairingSide::Inviter.into();
-        }
-        message
-    }
-}
-
 /// Why something was done is recorded of declined requests only.
 pub(super) fn no_reason(reason: &str) -> Result<(), Refusal> {
     match reason.is_empty() {
@@ -405,12 +414,15 @@ pub(super) fn no_reason(reason: &str) -> Result<(), Refusal> {
     }
 }
 
-/// The words are for those who compare them.
+/// The words, and what to type for them, are for those who compare them.
 fn without_words(partner: v1::Partner, may_see: bool) -> v1::Partner {
     match may_see {
         true => partner,
         false => v1::Partner {
             words: Vec::new(),
+            if_words_same: String::new(),
+            if_words_differ: String::new(),
+            next_step: String::new(),
             ..partner
         },
     }

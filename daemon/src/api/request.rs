@@ -1,12 +1,14 @@
 //! `RequestService`.
 
+use foedus_federation::org;
 use foedus_policy::action::{Action, Outcome};
-use foedus_policy::id::RequestNumber;
+use foedus_policy::id::{ChannelId, OrgId, RequestNumber};
 use foedus_policy::reason::Reason;
-use foedus_policy::state::{Person, Request, RequestKind};
+use foedus_policy::state::{Offer, Person, Request, RequestKind};
 use foedus_proto::api::v1;
 
 use super::caller::{Caller, administrator, member_of, reader};
+use super::partner::refused::words_differ;
 use super::refusal::Refusal;
 use super::{Api, Seen, page, parse, service, show};
 use crate::runtime::invitation_text;
@@ -112,16 +114,21 @@ impl Api {
             channel_name,
             private: false,
         };
-        let outcome = self.runtime().act(caller.actor, action).await?;
+        let brought = self.seen().brought_by(number);
+        let acted = self.runtime().act(caller.actor, action).await;
+        let outcome = acted.map_err(|refused| self.seen().not_approved(number, refused))?;
         let seen = self.seen();
         let mut response = v1::ApproveRequestResponse {
             request: Some(seen.request_message(number)),
+            channel_members: brought.map_or_else(Vec::new, |channel| seen.members_in(channel)),
             ..v1::ApproveRequestResponse::default()
         };
         if let Outcome::Invited { invitation, .. } = outcome {
             response.invitation_text = invitation_text(&seen.org, invitation).unwrap_or_default();
-            let known = seen.state().invitations().get(&invitation);
-            response.invitation_expires_at = known.and_then(|known| show::time(known.expires));
+            if let Some(known) = seen.state().invitations().get(&invitation) {
+                response.invitation_expires_at = show::time(known.expires);
+                response.invitation = Some(seen.invitation_message(invitation, known));
+            }
         }
         Ok(response)
     }
@@ -154,16 +161,47 @@ impl Api {
 }
 
 impl Seen {
-    /// A free name for the channel that comes with a request, if one comes and has none yet.
-    fn name_for(&self, number: RequestNumber) -> Option<String> {
+    /// The channel that comes with a request, and whose it is; none if it is here already.
+    fn brought(&self, number: RequestNumber) -> Option<(OrgId, &Offer)> {
         let (host, offer) = match &self.state().requests().get(&number)?.kind {
             RequestKind::Share { .. } => return None,
             RequestKind::Peer { partner, offer, .. } => (*partner, offer.as_ref()?),
             RequestKind::Join { host, offer, .. } => (*host, offer),
         };
-        if self.state().channels().contains_key(&offer.channel) {
-            return None;
+        let here = self.state().channels().contains_key(&offer.channel);
+        (!here).then_some((host, offer))
+    }
+
+    fn brought_by(&self, number: RequestNumber) -> Option<ChannelId> {
+        self.brought(number).map(|(_, offer)| offer.channel)
+    }
+
+    /// Who of ours is in a channel, by address.
+    fn members_in(&self, channel: ChannelId) -> Vec<String> {
+        let members = self.state().members_of(channel);
+        let mut members: Vec<String> = members.map(|(member, _)| self.address(member)).collect();
+        members.sort_unstable();
+        members
+    }
+
+    fn not_approved(&self, number: RequestNumber, refused: org::Refused) -> Refusal {
+        let kind = self
+            .state()
+            .requests()
+            .get(&number)
+            .map(|known| &known.kind);
+        match (refused, kind) {
+            (
+                org::Refused::Denied(Reason::WordsDiffer),
+                Some(RequestKind::Peer { partner, .. }),
+            ) => words_differ(self, *partner),
+            (refused, _) => refused.into(),
         }
+    }
+
+    /// A free name for the channel that comes with a request, if one comes and has none yet.
+    fn name_for(&self, number: RequestNumber) -> Option<String> {
+        let (host, offer) = self.brought(number)?;
         let handle = self.handle(host);
         Some(parse::channel_name(
             &self.org,

@@ -5,6 +5,7 @@ mod channel;
 mod next;
 mod partner;
 mod request;
+mod words;
 
 use foedus_federation::channel::ChannelView;
 use foedus_federation::identity::IdentityChain;
@@ -18,6 +19,7 @@ use foedus_proto::api::v1;
 use super::Seen;
 
 pub use channel::{cause, held};
+pub(super) use words::Comparison;
 
 /// A time as the protocol has it.
 pub fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
@@ -217,6 +219,7 @@ impl Seen {
             channel_name: channel.map_or_else(String::new, |channel| channel.name.to_string()),
             accepted_by_organisation_id: accepted_by.map_or_else(String::new, |by| by.to_string()),
             accepted_by_handle: accepted_by.map_or_else(String::new, |by| self.handle(by)),
+            addresses: invitation.addresses.clone(),
         }
     }
 }

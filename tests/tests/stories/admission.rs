@@ -57,7 +57,16 @@ fn who_is_not_on_the_allow_list_is_refused_and_hears_no_rule() {
     alice.must(&["partner", "deny", "*.example", "--remove"]);
 
     // Nobody is nobody, also who is listed.
+    let before = alice.json(&["partner", "mode"]);
+    assert_eq!(before["mode"], "listed", "{before}");
+    let untold = two.acme.member().run(&["partner", "mode"]);
+    assert_eq!(untold.exit, Some(77), "{untold:#?}");
     alice.must(&["partner", "mode", "nobody"]);
+    let shown = alice.text(&["partner", "mode"]);
+    assert!(
+        shown.starts_with("Nobody new becomes a partner."),
+        "{shown}"
+    );
     assert_eq!(turned_away(&two.globex, &invitation), "INVITER_REFUSED");
     assert!(denied(&two.acme).contains(&"PARTNERS_NOT_ALLOWED".to_owned()));
     assert_eq!(alice.refused(&invite).reason, "PARTNERS_NOT_ALLOWED");
@@ -174,4 +183,37 @@ fn a_partners_root_key_is_compared_and_another_is_refused() {
         two.globex.administrator().json(&["partner", "show", ACME])["trust"],
         "verified"
     );
+}
+
+#[test]
+fn whoever_is_not_listed_is_for_administrators_to_accept() {
+    let two = Two::begin();
+    let invited = two
+        .acme
+        .administrator()
+        .json(&["partner", "invite", GLOBEX]);
+    let invitation = text(&invited, "invitation_text");
+    let accept = ["partner", "accept", invitation.as_str()];
+    let refusal = two.globex.member().refused(&accept);
+    assert_eq!(refusal.reason, "NOT_ADMINISTRATOR", "{refusal:?}");
+    assert!(refusal.message.contains("allow-list"), "{refusal:?}");
+    // On the list it is for any member to take up; the approval is not.
+    two.globex
+        .administrator()
+        .must(&["partner", "allow", "acme.example"]);
+    two.globex.member().must(&accept);
+}
+
+#[test]
+fn who_denies_a_partner_is_told_what_becomes_of_its_link() {
+    let two = Two::sharing("+1h");
+    let alice = two.acme.administrator();
+    let told = alice.text(&["partner", "deny", GLOBEX]);
+    assert!(told.contains("its link is closed"), "{told}");
+    two.acme.cut_off_from(GLOBEX);
+    let shown = alice.json(&["partner", "show", GLOBEX]);
+    assert_eq!(shown["channels"][0], "launch", "the channel stays: {shown}");
+    let off = alice.text(&["partner", "deny", GLOBEX, "--remove"]);
+    assert!(!off.contains("its link is closed"), "{off}");
+    two.acme.linked_with(GLOBEX);
 }

@@ -67,7 +67,25 @@ fn what_is_shared_ends_by_its_charter_and_is_not_archived() {
         let archive = ["channel", "archive", channel];
         let refusal = organisation.administrator().refused(&archive);
         assert_eq!(refusal.reason, "CHANNEL_SHARED", "{refusal:?}");
+        let ends = if channel == LAUNCH {
+            "terminate"
+        } else {
+            "withdraw"
+        };
+        let command = format!("channel {ends} {channel} --yes");
+        assert!(refusal.fix.contains(&command), "{refusal:?}");
     }
     two.acme.member().must(&["post", LAUNCH, "Still open."]);
     assert_eq!(two.agree(), ["Still open."]);
+
+    // One that has ended is put away by that, and says so.
+    let alice = two.acme.administrator();
+    alice.must(&["channel", "terminate", LAUNCH, "--yes"]);
+    let refusal = alice.refused(&["channel", "archive", LAUNCH]);
+    assert!(refusal.message.contains("has ended"), "{refusal:?}");
+    assert!(
+        refusal.fix.starts_with("nothing is to be done"),
+        "{refusal:?}"
+    );
+    assert_eq!(names(&alice.json(&["channel", "list"])), [""; 0]);
 }

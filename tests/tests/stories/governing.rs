@@ -78,13 +78,19 @@ fn one_side_withdraws_alone() {
     is_refused(&two.globex.member(), &withdraw, "NOT_ADMINISTRATOR");
     is_refused(&two.globex.foedus(), &withdraw, "MEMBER_NEEDED");
     let terminate = ["channel", "terminate", ACME_LAUNCH, "--yes"];
-    is_refused(&gina, &terminate, "CAUSE_INVALID");
     let withdraw_as_host = ["channel", "withdraw", LAUNCH, "--yes"];
-    is_refused(
-        &two.acme.administrator(),
-        &withdraw_as_host,
-        "CAUSE_INVALID",
-    );
+    for (who, tried, would_do) in [
+        (&gina, terminate, withdraw),
+        (
+            &two.acme.administrator(),
+            withdraw_as_host,
+            ["channel", "terminate", LAUNCH, "--yes"],
+        ),
+    ] {
+        let refusal = who.refused(&tried);
+        assert_eq!(refusal.reason, "CAUSE_INVALID", "{refusal:?}");
+        assert!(refusal.fix.contains(&would_do.join(" ")), "{refusal:?}");
+    }
 
     let mut tail = Tail::start(&two.globex.member(), ACME_LAUNCH);
     let shown = gina.json(&withdraw);
@@ -209,7 +215,13 @@ fn a_project_is_extended_by_consent_of_both() {
     let request = revision_offered(&two);
     assert_eq!(ends_at(&two.acme, LAUNCH), old);
     assert_eq!(ends_at(&two.globex, ACME_LAUNCH), old);
-    gina.must(&["request", "approve", &request]);
+    let shown = gina.json(&["request", "show", &request]);
+    assert_eq!(shown["agreed_ends_at"], old.as_str(), "{shown}");
+    assert_eq!(shown["ends_at"], extended["extended_to"], "{shown}");
+    let approved = gina.json(&["request", "approve", &request]);
+    // No channel came with it: it was there.
+    let none = Value::Array(Vec::new());
+    assert_eq!(approved["channel_members"], none, "{approved}");
 
     let until = text(&extended, "extended_to");
     for (organisation, channel) in [(&two.acme, LAUNCH), (&two.globex, ACME_LAUNCH)] {
@@ -235,6 +247,7 @@ fn a_project_is_extended_by_consent_of_both() {
     assert_eq!(two.agree().len(), 4);
     let shown = gina.json(&["request", "show", &request]);
     assert_eq!(shown["state"], "done", "{shown}");
+    assert_eq!(shown["kind"], "revise", "as before: {shown}");
     let audit = alice.json(&["audit", "list"]).to_string();
     assert!(audit.contains("project.extend"), "{audit}");
     let audit = gina.json(&["audit", "list"]).to_string();
@@ -329,8 +342,30 @@ fn a_partner_is_invited_without_a_channel() {
         let name = list["requests"][0]["name"].as_str();
         name.map(str::to_owned).ok_or_else(|| list.to_string())
     });
-    gina.must(&["request", "approve", &request, "--channel", ACME_LAUNCH]);
+    // Without a name the channel gets one, which is said.
+    let approved = gina.text(&["request", "approve", &request]);
+    let said = |what: &str| assert!(approved.contains(what), "{what}: {approved}");
+    said("The channel is called acme-launch here");
+    said("channel rename acme-launch NEW-NAME");
+    said("gina@globex.example is in it");
     two.settle();
     two.acme.member().must(&["post", LAUNCH, "Welcome."]);
     assert_eq!(two.agree(), ["Welcome."]);
+    let shown = gina.json(&["request", "show", &request]);
+    assert_eq!(shown["kind"], "join", "{shown}");
+    // Who asks with another end than the project's is told the option to give.
+    two.acme.member().must(&["channel", "create", "second"]);
+    let share = [
+        "channel",
+        "share",
+        "second",
+        "--with",
+        GLOBEX,
+        "--project",
+        PROJECT,
+    ];
+    let refusal = alice.refused(&[&share[..], &["--ends", "60d"]].concat());
+    assert_eq!(refusal.reason, "PROJECT_END_DIFFERS", "{refusal:?}");
+    assert!(refusal.fix.contains("--ends-with-project"), "{refusal:?}");
+    alice.must(&[&share[..], &["--ends-with-project"]].concat());
 }

@@ -165,7 +165,17 @@ fn nothing_is_shared_before_both_have_approved_by_the_same_six_words() {
     );
     two.globex.daemon.start();
 
-    two.confirm(&at_acme);
+    let confirm = ["partner", "confirm", GLOBEX, "--words", &at_acme];
+    let confirmed = two.acme.administrator().text(&confirm);
+    let first = format!("{GLOBEX} is confirmed.\n");
+    assert!(confirmed.starts_with(&first), "{confirmed}");
+    assert!(confirmed.contains("\nNext: nothing to do"), "{confirmed}");
+    let again = two.acme.administrator().refused(&confirm);
+    assert_eq!(again.reason, "PARTNER_NOT_WAITING", "{again:?}");
+    assert!(
+        again.message.contains("was approved here already"),
+        "{again:?}"
+    );
     // Globex has agreed before: nothing is left to do for anybody.
     let confirmed = two.acme.administrator();
     let confirmed = confirmed.json(&["request", "show", "REQ-0001"]);
@@ -198,15 +208,54 @@ fn wrong_words_are_refused_and_audited(two: &Two, request: &str) {
         ACME_LAUNCH,
     ];
     let confirm = ["partner", "confirm", GLOBEX, "--words", OTHER_WORDS];
-    for (foedus, arguments) in [(&gina, &approve[..]), (&alice, &confirm)] {
+    let decline = format!("`foedus --as NAME request decline {request}`");
+    let disconnect = format!("`foedus --as NAME partner disconnect {GLOBEX} --yes`");
+    for (foedus, arguments, ends_it) in [
+        (&gina, &approve[..], &decline),
+        (&alice, &confirm, &disconnect),
+    ] {
         let refusal = foedus.refused(arguments);
         assert_eq!(refusal.reason, "WORDS_DIFFER", "{refusal:?}");
         assert_eq!(refusal.exit, 77);
+        assert!(refusal.fix.contains(ends_it.as_str()), "{refusal:?}");
     }
+    what_is_shown_is_what_is_typed(two, request);
     for organisation in [&two.acme, &two.globex] {
         assert_eq!(denied_for_words(organisation), 1, "{}", organisation.handle);
     }
     nothing_is_shared(two);
+}
+
+/// Wherever the words are shown, both lines to type stand below them.
+fn what_is_shown_is_what_is_typed(two: &Two, request: &str) {
+    let confirm = format!("\n  foedus --as NAME partner confirm {GLOBEX} --words \"...\"\n");
+    let disconnect = format!("\n  foedus --as NAME partner disconnect {GLOBEX} --yes\n");
+    let approve =
+        format!("\n  foedus --as NAME request approve {request} --words \"...\" --channel NAME\n");
+    let decline = format!("\n  foedus --as NAME request decline {request}\n");
+    let (alice, gina) = (two.acme.administrator(), two.globex.administrator());
+    for (foedus, shown, lines) in [
+        (&alice, ["partner", "show", GLOBEX], [&confirm, &disconnect]),
+        (
+            &alice,
+            ["request", "show", "REQ-0001"],
+            [&confirm, &disconnect],
+        ),
+        (&gina, ["partner", "show", ACME], [&approve, &decline]),
+        (&gina, ["request", "show", request], [&approve, &decline]),
+    ] {
+        let text = foedus.text(&shown);
+        for line in lines {
+            assert!(text.contains(line.as_str()), "{shown:?}: {text}");
+        }
+        assert_eq!(text.matches("Six words:").count(), 1, "{text}");
+    }
+    // They are for administrators.
+    let member = two.acme.member().text(&["partner", "show", GLOBEX]);
+    assert!(
+        !member.contains("Six words") && !member.contains("confirm"),
+        "{member}"
+    );
 }
 
 fn no_flag_skips_the_words(two: &Two, request: &str) {
@@ -245,4 +294,94 @@ fn done_on_both_sides(two: &Two, share: &str, peer: &str) {
         assert_eq!(partner["state"], "active");
         assert_eq!(partner["trust"], "verified");
     }
+}
+
+/// Somebody answered in Globex's place: Acme's administrator is told other words than hears, types what the error
+/// names, and nothing is left of it that the right one could stumble over.
+#[test]
+fn what_the_error_names_ends_a_pairing_with_somebody_in_between() {
+    let two = Two::begin();
+    let invited = two.invite("+1h");
+    let accepted = two.accept(&invited.invitation);
+    drop(two.words_at_acme());
+    let alice = two.acme.administrator();
+    let confirm = ["partner", "confirm", GLOBEX, "--words", OTHER_WORDS];
+    alice.must(&named(&alice.refused(&confirm).fix));
+    let partner = alice.json(&["partner", "show", GLOBEX]);
+    assert_eq!(partner["state"], "disconnected", "{partner}");
+    let over = alice.refused(&["partner", "confirm", GLOBEX, "--words", &accepted.words]);
+    assert_eq!(over.reason, "PARTNER_NOT_WAITING", "{over:?}");
+    assert!(over.fix.contains("partner invite"), "{over:?}");
+    // The invitation is used up, and the channel is Acme's own as before.
+    let open = alice.json(&["invitation", "list"]);
+    assert_eq!(open["invitations"], Value::Array(Vec::new()), "{open}");
+    assert_eq!(alice.json(&["channel", "show", LAUNCH])["shared"], false);
+
+    // Another invitation begins anew. Whoever waits at Globex is in its way there, and Globex is told what to type.
+    let request = two.ask_to_share(LAUNCH, &["--project", PROJECT, "--ends-with-project"]);
+    let invited = two.approve_sharing(&request);
+    let gina = two.globex.administrator();
+    let refusal = gina.refused(&["partner", "accept", &invited.invitation]);
+    assert_eq!(refusal.reason, "PARTNER_EXISTS", "{refusal:?}");
+    gina.must(&named(&refusal.fix));
+    let accepted = two.accept(&invited.invitation);
+    two.confirm(&two.words_at_acme());
+    two.approve(&accepted, &accepted.words);
+    two.settle();
+}
+
+/// The arguments of the command in a name that a text tells to type.
+#[track_caller]
+fn named(fix: &str) -> Vec<&str> {
+    let command = fix.split("`foedus --as NAME ").nth(1);
+    let command = command.and_then(|rest| rest.split('`').next());
+    let command = command.unwrap_or_else(|| panic!("no command in {fix}"));
+    command.split(' ').collect()
+}
+
+#[test]
+fn an_invitation_without_a_request_names_no_request_and_a_second_peering_none_of_the_first() {
+    let two = Two::begin();
+    let (alice, gina) = (two.acme.administrator(), two.globex.administrator());
+    // First Globex invites, so that Acme has a request about the peering.
+    let invited = gina.json(&["partner", "invite", ACME]);
+    let invitation = text(&invited, "invitation_text");
+    let answer = alice.json(&["partner", "accept", &invitation]);
+    let words = foedus_tests::harness::two::words(&answer["request"]);
+    alice.must(&["request", "approve", "REQ-0001", "--words", &words]);
+    // Accepted again before Globex has said yes, the reply goes out once more.
+    let again = alice.text(&["partner", "accept", &invitation]);
+    assert!(again.contains("is approved here already"), "{again}");
+    gina.must(&["partner", "confirm", ACME, "--words", &words]);
+    two.acme.linked_with(GLOBEX);
+    eventually("both to know that both said yes", SOON, || {
+        let shown = told(alice.try_json(&["partner", "show", GLOBEX]))?;
+        is(shown["state"].as_str(), Some("active")).map_err(|_| shown.to_string())
+    });
+    let again = alice.text(&["partner", "accept", &invitation]);
+    let first = format!("The peering with {GLOBEX} exists already, since ");
+    assert!(again.starts_with(&first), "{again}");
+    assert!(again.contains("from this very invitation"), "{again}");
+    for (foedus, partner) in [(&alice, GLOBEX), (&gina, ACME)] {
+        foedus.must(&["partner", "disconnect", partner, "--yes"]);
+    }
+
+    // Then Acme invites, without a request.
+    let invited = alice.json(&["partner", "invite", GLOBEX]);
+    let accepted = two.accept(&text(&invited, "invitation_text"));
+    let words = two.words_at_acme();
+    let shown = alice.text(&["partner", "show", GLOBEX]);
+    assert!(!shown.contains("REQ-"), "{shown}");
+    assert!(shown.contains("partner confirm"), "{shown}");
+    let confirm = ["partner", "confirm", GLOBEX, "--words", &words];
+    let confirmed = alice.text(&confirm);
+    let first = format!("{GLOBEX} is confirmed.\nNext: ");
+    assert!(confirmed.starts_with(&first), "{confirmed}");
+    assert!(!confirmed.contains("REQ-"), "{confirmed}");
+    // The yes to the first peering is none to the second.
+    let partner = alice.json(&["partner", "show", GLOBEX]);
+    assert_eq!(partner["state"], "waiting_for_them", "{partner}");
+    let approve = ["request", "approve", &accepted.request, "--words", &words];
+    gina.must(&approve);
+    two.acme.linked_with(GLOBEX);
 }

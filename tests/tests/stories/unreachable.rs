@@ -14,6 +14,8 @@ fn an_inviter_that_cannot_be_dialled_gets_the_reply_pasted() {
         .json(&["partner", "accept", &invited.invitation]);
     assert_eq!(answer["delivered"], false, "{answer}");
     let reply = text(&answer, "reply_text");
+    let next = text(&answer["request"], "next_step");
+    assert!(next.starts_with("send the reply to acme.example"), "{next}");
     assert!(reply.starts_with("foedus-reply-v1."), "{reply}");
     let accepted = Accepted {
         request: text(&answer["request"], "name"),
@@ -23,7 +25,22 @@ fn an_inviter_that_cannot_be_dialled_gets_the_reply_pasted() {
     // Without the words the reply is only taken note of: Acme is shown who answered, and links with nobody.
     let alice = two.acme.administrator();
     let waiting = alice.json(&["partner", "confirm", &reply]);
-    assert_eq!(words(&waiting), accepted.words, "{waiting}");
+    assert_eq!(words(&waiting["partner"]), accepted.words, "{waiting}");
+    assert_eq!(waiting["partner"]["state"], "waiting_for_us", "{waiting}");
+    let said = alice.text(&["partner", "confirm", &reply]);
+    assert!(said.contains("Nothing is confirmed"), "{said}");
+    let line = format!("\n  foedus --as NAME partner confirm {GLOBEX} --words \"...\"\n");
+    assert!(said.contains(&line), "{said}");
+    // Whoever has both texts before them may take the wrong one.
+    let refusal = alice.refused(&["partner", "confirm", &invited.invitation]);
+    assert_eq!(refusal.reason, "REPLY_INVALID", "{refusal:?}");
+    assert!(refusal.fix.contains("partner accept"), "{refusal:?}");
+    let refusal = two
+        .globex
+        .administrator()
+        .refused(&["partner", "accept", &reply]);
+    assert_eq!(refusal.reason, "INVITATION_INVALID", "{refusal:?}");
+    assert!(refusal.fix.contains("partner confirm"), "{refusal:?}");
     let refusal = alice.refused(&["partner", "confirm", &reply[..reply.len() - 4]]);
     assert_eq!(refusal.reason, "REPLY_INVALID", "{refusal:?}");
     two.approve(&accepted, &accepted.words);

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use foedus_proto::api::v1;
 
 use crate::connection::Session;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::json;
 use crate::page::Page;
 use crate::printer::Printer;
@@ -53,7 +53,49 @@ pub async fn deny(
     let response = session
         .call(session.partners().deny_partner(request))
         .await?;
-    printer.answer(&json::of(&response), &page(&response.rules))
+    let shown = page(&response.rules).then(denied_page(&response.denied_partners));
+    printer.answer(&json::of(&response), &shown)
+}
+
+/// What it means for partners that there are already.
+fn denied_page(partners: &[String]) -> Page {
+    let about = |page: Page, partner: &String| {
+        page.blank()
+            .sentence(format!(
+                "{partner} is a partner: while it is denied its link is closed, and nothing of it is taken, whoever carries it."
+            ))
+            .sentence("The peering and the channels that are shared with it stay, and go on once it is off the list.")
+            .sentence(format!("To end them for good:  foedus --as NAME partner disconnect {partner} --yes"))
+    };
+    partners.iter().fold(Page::new(), about)
+}
+
+/// Shows whom to have, and changes nothing.
+pub async fn show_mode(session: &Session, printer: &mut Printer) -> Result<(), Failure> {
+    let request = v1::ListPartnersRequest {
+        page_size: 1,
+        ..v1::ListPartnersRequest::default()
+    };
+    let listed = session
+        .call(session.partners().list_partners(request))
+        .await?;
+    let response = v1::SetPartnerModeResponse {
+        mode: listed.mode,
+        rules: listed.rules,
+    };
+    if response.mode() == v1::PartnerMode::Unspecified {
+        return Err(Failure::new(
+            Exit::Refused,
+            "only administrators are told whom this organisation would have as a partner",
+            "ask one",
+        ));
+    }
+    let shown = mode_page(response.mode())
+        .then(page(&response.rules))
+        .sentence(
+            "To change it:  foedus --as NAME partner mode nobody|listed|anyone-after-approval",
+        );
+    printer.answer(&json::of(&response), &shown)
 }
 
 pub async fn set_mode(mode: Mode, session: &Session, printer: &mut Printer) -> Result<(), Failure> {
@@ -90,4 +132,24 @@ pub fn page(rules: &[v1::PartnerRule]) -> Page {
         })
         .collect();
     Page::new().table(&["RULE", "PATTERN"], rows, "Both lists are empty.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Style;
+
+    #[test]
+    fn that_a_partner_is_denied_says_what_becomes_of_its_link() {
+        let drawn = denied_page(&["globex.example".to_owned()]).draw(Style::PLAIN);
+        for said in [
+            "globex.example is a partner",
+            "its link is closed",
+            "The peering and the channels",
+            "partner disconnect globex.example --yes",
+        ] {
+            assert!(drawn.contains(said), "{drawn}");
+        }
+        assert_eq!(denied_page(&[]).draw(Style::PLAIN), "");
+    }
 }

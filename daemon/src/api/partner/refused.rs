@@ -1,11 +1,151 @@
-//! What callers are told when an invitation or a reply to one was not taken.
+//! What callers are told when an invitation, a reply to one or a confirmation was not taken: by the rule that refused,
+//! and with what there is to type in just this case.
 
+use foedus_federation::org;
+use foedus_federation::pairing::Invitation;
 use foedus_federation::transport::PairingRefusal;
+use foedus_policy::action::Actor;
+use foedus_policy::id::OrgId;
 use foedus_policy::reason::Reason;
+use foedus_policy::state::PartnerState;
 use tonic::Code;
 
+use crate::api::Seen;
+use crate::api::caller::administrator;
 use crate::api::refusal::Refusal;
 use crate::runtime::{AcceptInvitationError, PasteReplyError};
+
+/// The name that was given for another organisation's may be our own.
+pub(in crate::api) fn not_approached(seen: &Seen, handle: &str, refused: org::Refused) -> Refusal {
+    let ours = seen
+        .org
+        .handle()
+        .is_some_and(|ours| ours.as_str() == handle);
+    match refused {
+        org::Refused::Denied(Reason::HandleTaken) if ours => Refusal {
+            text: format!("{handle} is this organisation itself"),
+            fix: "name another organisation".to_owned(),
+            ..Refusal::from(Reason::HandleTaken)
+        },
+        refused => refused.into(),
+    }
+}
+
+/// Whoever has both texts before them may paste the other one.
+pub(super) fn no_reply(text: &str) -> Result<(), Refusal> {
+    match text.trim_start().starts_with("foedus-reply-") {
+        true => Err(Refusal::malformed(
+            "INVITATION_INVALID",
+            "this is a reply to an invitation, not an invitation",
+            "hand it in with `foedus --as NAME partner confirm REPLY`",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The same, the other way round.
+pub(super) fn no_invitation(text: &str) -> Result<(), Refusal> {
+    match text.trim_start().starts_with("foedus-invitation-") {
+        true => Err(Refusal::malformed(
+            "REPLY_INVALID",
+            "this is an invitation, not a reply to one",
+            "take it up with `foedus --as NAME partner accept INVITATION`",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The invitation is `text`.
+pub(super) fn not_accepted(
+    seen: &Seen,
+    actor: &Actor,
+    text: &str,
+    error: AcceptInvitationError,
+) -> Refusal {
+    let AcceptInvitationError::Refused(org::Refused::Denied(reason)) = error else {
+        return error.into();
+    };
+    let is_administrator = administrator(seen.state(), actor, seen.now).is_ok();
+    let inviter = Invitation::parse(text).ok();
+    let inviter = inviter.map(|invitation| invitation.inviter.org());
+    let waiting = inviter.and_then(|org| Some((org, seen.comparison(org)?)));
+    match (reason, waiting) {
+        // The list binds only who is no administrator, so that is what stands in the way.
+        (Reason::PartnerNotListed, _) if !is_administrator => Refusal {
+            text: "the inviter is not on the allow-list, so only an administrator can take up its invitation"
+                .to_owned(),
+            fix: "give the invitation to an administrator".to_owned(),
+            ..Refusal::from(Reason::NotAdministrator)
+        },
+        (Reason::PartnerExists, Some((org, comparison))) => {
+            let handle = seen.handle(org);
+            Refusal {
+                text: format!("{handle} waits here already, by another invitation"),
+                fix: format!(
+                    "go on with that one (`foedus partner show {handle}`), or end it with `{}` and accept this \
+                     one then",
+                    comparison.differ
+                ),
+                ..Refusal::from(Reason::PartnerExists)
+            }
+        }
+        _ => reason.into(),
+    }
+}
+
+pub(super) fn not_confirmed(seen: &Seen, partner: OrgId, refused: org::Refused) -> Refusal {
+    match refused {
+        org::Refused::Denied(Reason::WordsDiffer) => words_differ(seen, partner),
+        org::Refused::Denied(Reason::PartnerNotWaiting) => not_waiting(seen, partner),
+        refused => refused.into(),
+    }
+}
+
+/// This is the moment at which somebody in between is found: what ends the pairing is named as it is typed.
+pub(in crate::api) fn words_differ(seen: &Seen, partner: OrgId) -> Refusal {
+    let refusal = Refusal::from(Reason::WordsDiffer);
+    let Some(comparison) = seen.comparison(partner) else {
+        return refusal;
+    };
+    let handle = seen.handle(partner);
+    Refusal {
+        text: format!("these are not the six words of the pairing with {handle}"),
+        fix: format!(
+            "compare them once more with {handle}'s administrator, by telephone. If theirs are others, somebody \
+             stands between you; end it: `{}`",
+            comparison.differ
+        ),
+        ..refusal
+    }
+}
+
+fn not_waiting(seen: &Seen, partner: OrgId) -> Refusal {
+    let refusal = Refusal::from(Reason::PartnerNotWaiting);
+    let Some(known) = seen.state().partners().get(&partner) else {
+        return refusal;
+    };
+    let handle = &known.handle;
+    let (text, fix) = match known.state {
+        PartnerState::Active => (
+            format!("{handle} was approved here already"),
+            format!("nothing is to be done; `foedus partner show {handle}` shows how it is"),
+        ),
+        PartnerState::Suspended => (
+            format!("{handle} was approved here already, and is suspended"),
+            format!("take that back with `foedus --as NAME partner resume {handle}`"),
+        ),
+        PartnerState::Disconnected => (
+            format!("the peering with {handle} is over"),
+            format!("invite it anew with `foedus --as NAME partner invite {handle}`"),
+        ),
+        PartnerState::Replied | PartnerState::Accepted => return refusal,
+    };
+    Refusal {
+        text,
+        fix,
+        ..refusal
+    }
+}
 
 impl From<AcceptInvitationError> for Refusal {
     fn from(error: AcceptInvitationError) -> Self {

@@ -6,6 +6,7 @@ use foedus_policy::state::{
 };
 
 use super::super::Seen;
+use super::Comparison;
 
 impl Seen {
     /// The sentence; empty when nothing has to happen.
@@ -18,14 +19,8 @@ impl Seen {
                 "an administrator here approves it with `foedus --as NAME request approve {number}`; then \
                  {partner} is asked, and nothing is shared before its administrator agrees"
             ),
-            (RequestState::Waiting, RequestKind::Peer { partner, offer, .. }) => {
-                let name = offer.as_ref().map_or("", |_| " --channel NAME");
-                let handle = self.handle(*partner);
-                format!(
-                    "an administrator here compares the six words with {handle}'s administrator by telephone \
-                     and approves with `foedus --as NAME request approve {number} --words \"...\"{name}`; \
-                     {handle} confirms on its side by the same words"
-                )
+            (RequestState::Waiting, RequestKind::Peer { partner, .. }) => {
+                self.to_compare(*partner).unwrap_or_default()
             }
             (RequestState::Waiting, RequestKind::Join { host, offer, .. })
                 if self.is_shared(offer.channel) =>
@@ -49,7 +44,36 @@ impl Seen {
         }
     }
 
-    fn is_shared(&self, channel: ChannelId) -> bool {
+    /// The same for a partner, whether or not a request belongs to it.
+    pub(super) fn next_step_with(&self, org: OrgId) -> String {
+        let known = self.state().partners().get(&org).map(|known| known.state);
+        match known {
+            Some(PartnerState::Active) if !self.has_approved_us(org) => {
+                self.until_they_approve(&self.handle(org))
+            }
+            _ => self.to_compare(org).unwrap_or_default(),
+        }
+    }
+
+    /// `None` when there are no words to compare with this organisation.
+    fn to_compare(&self, org: OrgId) -> Option<String> {
+        let Comparison { same, differ, .. } = self.comparison(org)?;
+        let handle = self.handle(org);
+        Some(format!(
+            "an administrator here compares the six words with {handle}'s administrator, by telephone: if they are \
+             the same, `{same}`, and if not, `{differ}`; {handle}'s administrator does the same there"
+        ))
+    }
+
+    /// We said yes; that they have, we learn with the first link only.
+    fn until_they_approve(&self, handle: &str) -> String {
+        format!(
+            "nothing to do here: once {handle}'s administrator has said yes as well, which may have happened \
+             already, the link opens by itself; until then nothing is shared"
+        )
+    }
+
+    pub(super) fn is_shared(&self, channel: ChannelId) -> bool {
         let known = self.state().channels().get(&channel);
         known.is_some_and(foedus_policy::state::Channel::is_shared)
     }
@@ -73,16 +97,13 @@ impl Seen {
             RequestKind::Peer { partner, offer, .. } => {
                 let handle = self.handle(*partner);
                 let known = self.state().partners().get(partner);
-                let confirmed = self.org.their_peerings.contains_key(partner);
+                let confirmed = self.has_approved_us(*partner);
                 let sealed = offer.as_ref().is_none_or(|offer| {
                     let channel = self.state().channels().get(&offer.channel);
                     channel.is_some_and(foedus_policy::state::Channel::is_shared)
                 });
                 match known.map(|known| known.state) {
-                    Some(PartnerState::Active) if !confirmed => format!(
-                        "{handle}'s administrator confirms by the six words with `foedus partner confirm`; \
-                         then the link opens by itself"
-                    ),
+                    Some(PartnerState::Active) if !confirmed => self.until_they_approve(&handle),
                     Some(PartnerState::Active) if !sealed => {
                         format!("nothing to do: {handle} seals the charter, and the channel opens")
                     }
@@ -111,13 +132,13 @@ impl Seen {
     /// The partner is confirmed, and the channel offered to it. Whoever was invited says yes to peering and channel
     /// at once; whether it has, we learn over the link.
     fn after_confirmation(&self, org: OrgId, handle: &str, invited: bool) -> String {
-        match (invited, self.org.their_peerings.contains_key(&org)) {
+        match (invited, self.has_approved_us(org)) {
             (true, true) => format!(
                 "nothing to do: {handle} has approved it too, and the channel opens by itself"
             ),
             (true, false) => format!(
-                "nothing to do here: when {handle} has approved it too, the link opens by itself, and the channel \
-                 with it; until then nothing is shared"
+                "nothing to do here: once {handle}'s administrator has said yes as well, which may have happened \
+                 already, the link opens by itself, and the channel with it; until then nothing is shared"
             ),
             (false, _) => format!(
                 "an administrator of {handle} agrees to the charter; until then nothing is shared"
@@ -134,20 +155,13 @@ impl Seen {
                 "send the invitation to the administrator of {handle}, who types `foedus partner accept`; \
                  `foedus invitation show {id}` prints it again"
             ),
-            Some((_, InvitationState::Used { by })) => {
-                let waits = self
-                    .state()
-                    .partners()
-                    .get(&by)
-                    .is_some_and(|partner| partner.state == PartnerState::Replied);
-                match waits {
-                    true => format!(
-                        "{handle} answered the invitation; an administrator here compares the six words with its \
-                         administrator by telephone and types `foedus --as NAME partner confirm {handle} --words \"...\"`"
-                    ),
-                    false => String::new(),
+            Some((_, InvitationState::Used { by })) if self.request_of(by) == Some(number) => {
+                match self.to_compare(by) {
+                    Some(compare) => format!("{handle} answered the invitation; {compare}"),
+                    None => String::new(),
                 }
             }
+            Some((_, InvitationState::Used { .. })) => String::new(),
             Some((_, InvitationState::Revoked)) => {
                 "the invitation was revoked; ask anew".to_owned()
             }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use foedus_federation::link::VERSION;
 use foedus_policy::decide::{carrier_allowed, origin_allowed};
 use foedus_policy::id::OrgId;
+use foedus_policy::reason::Reason;
 use foedus_policy::state::{Listing, PartnerMode, PartnerState, Sharing};
 use foedus_proto::api::v1;
 
 use super::super::Seen;
-use super::{maybe_time, time};
+use super::{Comparison, maybe_time, time};
 use crate::runtime::{LinkState, LinkStatus};
 
 /// How each link is.
@@ -39,9 +40,7 @@ impl Seen {
             PartnerState::Active if origin_allowed(self.state(), org).is_err() => {
                 v1::PartnerState::Denied
             }
-            PartnerState::Active if self.org.their_peerings.contains_key(&org) => {
-                v1::PartnerState::Active
-            }
+            PartnerState::Active if self.has_approved_us(org) => v1::PartnerState::Active,
             PartnerState::Active => v1::PartnerState::WaitingForThem,
             PartnerState::Suspended => v1::PartnerState::Suspended,
             PartnerState::Disconnected => v1::PartnerState::Disconnected,
@@ -60,6 +59,12 @@ impl Seen {
             .map(|(_, channel)| channel.name.to_string())
             .collect();
         channels.sort_unstable();
+        let next_step = self.next_step_with(org);
+        let Comparison {
+            words,
+            same,
+            differ,
+        } = self.comparison(org).unwrap_or_default();
         v1::Partner {
             organisation_id: org.to_string(),
             handle: partner.handle.to_string(),
@@ -88,13 +93,16 @@ impl Seen {
             request: self
                 .request_of(org)
                 .map_or_else(String::new, |number| number.to_string()),
-            words: self.words_of(Some(org)),
+            words,
             peered_at: match active {
                 true => time(partner.since),
                 false => None,
             },
             identity_serial: identity.as_ref().map_or(0, |chain| chain.current().serial),
             root_key: identity.map_or_else(String::new, |chain| chain.current().root.to_string()),
+            if_words_same: same,
+            if_words_differ: differ,
+            next_step,
         }
     }
 
@@ -106,6 +114,24 @@ impl Seen {
                 deny: *listing == Listing::Deny,
             };
         self.state().patterns().iter().map(rule).collect()
+    }
+
+    /// The handles of approved partners that both lists together deny, sorted.
+    pub(in crate::api) fn denied_partners(&self) -> Vec<String> {
+        let denied = |org| origin_allowed(self.state(), org) == Err(Reason::PartnerDenied);
+        let partners = self.state().partners().iter();
+        let mut denied: Vec<String> = partners
+            .filter(|(org, partner)| {
+                let approved = matches!(
+                    partner.state,
+                    PartnerState::Active | PartnerState::Suspended
+                );
+                approved && denied(**org)
+            })
+            .map(|(_, partner)| partner.handle.to_string())
+            .collect();
+        denied.sort_unstable();
+        denied
     }
 
     pub(in crate::api) fn partner_mode(&self) -> v1::PartnerMode {

@@ -1,16 +1,16 @@
 //! Requests, as callers are shown them.
 
 use foedus_policy::bounds::REQUEST_MILLIS;
-use foedus_policy::id::{OrgId, RequestNumber};
+use foedus_policy::id::{ChannelId, OrgId, RequestNumber};
 use foedus_policy::state::{
-    InvitationId, InvitationState, Offer, PartnerState, Person, Request, RequestKind, RequestState,
+    Channel, InvitationId, InvitationState, Offer, Person, Request, RequestKind, RequestState,
     Sharing,
 };
 use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
 
 use super::super::Seen;
-use super::{maybe_time, time};
+use super::{Comparison, maybe_time, time};
 
 /// Who decided, and when.
 pub(super) fn decided(request: &Request) -> Option<(Person, Timestamp)> {
@@ -27,7 +27,7 @@ impl Seen {
         let Some(request) = self.state().requests().get(&number) else {
             return v1::Request::default();
         };
-        let (kind, side) = self.kind_of(request);
+        let kind = self.kind_of(number, request);
         let (handle, partner) = self.partner_of(number, &request.kind);
         let offer = offer_of(&request.kind);
         let channel = offer.map(|offer| offer.channel);
@@ -36,6 +36,20 @@ impl Seen {
         let (reason, purpose) = (declined_because(request), purpose_of(&request.kind));
         let invitation = self.invitation_of(number, &request.kind);
         let waits = request.is_waiting();
+        let side = match &request.kind {
+            RequestKind::Peer { .. } => v1::PairingSide::Invitee,
+            RequestKind::Share { .. } if invitation.is_some() => v1::PairingSide::Inviter,
+            RequestKind::Share { .. } | RequestKind::Join { .. } => v1::PairingSide::Unspecified,
+        };
+        // The words belong to the request that the pairing came with, and to no other about the same partner.
+        let comparison = partner
+            .filter(|org| self.request_of(*org) == Some(number))
+            .and_then(|org| self.comparison(org));
+        let Comparison {
+            words,
+            same,
+            differ,
+        } = comparison.unwrap_or_default();
         v1::Request {
             number: number.0,
             name: number.to_string(),
@@ -54,7 +68,7 @@ impl Seen {
                 None => v1::Access::Unspecified.into(),
             },
             purpose,
-            words: self.words_of(partner),
+            words,
             pairing_side: side.into(),
             created_at: time(request.at),
             decided_at: decided.and_then(|(_, at)| time(at)),
@@ -67,24 +81,39 @@ impl Seen {
                 true => time(request.at.plus_millis(REQUEST_MILLIS)),
                 false => None,
             },
+            if_words_same: same,
+            if_words_differ: differ,
+            agreed_ends_at: match (waits, kind) {
+                (true, v1::RequestKind::Revise) => maybe_time(local.and_then(agreed_end)),
+                _ => None,
+            },
         }
     }
 
-    fn kind_of(&self, request: &Request) -> (v1::RequestKind, v1::PairingSide) {
+    fn kind_of(&self, number: RequestNumber, request: &Request) -> v1::RequestKind {
         match &request.kind {
-            RequestKind::Share { .. } => (v1::RequestKind::Share, v1::PairingSide::Unspecified),
-            RequestKind::Peer { .. } => (v1::RequestKind::Peer, v1::PairingSide::Invitee),
+            RequestKind::Share { .. } => v1::RequestKind::Share,
+            RequestKind::Peer { .. } => v1::RequestKind::Peer,
             RequestKind::Join { offer, .. } => {
-                let channel = self.state().channels().get(&offer.channel);
-                let revises = request.is_waiting()
-                    && channel.is_some_and(foedus_policy::state::Channel::is_shared);
-                let kind = match revises {
+                // That yes may be so long ago that its request is kept no more.
+                let shared = request.is_waiting() && self.is_shared(offer.channel);
+                match shared || self.comes_after_a_yes(number, offer.channel) {
                     true => v1::RequestKind::Revise,
                     false => v1::RequestKind::Join,
-                };
-                (kind, v1::PairingSide::Unspecified)
+                }
             }
         }
+    }
+
+    /// Whether a request came after a yes to the same channel, so that it asks for other terms. What was before it
+    /// stays as it is, and so does its kind.
+    fn comes_after_a_yes(&self, number: RequestNumber, channel: ChannelId) -> bool {
+        let mut before = self.state().requests().range(..number);
+        before.any(|(_, earlier)| {
+            matches!(earlier.state, RequestState::Approved { .. })
+                && !matches!(earlier.kind, RequestKind::Share { .. })
+                && earlier.kind.channel() == Some(channel)
+        })
     }
 
     /// What became of it, the other side's part included.
@@ -108,7 +137,7 @@ impl Seen {
                 partner,
                 offer: None,
                 ..
-            } => self.org.their_peerings.contains_key(partner),
+            } => self.has_approved_us(*partner),
             _ => {
                 let channel = kind.channel();
                 let channel = channel.and_then(|channel| self.state().channels().get(&channel));
@@ -156,26 +185,27 @@ impl Seen {
         of_request.next().map(|(id, _)| *id)
     }
 
-    /// The six words, while somebody here has to compare them.
-    pub(in crate::api) fn words_of(&self, partner: Option<OrgId>) -> Vec<String> {
-        let known = partner.and_then(|org| self.state().partners().get(&org));
-        let waits = |state| matches!(state, PartnerState::Replied | PartnerState::Accepted);
-        known
-            .filter(|known| waits(known.state))
-            .map_or_else(Vec::new, |known| known.words.to_vec())
-    }
-
-    /// The request that a partner comes with.
+    /// The request that a partner comes with: by the invitation of this peering, not of an earlier one.
     pub(in crate::api) fn request_of(&self, partner: OrgId) -> Option<RequestNumber> {
         let known = self.state().partners().get(&partner)?;
-        let of_ours = self.state().invitations().get(&known.invitation);
-        if let Some(number) = of_ours.and_then(|invitation| invitation.request) {
-            return Some(number);
+        if let Some(ours) = self.state().invitations().get(&known.invitation) {
+            return ours.request;
         }
-        let peer = |request: &Request| matches!(&request.kind, RequestKind::Peer { partner: with, .. } if *with == partner);
-        let requests = self.state().requests().iter().rev();
-        let mut of_partner = requests.filter(|(_, request)| peer(request));
-        of_partner.next().map(|(number, _)| *number)
+        let comes_with = |request: &Request| {
+            matches!(&request.kind, RequestKind::Peer { partner: with, invitation, .. }
+                if *with == partner && *invitation == known.invitation)
+        };
+        let mut requests = self.state().requests().iter().rev();
+        let of_partner = requests.find(|(_, request)| comes_with(request));
+        of_partner.map(|(number, _)| *number)
+    }
+}
+
+/// When a shared channel ends by what holds now.
+fn agreed_end(channel: &Channel) -> Option<Timestamp> {
+    match &channel.sharing {
+        Sharing::Shared { ends, .. } => *ends,
+        Sharing::Local | Sharing::Offering { .. } | Sharing::Joining { .. } => None,
     }
 }
 

@@ -76,13 +76,27 @@ async fn an_approved_request_gives_an_invitation() {
             .starts_with("foedus-invitation-v1.")
     );
     assert!(approved.invitation_expires_at.is_some());
+    // Whoever sends it sees whether it says where to dial.
+    let made = approved.invitation.clone().expect("it was made");
+    assert_eq!(made.addresses, ["acme.example:7433"]);
+    assert_eq!(made.expires_at, approved.invitation_expires_at);
+    assert!(approved.channel_members.is_empty(), "no channel came");
     let request = approved.request.clone().expect("which");
     assert_eq!(request.state(), v1::RequestState::Approved);
+    assert_eq!(request.pairing_side(), v1::PairingSide::Inviter);
+    assert!(request.words.is_empty() && request.if_words_same.is_empty());
     assert!(
         request.next_step.contains("foedus partner accept"),
         "{}",
         request.next_step
     );
+    // It is no reply to itself.
+    let confirm = v1::ConfirmPartnerRequest {
+        partner: approved.invitation_text.clone(),
+        ..v1::ConfirmPartnerRequest::default()
+    };
+    let confirm = anna.partners().confirm_partner(confirm).await;
+    assert_eq!(reason(confirm), "REPLY_INVALID");
     let again = anna
         .requests()
         .approve_request(approve)
@@ -226,6 +240,12 @@ async fn terms_that_this_release_can_not_keep_are_refused() {
             expected
         );
     }
+    let ourselves = bob.channels().share_channel(share("acme.example")).await;
+    let ourselves = ourselves.expect_err("refused");
+    assert_eq!(
+        ourselves.message(),
+        "acme.example is this organisation itself"
+    );
     let past = v1::ShareChannelRequest {
         ends_at: Some(prost_types::Timestamp {
             seconds: 1,
