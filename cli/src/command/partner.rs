@@ -30,7 +30,8 @@ pub enum PartnerCommand {
         /// The invitation, as it was sent to you
         invitation: String,
     },
-    /// As the inviter: say that it was them, by the six words; or hand in a reply carried by hand
+    /// As the inviter: say that it was them, by the six words; or hand in a reply that was carried by hand,
+    /// which alone confirms nothing
     #[command(
         after_help = "Examples:\n  foedus partner confirm globex.example --words \"oak river cat lamp moon stone\" --as alice\n  foedus partner confirm foedus-reply-v1.AbCd --as alice"
     )]

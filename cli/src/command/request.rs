@@ -42,7 +42,7 @@ pub enum RequestCommand {
         /// For a peer request: the six words, as the partner's administrator reads them out
         #[arg(long, value_name = "WORDS", value_parser = parse_words)]
         words: Option<String>,
-        /// What to call the channel here, when the request brings one
+        /// What to call the channel here, when the request brings one [default: by the partner and the project]
         #[arg(long, value_name = "NAME")]
         channel: Option<String>,
     },
