@@ -271,8 +271,14 @@ fn without_consent_a_project_ends_when_it_was_agreed_to() {
         });
         is_over(organisation, channel, "end");
     }
+    // Nobody is bothered any more with what can't be agreed to.
+    let gina = two.globex.administrator();
+    eventually("the request to go with the channel", LATER, || {
+        let shown = told(gina.try_json(&["request", "show", &request]))?;
+        is(shown["state"].as_str(), Some("withdrawn")).map_err(|_| shown.to_string())
+    });
     let late = ["request", "approve", &request];
-    is_refused(&two.globex.administrator(), &late, "CHANNEL_ENDED");
+    is_refused(&gina, &late, "REQUEST_NOT_WAITING");
     let late = ["project", "extend", PROJECT, "--until", "+2h"];
     is_refused(&alice, &late, "PROJECT_ENDED");
     let shown = alice.json(&["project", "show", PROJECT]);
