@@ -5,7 +5,7 @@
 //! and twice a second while nothing arrives.
 //!
 //! A stream of many channels looks only at those in which something happened. Each of its lists has the cursor of
-//! all, so the next is not made at once: what arrives meanwhile shares it.
+//! all, so where much arrives the next is not made at once: what comes meanwhile shares it.
 
 mod lane;
 mod wakes;
@@ -56,6 +56,8 @@ struct Follow {
     turn: Option<ChannelId>,
     caught_up: bool,
     listed: Option<Instant>,
+    /// How much the last list told.
+    listed_items: usize,
     over: bool,
     _counted: OpenStream,
 }
@@ -103,6 +105,7 @@ impl Api {
             turn: None,
             caught_up: false,
             listed: None,
+            listed_items: 0,
             over: false,
             _counted: counted,
         };
@@ -202,8 +205,10 @@ impl Follow {
     }
 
     async fn list(&mut self) -> Result<v1::SubscribeResponse, Refusal> {
+        // One thing at a time is told at once.
+        let much = self.listed_items > 1 && self.lanes.len() > 1;
         let told_all = self.caught_up && self.wakes.woken.is_empty();
-        if let (Some(listed), true) = (self.listed, told_all && self.lanes.len() > 1) {
+        if let (Some(listed), true) = (self.listed, much && told_all) {
             tokio::time::sleep_until((listed + SUBSCRIPTION_LIST_PAUSE).into()).await;
         }
         loop {
@@ -220,6 +225,7 @@ impl Follow {
                 .is_none_or(|listed| listed.elapsed() >= SUBSCRIPTION_SILENCE);
             if !list.items.is_empty() || silent {
                 self.listed = Some(Instant::now());
+                self.listed_items = list.items.len();
                 let stands = self
                     .lanes
                     .iter()

@@ -96,8 +96,8 @@ pub const SUBSCRIPTION_ITEMS_MAX: usize = 256;
 /// How often a stream looks whether its caller may still read, when nothing else happens.
 pub const SUBSCRIPTION_TICK: Duration = Duration::from_millis(500);
 
-/// A stream of several channels that has told all makes its next list so long after the last: what arrives meanwhile
-/// shares the cursor, which is as long as there are channels.
+/// A stream of several channels that has told all, and more than one thing at a time, makes its next list so long after
+/// the last: what arrives meanwhile shares the cursor, which is as long as there are channels.
 pub const SUBSCRIPTION_LIST_PAUSE: Duration = Duration::from_millis(2);
 
 /// After so long without a list a stream sends an empty one.

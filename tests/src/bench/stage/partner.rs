@@ -24,6 +24,7 @@ pub fn meet(two: &Two, number: usize, equipment: Equipment) -> Result<Organisati
         &handle,
         "--project",
         PROJECT,
+        "--ends-with-project",
     ];
     let asked = anna.json(&share);
     let request = text(&asked["request"], "name");
