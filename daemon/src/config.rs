@@ -82,6 +82,8 @@ pub struct LogConfig {
 /// All that a daemon is told.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The file that says so; `None`: there is none, and the defaults hold.
+    pub file: Option<PathBuf>,
     /// Where everything is kept.
     pub data: PathBuf,
     /// How the store is opened.
@@ -118,12 +120,13 @@ impl Config {
             (None, Some(path)) => (path, false),
             (None, None) => return Self::parse("", None, overrides, paths),
         };
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => String::new(),
-            Err(source) => return Err(ConfigError::Unreadable { path, source }),
-        };
-        Self::parse(&text, Some(&path), overrides, paths)
+        match fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text, Some(&path), overrides, paths),
+            Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {
+                Self::parse("", None, overrides, paths)
+            }
+            Err(source) => Err(ConfigError::Unreadable { path, source }),
+        }
     }
 
     /// Reads the text of a file; `file` is where it is from, for what is said of its faults.
@@ -144,7 +147,10 @@ impl Config {
         let config = read(&mut top, overrides, paths);
         top.finish();
         match config {
-            Some(config) if faults.is_empty() => Ok(config),
+            Some(config) if faults.is_empty() => Ok(Config {
+                file: file.map(Path::to_owned),
+                ..config
+            }),
             _ => Err(ConfigError::Faults {
                 path: file.map(Path::to_owned),
                 faults,
@@ -188,6 +194,7 @@ fn read(top: &mut Reader<'_>, overrides: &Overrides, paths: &Paths) -> Option<Co
         seconds.map_or(DRAIN_GRACE_DEFAULT, Duration::from_secs)
     });
     Some(Config {
+        file: None,
         data,
         store,
         store_advised_bytes,

@@ -137,7 +137,11 @@ fn check(config: &Config) -> ExitStatus {
         complain(&error);
         return ExitStatus::Config;
     }
-    let _unread = writeln!(std::io::stdout(), "the configuration has no fault").is_err();
+    let said = match &config.file {
+        Some(file) => format!("{} has no fault", file.display()),
+        None => "there is no configuration file, and the defaults have no fault".to_owned(),
+    };
+    let _unread = writeln!(std::io::stdout(), "{said}").is_err();
     ExitStatus::Ok
 }
 

@@ -75,9 +75,14 @@ fn the_default_configuration_is_printed_and_holds() {
     fs::write(&file, printed).expect("written");
     let file = file.to_str().expect("UTF-8");
     let (status, said, _) = run(home.path(), &["--config", file, "--check-config"]);
+    assert_eq!((status, said), (Some(0), format!("{file} has no fault\n")));
+    let (status, said, _) = run(home.path(), &["--check-config"]);
     assert_eq!(
         (status, said.as_str()),
-        (Some(0), "the configuration has no fault\n")
+        (
+            Some(0),
+            "there is no configuration file, and the defaults have no fault\n"
+        )
     );
     assert!(
         !home.path().join(".local").exists(),

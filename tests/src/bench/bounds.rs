@@ -27,6 +27,9 @@ pub const ENGINE_LISTS: usize = 4;
 /// Between two messages of the paced load: 20 a second.
 pub const PACE: Duration = Duration::from_millis(50);
 
+/// A raw limit at that pace is measured so many times as long as the others, or it would stand on a few samples.
+pub const PACED_TIMES: u32 = 5;
+
 /// Calls of administration under way at a time, while a stage is set. The daemon takes 100 on one connection.
 pub const ADMINISTRATION_CALLS: usize = 32;
 

@@ -53,13 +53,25 @@ impl Run {
         self.only.is_empty() || self.only.iter().any(|name| name == case)
     }
 
-    /// All cases that are asked for, on one engine.
-    pub fn measure(&mut self, engine: EngineKind) {
-        self.part("idle, paced and posts", engine, flow::measure);
-        self.part("catch-up", engine, catch_up::measure);
-        self.part("million and restart", engine, million::measure);
-        self.part("channels", engine, cost::measure_channels);
-        self.part("partners", engine, cost::measure_partners);
+    /// All cases that are asked for, on one engine. `keep` is called after each part, with what came out by then: a
+    /// stage that can't be set panics, as in the tests, and hours may have gone before it.
+    pub fn measure<E>(
+        &mut self,
+        engine: EngineKind,
+        keep: impl Fn(&Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let parts: [(_, fn(&mut Self, EngineKind) -> _); 5] = [
+            ("idle, paced and posts", flow::measure),
+            ("catch-up", catch_up::measure),
+            ("million and restart", million::measure),
+            ("channels", cost::measure_channels),
+            ("partners", cost::measure_partners),
+        ];
+        for (name, measure) in parts {
+            self.part(name, engine, measure);
+            keep(self)?;
+        }
+        Ok(())
     }
 
     /// Cases that share a stage. Where one fails, the stage is of no use to those after it.

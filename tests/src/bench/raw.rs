@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use foedus_daemon::store::EngineKind;
 
-use super::bounds::{IN_FLIGHT, LIST_MESSAGES};
+use super::bounds::{IN_FLIGHT, LIST_MESSAGES, PACE, PACED_TIMES};
 use super::failed::Failed;
 use super::figure::{Figure, percentile};
 
@@ -23,8 +23,10 @@ pub const CASE: &str = "raw";
 pub struct Raw {
     /// Half of the disk's syncs take at most so long, of a file that does not grow.
     pub sync_millis: f64,
+    /// The same of syncs at the pace of `paced`.
+    pub paced_sync_millis: f64,
     /// Ninety-nine of a hundred do.
-    pub sync_millis_p99: f64,
+    pub paced_sync_millis_p99: f64,
     /// Unary calls over TLS, as many under way as in `post-64`.
     pub calls: f64,
     /// Messages over one stream over TLS.
@@ -80,15 +82,27 @@ impl Raw {
             "syncs/s",
         );
         let half = percentile(&mut in_place, 0.50)?;
-        let most = percentile(&mut in_place, 0.99)?;
         self.sync_millis = self.note("disk: the same, p50", half, "ms");
-        self.sync_millis_p99 = self.note("disk: the same, p99", most, "ms");
+        let mut paced = disk::in_place_after(PACE, time * PACED_TIMES)?;
+        let half = percentile(&mut paced, 0.50)?;
+        let most = percentile(&mut paced, 0.99)?;
+        self.paced_sync_millis = self.note("disk: 20 such syncs a second, p50", half, "ms");
+        self.paced_sync_millis_p99 = self.note("disk: 20 such syncs a second, p99", most, "ms");
         Ok(())
     }
 
     fn threads(&mut self, time: Duration) -> Result<(), Failed> {
-        let micros = threads::hand_over_micros(time)?;
-        self.note("hand-over between two threads", micros, "µs");
+        for (what, rest, time) in [
+            ("hand-over between two threads, p50", Duration::ZERO, time),
+            (
+                "hand-over, 20 a second, p50",
+                PACE,
+                time * PACED_TIMES,
+            ),
+        ] {
+            let micros = percentile(&mut threads::hand_over_micros(rest, time)?, 0.50)?;
+            self.note(what, micros, "µs");
+        }
         Ok(())
     }
 
@@ -103,6 +117,11 @@ impl Raw {
     fn stream(&mut self, time: Duration) -> Result<(), Failed> {
         let limits = stream::measure(time)?;
         self.note("gRPC over TLS: calls in turn", limits.in_turn, "calls/s");
+        self.note(
+            "gRPC over TLS: 20 calls a second, p50",
+            limits.paced_millis,
+            "ms",
+        );
         self.calls = self.note(
             format!("gRPC over TLS: calls, {IN_FLIGHT} in flight"),
             limits.together,

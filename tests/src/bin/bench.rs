@@ -1,7 +1,7 @@
 //! `bench`: measures, and says what came out; see the library's `bench`.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -86,7 +86,7 @@ fn measure(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
         failed: Vec::new(),
     };
     for engine in &options.engines {
-        run.measure(*engine);
+        run.measure(*engine, |run| write_json(options, run))?;
     }
     let mut out = std::io::stdout().lock();
     write!(out, "{}", figure::table(&run.figures))?;
@@ -104,11 +104,17 @@ fn measure(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
         )?;
     }
     if let Some(path) = &options.json {
-        let figures = figure::json(&run.figures, &machine(options.quick));
-        fs::write(path, format!("{figures:#}\n"))?;
         writeln!(out, "\nwritten to {}", path.display())?;
     }
     Ok(run.failed.is_empty())
+}
+
+fn write_json(options: &Options, run: &Run) -> io::Result<()> {
+    let Some(path) = &options.json else {
+        return Ok(());
+    };
+    let figures = figure::json(&run.figures, &machine(options.quick));
+    fs::write(path, format!("{figures:#}\n"))
 }
 
 /// What the figures were measured on.

@@ -195,8 +195,11 @@ fn whoever_is_not_listed_is_for_administrators_to_accept() {
     let invitation = text(&invited, "invitation_text");
     let accept = ["partner", "accept", invitation.as_str()];
     let refusal = two.globex.member().refused(&accept);
-    assert_eq!(refusal.reason, "NOT_ADMINISTRATOR", "{refusal:?}");
+    assert_eq!(refusal.reason, "PARTNER_NOT_LISTED", "{refusal:?}");
     assert!(refusal.message.contains("allow-list"), "{refusal:?}");
+    assert!(refusal.fix.contains("administrator"), "{refusal:?}");
+    // The audit log names the same rule.
+    assert_eq!(denied(&two.globex), ["PARTNER_NOT_LISTED"]);
     // On the list it is for any member to take up; the approval is not.
     two.globex
         .administrator()

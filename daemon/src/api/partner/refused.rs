@@ -70,12 +70,13 @@ pub(super) fn not_accepted(
     let inviter = inviter.map(|invitation| invitation.inviter.org());
     let waiting = inviter.and_then(|org| Some((org, seen.comparison(org)?)));
     match (reason, waiting) {
-        // The list binds only who is no administrator, so that is what stands in the way.
+        // The list binds only who is no administrator, so there are two ways on.
         (Reason::PartnerNotListed, _) if !is_administrator => Refusal {
             text: "the inviter is not on the allow-list, so only an administrator can take up its invitation"
                 .to_owned(),
-            fix: "give the invitation to an administrator".to_owned(),
-            ..Refusal::from(Reason::NotAdministrator)
+            fix: "give the invitation to an administrator, who can also list the inviter with `foedus partner allow HANDLE`"
+                .to_owned(),
+            ..Refusal::from(Reason::PartnerNotListed)
         },
         (Reason::PartnerExists, Some((org, comparison))) => {
             let handle = seen.handle(org);

@@ -127,15 +127,15 @@ impl Flow<'_> {
             Some(arrived.saturating_duration_since(*at).as_secs_f64() * 1e3)
         });
         let mut took: Vec<f64> = took.collect();
-        let syncs = 2.0 * self.run.raw.sync_millis;
-        let syncs_p99 = 2.0 * self.run.raw.sync_millis_p99;
+        let syncs = 2.0 * self.run.raw.paced_sync_millis;
+        let syncs_p99 = 2.0 * self.run.raw.paced_sync_millis_p99;
         for (name, share, target, raw) in
             [("p50", 0.50, 3.0, syncs), ("p99", 0.99, 10.0, syncs_p99)]
         {
             let value = percentile(&mut took, share)?;
             let what = format!("{}, {name}", self.spread());
             let figure = Figure::new(PACED, what, value, "ms").target(Target::AtMost(target));
-            self.note(figure.beside(format!("two disk syncs, {name}"), raw));
+            self.note(figure.beside(format!("two disk syncs at this pace, {name}"), raw));
         }
         Ok(())
     }

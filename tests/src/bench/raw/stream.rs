@@ -18,8 +18,9 @@ use tonic::transport::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::bench::bounds::{IN_FLIGHT, LIST_MESSAGES, LISTS_QUEUED};
+use crate::bench::bounds::{IN_FLIGHT, LIST_MESSAGES, LISTS_QUEUED, PACE, PACED_TIMES};
 use crate::bench::failed::Failed;
+use crate::bench::figure::percentile;
 use crate::bench::ledger::message;
 use crate::bench::role::Role;
 
@@ -37,6 +38,8 @@ pub struct Limits {
     pub together: f64,
     /// Messages a second over one stream.
     pub streamed: f64,
+    /// How long half of the calls take at most that come at the pace of `paced`, in milliseconds.
+    pub paced_millis: f64,
 }
 
 /// Measures each for `time`.
@@ -69,7 +72,8 @@ pub fn measure(time: Duration) -> Result<Limits, Failed> {
     let limits = Limits {
         in_turn: caller.run(calls(client.clone(), 1, time))?,
         together: caller.run(calls(client.clone(), IN_FLIGHT, time))?,
-        streamed: caller.run(stream(client, time))?,
+        streamed: caller.run(stream(client.clone(), time))?,
+        paced_millis: percentile(&mut caller.run(paced(client, time * PACED_TIMES))?, 0.50)?,
     };
     serving.abort();
     Ok(limits)
@@ -104,6 +108,21 @@ async fn calls(client: Client, at_a_time: usize, time: Duration) -> Result<f64, 
         ended.map_err(|_| Failed::Panicked)??;
     }
     Ok(count.load(Ordering::SeqCst) as f64 / began.elapsed().as_secs_f64())
+}
+
+async fn paced(mut client: Client, time: Duration) -> Result<Vec<f64>, Failed> {
+    let (began, mut samples) = (Instant::now(), Vec::new());
+    while began.elapsed() < time {
+        tokio::time::sleep(PACE).await;
+        let request = v1::PostRequest {
+            text: message(samples.len() as u64, 0),
+            ..v1::PostRequest::default()
+        };
+        let at = Instant::now();
+        client.post(request).await?;
+        samples.push(at.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(samples)
 }
 
 async fn stream(mut client: Client, time: Duration) -> Result<f64, Failed> {

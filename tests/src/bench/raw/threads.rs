@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::bench::failed::Failed;
 
-/// From one thread that waits to another, in microseconds: half of there and back.
-pub fn hand_over_micros(time: Duration) -> Result<f64, Failed> {
+/// From one thread that waits to another, in microseconds: half of each way there and back, after a rest.
+pub fn hand_over_micros(rest: Duration, time: Duration) -> Result<Vec<f64>, Failed> {
     let (to, from_us) = channel::<()>();
     let (back, from_them) = channel::<()>();
     let other = thread::spawn(move || {
@@ -17,15 +17,16 @@ pub fn hand_over_micros(time: Duration) -> Result<f64, Failed> {
             }
         }
     });
-    let (began, mut rounds) = (Instant::now(), 0.0);
+    let (began, mut samples) = (Instant::now(), Vec::new());
     while began.elapsed() < time {
+        thread::sleep(rest);
+        let at = Instant::now();
         if to.send(()).is_err() || from_them.recv().is_err() {
             return Err(Failed::Panicked);
         }
-        rounds += 1.0;
+        samples.push(at.elapsed().as_secs_f64() * 1e6 / 2.0);
     }
-    let took = began.elapsed();
     drop(to);
     other.join().map_err(|_| Failed::Panicked)?;
-    Ok(took.as_secs_f64() * 1e6 / rounds / 2.0)
+    Ok(samples)
 }
