@@ -22,7 +22,7 @@ pub use accept::{
 pub use backoff::Backoff;
 pub use link::{
     DialError, Kept, LinkCloser, LinkFailure, LinkHandle, LinkSession, LinkSettings, OutOfReach,
-    Reach, dial, kept, serve,
+    Reach, Received, dial, kept, serve,
 };
 pub use pairing::{
     PairError, PairingHost, PairingRefusal, ReplyAccepted, UnverifiedInviter, VerifiedInviter,

@@ -42,6 +42,11 @@ pub const INVITATIONS_COUNT_MAX: usize = 1_000;
 pub const REQUESTS_COUNT_MAX: usize = 10_000;
 /// Requests of one partner that wait for an answer.
 pub const REQUESTS_PER_PARTNER_COUNT_MAX: usize = 20;
+/// Requests of one partner in [`REQUESTS_MILLIS`] that nobody here has decided. One that replaces another, and one that
+/// lapses, leave their place to the next: without this bound a partner could go on so for ever.
+pub const REQUESTS_UNDECIDED_COUNT_MAX: usize = 60;
+/// See [`REQUESTS_UNDECIDED_COUNT_MAX`].
+pub const REQUESTS_MILLIS: u64 = 60_000;
 
 /// How long an invitation holds: 14 days.
 pub const INVITATION_MILLIS: u64 = 14 * 24 * 60 * 60 * 1000;

@@ -184,7 +184,7 @@ impl World {
     }
 
     /// When the project ends that `share` names: in 30 days from when that was first asked.
-    fn launch_end(&self) -> Option<Timestamp> {
+    pub(crate) fn launch_end(&self) -> Option<Timestamp> {
         let project = self.state.project_named("Launch");
         project.map_or_else(|| self.soon(), |id| self.state.projects()[&id].ends)
     }

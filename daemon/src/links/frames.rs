@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use foedus_federation::evidence::{CheckedFrame, RefusedFrame};
-use foedus_federation::frame::{Frame, RawEntry};
+use foedus_federation::frame::Frame;
 use foedus_federation::org::OrgSnapshot;
-use foedus_federation::transport::LinkFailure;
+use foedus_federation::transport::{LinkFailure, Received};
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 
@@ -28,6 +28,9 @@ pub(super) struct Frames {
     org: watch::Receiver<Arc<OrgSnapshot>>,
     checks: FuturesOrdered<Check>,
     ended: bool,
+    received: Received,
+    /// What had come over the connection when the last frame was taken.
+    counted: u64,
     /// What came since it was last asked.
     bytes: u64,
 }
@@ -35,9 +38,12 @@ pub(super) struct Frames {
 impl Frames {
     pub(super) fn new(
         receiver: mpsc::Receiver<Result<Frame, LinkFailure>>,
+        received: Received,
         org: watch::Receiver<Arc<OrgSnapshot>>,
     ) -> Self {
         Self {
+            received,
+            counted: 0,
             receiver,
             org,
             checks: FuturesOrdered::new(),
@@ -51,6 +57,16 @@ impl Frames {
         std::mem::take(&mut self.bytes)
     }
 
+    /// A small frame costs more than its bytes, and one may have come with the bytes that were counted before.
+    fn count(&mut self) {
+        let before = std::mem::replace(&mut self.counted, self.received.bytes());
+        let bytes = self
+            .counted
+            .saturating_sub(before)
+            .max(FRAME_COUNTED_BYTES_MIN);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
     /// The next frame; `None` at the end. May be dropped and called again.
     pub(super) async fn next(&mut self) -> Option<Inbound> {
         loop {
@@ -59,7 +75,7 @@ impl Frames {
                 Some(inbound) = self.checks.next() => return Some(inbound),
                 arrived = self.receiver.recv(), if room => match arrived {
                     Some(Ok(frame)) => {
-                        self.bytes = self.bytes.saturating_add(size(&frame));
+                        self.count();
                         self.checks.push_back(check(frame, self.org.borrow().clone()));
                     }
                     Some(Err(failure)) => {
@@ -72,27 +88,6 @@ impl Frames {
             }
         }
     }
-}
-
-/// What a frame comes to, against the allowance of its partner.
-fn size(frame: &Frame) -> u64 {
-    let bytes: usize = match frame {
-        Frame::Entries(entries) => {
-            let entries = entries.parts.iter().flat_map(|part| &part.entries);
-            let body = |entry: &RawEntry| entry.body.as_ref().map_or(0, |body| body.bytes.len());
-            entries.map(|entry| entry.header.len() + body(entry)).sum()
-        }
-        Frame::Notes(notes) => {
-            let notes = notes.notes.iter().chain(notes.identities.iter().flatten());
-            notes.map(Vec::len).sum()
-        }
-        Frame::Hello(_)
-        | Frame::Subscribe(_)
-        | Frame::UnknownCursor(_)
-        | Frame::Ack(_)
-        | Frame::Goodbye(_) => 0,
-    };
-    u64::try_from(bytes).map_or(u64::MAX, |bytes| bytes.max(FRAME_COUNTED_BYTES_MIN))
 }
 
 fn check(frame: Frame, org: Arc<OrgSnapshot>) -> Check {

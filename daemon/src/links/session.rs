@@ -93,7 +93,7 @@ impl Session {
             machine,
             handle: session.handle,
             sender: session.sender,
-            frames: Frames::new(session.receiver, runtime.org()),
+            frames: Frames::new(session.receiver, session.received, runtime.org()),
             outbox: VecDeque::new(),
             delivery: Delivery::new(runtime.clone()),
             from_channels,
@@ -147,7 +147,8 @@ impl Session {
                 self.take_org(doorway);
             }
             // Neither read nor acknowledged meanwhile: the partner's credit runs out, and it waits.
-            let held_back = doorway.holds_back();
+            // But for the hello, without which the link would be taken for broken.
+            let held_back = doorway.holds_back().filter(|_| self.machine.is_up());
             self.held_back |= held_back.is_some();
             tokio::select! {
                 () = stop.cancelled() => return (Ending::Stopped, None),

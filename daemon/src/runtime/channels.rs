@@ -269,16 +269,11 @@ impl ChannelTask {
             tokio::select! {
                 biased;
                 () = self.hosting.stop.cancelled() => break,
-                message = self.inputs.recv() => match message {
-                    Some(message) => self.take(message),
-                    None => break,
-                },
-                Ok(()) = self.org.changed() => self.take_org(),
-                Ok(()) = self.ours.changed() => self.take_keys(),
+                // Before what waits: a queue that somebody keeps from being empty must not stop the time.
                 _ = ticks.tick() => {
                     let pause = if self.needs_ticks() { CHANNEL_TICK } else { CHANNEL_TICK_IDLE };
                     let due = ticked_last.is_none_or(|last| last.elapsed() >= pause / 2);
-                    if self.is_idle() {
+                    if self.is_idle() && self.inputs.is_empty() {
                         break;
                     }
                     if !due {
@@ -287,6 +282,12 @@ impl ChannelTask {
                     ticked_last = Some(Instant::now());
                     self.scope.push(Input::Tick);
                 }
+                message = self.inputs.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => break,
+                },
+                Ok(()) = self.org.changed() => self.take_org(),
+                Ok(()) = self.ours.changed() => self.take_keys(),
                 () = std::future::ready(()), if self.again => {}
             }
             self.settle().await;

@@ -63,11 +63,12 @@ impl OrgTask {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
+                // Before what waits: a queue that somebody keeps from being empty must not stop the time.
+                _ = ticks.tick() => self.scope.push(Input::Tick { entropy: random::bytes() }),
                 message = self.inputs.recv() => match message {
                     Some(message) => self.take(message),
                     None => break,
                 },
-                _ = ticks.tick() => self.scope.push(Input::Tick { entropy: random::bytes() }),
             }
             self.settle().await;
         }

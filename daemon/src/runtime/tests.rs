@@ -406,3 +406,43 @@ async fn an_invitation_sends_us_nowhere_on_this_machine() {
     let dialled = tokio::time::timeout(Duration::from_millis(50), trusting.accept()).await;
     assert!(dialled.is_err(), "somebody came");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_goes_on_while_the_queue_is_never_empty() {
+    let (acme, anna, _) = acme().await;
+    let ends = acme.runtime.now().wall.plus_millis(1_000);
+    let create = Action::CreateProject {
+        name: "Launch".to_owned(),
+        ends: Ends::At(ends),
+    };
+    let created = acme.runtime.act(as_member(anna), create).await;
+    assert!(
+        matches!(created, Ok(Outcome::ProjectCreated { .. })),
+        "{created:?}"
+    );
+    let over = CancellationToken::new();
+    let mut crowd = JoinSet::new();
+    for _ in 0..64 {
+        let (runtime, over) = (acme.runtime.clone(), over.clone());
+        crowd.spawn(async move {
+            while !over.is_cancelled() {
+                let invitation = InvitationId([7; 16]);
+                let refused = runtime
+                    .act(OPERATOR, Action::RevokeInvitation { invitation })
+                    .await;
+                assert!(refused.is_err(), "{refused:?}");
+            }
+        });
+    }
+    let mut org = acme.runtime.org();
+    let has_ended = |snapshot: &Arc<OrgSnapshot>| {
+        let mut projects = snapshot.state.projects().values();
+        projects.any(|project| project.ended.is_some())
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(10), org.wait_for(has_ended)).await;
+    over.cancel();
+    while let Some(joined) = crowd.join_next().await {
+        joined.expect("it asked on");
+    }
+    assert!(ended.is_ok(), "the project's end passed and nobody saw it");
+}

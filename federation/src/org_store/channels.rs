@@ -397,6 +397,7 @@ pub(super) struct ProjectRow {
     partners: TlsVecU32<[u8; 32]>,
     ended: Option<u64>,
     extended_to: Option<u64>,
+    ours: Flag,
 }
 
 impl From<&Project> for ProjectRow {
@@ -407,6 +408,7 @@ impl From<&Project> for ProjectRow {
             partners,
             ended,
             extended_to,
+            ours,
         } = project;
         let partners: Vec<[u8; 32]> = partners.iter().map(|org| org.0).collect();
         Self {
@@ -415,6 +417,7 @@ impl From<&Project> for ProjectRow {
             partners: partners.into(),
             ended: ended.map(|ended| ended.0),
             extended_to: extended_to.map(|until| until.0),
+            ours: (*ours).into(),
         }
     }
 }
@@ -429,6 +432,7 @@ impl TryFrom<ProjectRow> for Project {
             partners,
             ended,
             extended_to,
+            ours,
         } = row;
         Ok(Self {
             name: name("name", &project_name)?,
@@ -436,6 +440,7 @@ impl TryFrom<ProjectRow> for Project {
             partners: partners.iter().copied().map(OrgId).collect(),
             ended: ended.map(Timestamp),
             extended_to: extended_to.map(Timestamp),
+            ours: ours.into(),
         })
     }
 }

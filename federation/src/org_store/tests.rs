@@ -200,6 +200,7 @@ fn channels() -> Vec<Record> {
                 .collect(),
             ended: present.then_some(WHEN),
             extended_to: present.then_some(WHEN),
+            ours: present,
         };
         records.push(Record::Project(ProjectId([11; 16]), project));
     }
@@ -551,10 +552,11 @@ fn the_layout_is_what_earlier_releases_wrote() {
         partners: BTreeSet::from([OTHER]),
         ended: None,
         extended_to: Some(Timestamp(1)),
+        ours: true,
     };
     let value = record_value(&Record::Project(ProjectId([0; 16]), project));
     let ends = b"\x01\x00\x06Launch\x01\0\0\0\0\0\0\x01\0";
-    let extended = b"\0\x01\0\0\0\0\0\0\0\x01";
+    let extended = b"\0\x01\0\0\0\0\0\0\0\x01\x01";
     assert_eq!(
         value,
         [&ends[..], b"\0\0\0\x20", &[4; 32], extended].concat()

@@ -20,10 +20,12 @@ use crate::bounds::transport as bounds;
 use crate::frame::{Frame, Goodbye, Hello};
 
 mod connect;
+mod metered;
 mod reach;
 mod session;
 
 pub use connect::{dial, serve};
+pub use metered::Received;
 pub use reach::{OutOfReach, Reach};
 
 /// How long the steps of a link may take.
@@ -68,6 +70,8 @@ pub struct LinkSession {
     /// Gives the partner's frames, its hello first. At the end it gives why the link ended,
     /// unless nobody takes it in time.
     pub receiver: mpsc::Receiver<Result<Frame, LinkFailure>>,
+    /// How much came over it.
+    pub received: Received,
     /// Holds the link open.
     pub handle: LinkHandle,
 }

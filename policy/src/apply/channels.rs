@@ -151,14 +151,21 @@ impl Act<'_> {
 
     /// The project that a shared channel hangs on, made if it is new. None if another
     /// undertaking of ours has the name: a partner's word for theirs does not join the two.
-    pub(super) fn project_for(&mut self, offer: &Offer) -> Option<ProjectId> {
+    pub(super) fn project_for(&mut self, offer: &Offer, ours: bool) -> Option<ProjectId> {
         if let Some(id) = self.state.project_named(offer.project.as_str()) {
             let known = self
                 .state
                 .projects()
                 .get(&id)
                 .expect("names lead to projects");
-            return (known.ended.is_none() && known.ends == offer.ends).then_some(id);
+            if known.ended.is_some() || known.ends != offer.ends {
+                return None;
+            }
+            if ours && !known.ours {
+                let known = known.clone();
+                self.put(Record::Project(id, Project { ours, ..known }));
+            }
+            return Some(id);
         }
         if self.state.projects().len() >= PROJECTS_COUNT_MAX {
             return None;
@@ -172,6 +179,7 @@ impl Act<'_> {
                 partners: BTreeSet::new(),
                 ended: None,
                 extended_to: None,
+                ours,
             },
         ));
         Some(id)
@@ -187,6 +195,7 @@ impl Act<'_> {
                 partners: BTreeSet::new(),
                 ended: None,
                 extended_to: None,
+                ours: true,
             },
         ));
         Outcome::ProjectCreated { project }
@@ -231,15 +240,11 @@ impl Act<'_> {
         let Some(id) = self.channel(ended).project else {
             return;
         };
-        let us = self.state.org();
-        let over = |channel: &Channel| match &channel.sharing {
-            Sharing::Shared { host, ended, .. } => Some(*host) != us && ended.is_some(),
-            Sharing::Local | Sharing::Offering { .. } | Sharing::Joining { .. } => false,
-        };
+        let over = |channel: &Channel| matches!(&channel.sharing, Sharing::Shared { ended, .. } if ended.is_some());
         let mut of_project = self.state.channels().values();
         let goes_on = of_project.any(|channel| channel.project == Some(id) && !over(channel));
         let project = self.state.projects().get(&id).expect(FOUND).clone();
-        if !goes_on && project.ended.is_none() {
+        if !project.ours && !goes_on && project.ended.is_none() {
             let ended = Some(self.given.now);
             self.put(Record::Project(id, Project { ended, ..project }));
         }

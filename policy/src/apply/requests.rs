@@ -57,17 +57,18 @@ impl Act<'_> {
 
     fn ask(&mut self, kind: RequestKind) -> Outcome {
         let number = self.state.next_request();
+        let by = self.person();
         if self.state.requests().len() >= REQUESTS_COUNT_MAX {
-            let mut decided = self
-                .state
-                .requests()
-                .iter()
-                .filter(|(_, old)| !old.is_waiting());
-            if let Some(oldest) = decided.next().map(|(number, _)| *number) {
+            let over = || {
+                let requests = self.state.requests().iter();
+                requests.filter(|(_, old)| !old.is_waiting())
+            };
+            // Who asks often makes room among its own: what others were answered is still known.
+            let own = over().find(|(_, old)| old.by == by);
+            if let Some(oldest) = own.or_else(|| over().next()).map(|(number, _)| *number) {
                 self.remove(Change::Request(oldest));
             }
         }
-        let by = self.person();
         let request = Request {
             kind,
             by,
@@ -178,7 +179,7 @@ impl Act<'_> {
     ) -> Outcome {
         let id = offer.channel;
         offer.ends = offer.ends.or_else(|| self.project_end(&offer.project));
-        let project = self.project_for(&offer);
+        let project = self.project_for(&offer, true);
         self.list(&handle);
         let is_active = |org: &OrgId| {
             let partner = self.state.partners().get(org);
@@ -232,7 +233,7 @@ impl Act<'_> {
         let before = self.state.channels().get(&id).cloned();
         let name = name.map(|name| ChannelName::parse(name).expect("the gate parsed it"));
         let name = name.or_else(|| before.as_ref().map(|channel| channel.name.clone()));
-        let project = self.project_for(&offer);
+        let project = self.project_for(&offer, false);
         self.put(Record::Channel(
             id,
             Channel {

@@ -599,6 +599,27 @@ fn a_project_of_ours_goes_on_without_a_channel() {
     assert_eq!(world.state.projects()[&project].ended, None);
 }
 
+#[test]
+fn a_project_that_we_made_goes_on_when_the_channel_that_a_partner_brought_ends() {
+    let mut world = World::acme();
+    world.active("first", "globex.example", GLOBEX);
+    let create = Action::CreateProject {
+        name: "Theirs".to_owned(),
+        ends: Ends::Never,
+    };
+    world.must(member(world.anna()), create);
+    let theirs = offer(50, None);
+    let channel = theirs.channel;
+    let number = world.requested(Actor::Partner(GLOBEX), put_before_us(GLOBEX, 60, theirs));
+    world.must(world.other_eyes(), approve(number, None, Some("theirs")));
+    world.must(Actor::System, sealed(channel, GLOBEX, &[US, GLOBEX], None));
+    let project = world.state.channels()[&channel].project;
+    let project = project.expect("it stands for ours, which has its name and its end");
+    let cause = EndCause::Termination;
+    world.must(Actor::System, Action::EndChannel { channel, cause });
+    assert_eq!(world.state.projects()[&project].ended, None);
+}
+
 /// A channel of Globex's that we are in.
 fn join(world: &mut World) -> ChannelId {
     world.active("first", "globex.example", GLOBEX);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Asked;
 use super::caller::Caller;
-use super::partners::carrier_allowed;
+use super::partners::origin_allowed;
 use crate::action::{CharterFacts, Ends};
 use crate::bounds::{
     CHANNELS_COUNT_MAX, MEMBERS_PER_CHANNEL_COUNT_MAX, PARTICIPANTS_COUNT_MAX, PROJECTS_COUNT_MAX,
@@ -406,12 +406,9 @@ impl Asked<'_> {
                     return Err(Reason::CapabilityNotGranted);
                 }
                 // What is written now would reach who is kept out by whoever carries it.
-                for org in participants.keys() {
-                    if let Err(reason @ (Reason::PartnerSuspended | Reason::PartnerDenied)) =
-                        carrier_allowed(self.state, *org)
-                    {
-                        return Err(reason);
-                    }
+                let us = self.state.org();
+                for org in participants.keys().filter(|org| us != Some(**org)) {
+                    origin_allowed(self.state, *org)?;
                 }
             }
         }

@@ -3,7 +3,10 @@
 use super::Asked;
 use super::caller::Caller;
 use super::partners::carrier_allowed;
-use crate::bounds::{REQUESTS_COUNT_MAX, REQUESTS_PER_PARTNER_COUNT_MAX};
+use crate::bounds::{
+    REQUESTS_COUNT_MAX, REQUESTS_MILLIS, REQUESTS_PER_PARTNER_COUNT_MAX,
+    REQUESTS_UNDECIDED_COUNT_MAX,
+};
 use crate::id::{ChannelId, MemberId, NoteHash, OrgId, RequestNumber};
 use crate::name::{Pattern, Sentence};
 use crate::offer::OfferFate;
@@ -175,19 +178,33 @@ impl Asked<'_> {
         if offer.ends.is_some_and(|ends| ends <= self.now) {
             return Err(Reason::ChannelEnded);
         }
-        match OfferFate::of(self.state, host, charter, offer, beyond_offer) {
+        let replaces = match OfferFate::of(self.state, host, charter, offer, beyond_offer) {
             OfferFate::ApprovedAlready | OfferFate::Waits => return Ok(()),
             OfferFate::DeclinedAlready => return Err(Reason::OfferDeclined),
-            // One that waits is replaced by the newer offer; only another channel's takes room.
-            OfferFate::New { replaces: Some(_) } => return Ok(()),
-            OfferFate::New { replaces: None } => {}
+            OfferFate::New { replaces } => replaces,
+        };
+        let by_host = || {
+            let requests = self.state.requests().values();
+            requests.filter(|request| request.by == Person::Partner(host))
+        };
+        let from = self.now.minus_millis(REQUESTS_MILLIS);
+        let undecided = by_host().filter(|request| {
+            let decided = matches!(
+                request.state,
+                RequestState::Approved { .. } | RequestState::Declined { .. }
+            );
+            !decided && from < request.at && request.at <= self.now
+        });
+        if undecided.count() >= REQUESTS_UNDECIDED_COUNT_MAX {
+            return Err(Reason::RequestsFull);
         }
-        let waiting = self
-            .state
-            .requests()
-            .values()
-            .filter(|request| request.is_waiting() && request.by == Person::Partner(host));
-        if waiting.count() >= REQUESTS_PER_PARTNER_COUNT_MAX {
+        // One that waits is replaced by the newer offer; only another channel's takes room.
+        if replaces.is_some() {
+            return Ok(());
+        }
+        if by_host().filter(|request| request.is_waiting()).count()
+            >= REQUESTS_PER_PARTNER_COUNT_MAX
+        {
             return Err(Reason::RequestsFull);
         }
         self.room_for_request()

@@ -164,4 +164,7 @@ pub struct Project {
     /// The later end that we put before the participants of channels that we host, while not
     /// everybody has agreed to it.
     pub extended_to: Option<Timestamp>,
+    /// Whether people here made it, or shared a channel of ours for it; else it came with a channel
+    /// of somebody else.
+    pub ours: bool,
 }

@@ -94,11 +94,7 @@ impl Raw {
     fn threads(&mut self, time: Duration) -> Result<(), Failed> {
         for (what, rest, time) in [
             ("hand-over between two threads, p50", Duration::ZERO, time),
-            (
-                "hand-over, 20 a second, p50",
-                PACE,
-                time * PACED_TIMES,
-            ),
+            ("hand-over, 20 a second, p50", PACE, time * PACED_TIMES),
         ] {
             let micros = percentile(&mut threads::hand_over_micros(rest, time)?, 0.50)?;
             self.note(what, micros, "µs");

@@ -143,6 +143,21 @@ fn offers_of_one_partner_are_bounded() {
     );
 }
 
+/// One that takes the place of the last, and one that lapses, leave room for the next, without end.
+#[test]
+fn offers_that_replace_each_other_are_bounded() {
+    let mut world = World::peered(2);
+    for turn in 0..1_000 {
+        let mut charter = charter(&world, 1, 1);
+        charter.end = charter.end.map(|end| end.plus_millis(turn));
+        let frame = offered(&world, &charter, 1);
+        world.send(1, 0, frame);
+    }
+    let bound = foedus_policy::bounds::REQUESTS_UNDECIDED_COUNT_MAX;
+    assert_eq!(waiting(&world), 1);
+    assert_eq!(world.sides[0].snapshot.state.requests().len(), bound);
+}
+
 fn invented(seed: u32) -> IdentityChain {
     let mut bytes = [9; 32];
     bytes[..4].copy_from_slice(&seed.to_be_bytes());

@@ -20,6 +20,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsConnector, server::TlsStream as ServerTlsStream};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::metered::Metered;
 use super::session::{Driver, Outbound};
 use super::*;
 use crate::bounds::FRAME_BYTES_MAX;
@@ -46,10 +47,11 @@ pub async fn dial(
 ) -> Result<LinkSession, DialError> {
     let opening = async {
         let (stream, key) = connect(tls, partner, address, settings.reach).await?;
-        call(stream, hello, &settings).await.map(|open| (open, key))
+        let open = call(stream, hello, &settings).await.map_err(refusal)?;
+        Ok((open, key))
     };
     let opened = timeout(settings.dial_timeout, opening).await;
-    let (open, key) = opened.map_err(|_| DialError::Timeout)?.map_err(refusal)?;
+    let (open, key) = opened.map_err(|_| DialError::Timeout)??;
     let pins = Arc::clone(tls.pins());
     Ok(open.into_session(partner, key, pins, true, settings, None))
 }
@@ -88,7 +90,8 @@ fn handshake_error(error: io::Error) -> DialError {
 }
 
 /// In TLS 1.3 the other end looks at our key after our side of the handshake is done: that it refuses it shows
-/// wherever we read first.
+/// wherever we read first. Such an alert within the handshake is not from the partner: until the handshake is done,
+/// whoever answers at its address can send one.
 fn refusal(error: DialError) -> DialError {
     // h2 keeps the text of what it could not read, and not the error.
     let alert = rustls::Error::AlertReceived(AlertDescription::AccessDenied).to_string();
@@ -107,6 +110,7 @@ async fn call(
     hello: Hello,
     settings: &LinkSettings,
 ) -> Result<Open, DialError> {
+    let (stream, received) = Metered::new(stream);
     let tasks = Tasks::default();
     let owner = TasksOwner(tasks.clone());
     let mut builder = client::Builder::new(tasks);
@@ -150,6 +154,7 @@ async fn call(
     let inbound: Inbound =
         Box::pin(frames.map(|item| item.map(|proto::ConnectResponse { frame }| frame)));
     Ok(Open {
+        received,
         connection,
         inbound,
         sender,
@@ -189,6 +194,7 @@ async fn answer(
     let service = LinkServiceServer::new(OneCall(Mutex::new(Some((outbound, opened)))))
         .max_decoding_message_size(FRAME_BYTES_MAX)
         .max_encoding_message_size(FRAME_BYTES_MAX);
+    let (stream, received) = Metered::new(stream);
     let tasks = Tasks::default();
     let owner = TasksOwner(tasks.clone());
     let mut builder = server::Builder::new(tasks);
@@ -221,6 +227,7 @@ async fn answer(
     let inbound: Inbound =
         Box::pin(frames.map(|item| item.map(|proto::ConnectRequest { frame }| frame)));
     Ok(Open {
+        received,
         connection,
         inbound,
         sender,
@@ -257,6 +264,7 @@ impl LinkService for OneCall {
 
 /// A link whose call stands, without anybody who drives it.
 struct Open {
+    received: Received,
     connection: Connection,
     inbound: Inbound,
     sender: mpsc::Sender<Frame>,
@@ -277,6 +285,7 @@ impl Open {
         place: Option<Box<dyn Send>>,
     ) -> LinkSession {
         let Self {
+            received,
             connection,
             inbound,
             sender,
@@ -312,6 +321,7 @@ impl Open {
             dialled,
             sender,
             receiver,
+            received,
             handle,
         }
     }

@@ -197,6 +197,17 @@ pub(super) fn about_writing() -> Rows {
     world.must(OPERATOR, Action::SuspendPartner { partner: GLOBEX });
     rows.deny(&world, member(anna), post.clone(), Reason::PartnerSuspended);
     world.must(OPERATOR, Action::ResumePartner { partner: GLOBEX });
+    // Who is denied gets nothing either, also who is no partner and would have it from another.
+    let joined = sealed(channel, US, &[US, GLOBEX, INITECH], world.launch_end());
+    world.must(Actor::System, joined);
+    permit(&world, member(anna), post.clone());
+    let pattern = INITECH.to_string();
+    let deny = Action::DenyPartner {
+        pattern: pattern.clone(),
+    };
+    world.must(OPERATOR, deny);
+    rows.deny(&world, member(anna), post.clone(), Reason::PartnerDenied);
+    world.must(OPERATOR, Action::ForgetPattern { pattern });
     let end = |cause| Action::EndChannel { channel, cause };
     rows.deny(
         &world,
