@@ -98,8 +98,9 @@ pub fn is_not_of(
     other_command: &str,
 ) -> Result<(), Failure> {
     let mut first = Vec::new();
-    // What can't be read is told by whoever reads it.
-    if let Ok(file) = File::open(path) {
+    // What can't be read is told by whoever reads it, and what is read here from a pipe would be gone.
+    let is_file = path.metadata().is_ok_and(|about| about.is_file());
+    if is_file && let Ok(file) = File::open(path) {
         let read = file.take(other_begins.len() as u64).read_to_end(&mut first);
         drop(read);
     }

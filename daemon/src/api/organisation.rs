@@ -249,10 +249,18 @@ impl Api {
         }
         let findings = examine(&self.gathered(seen).await).into_iter();
         let wrong = findings.filter(|finding| finding.severity > Severity::Notice);
-        wrong
-            .take(PROBLEMS_SHOWN_MAX)
-            .map(problem_message)
-            .collect()
+        let mut problems: Vec<v1::Problem> = wrong.map(problem_message).collect();
+        let more = problems.len().saturating_sub(PROBLEMS_SHOWN_MAX);
+        if more > 0 {
+            problems.truncate(PROBLEMS_SHOWN_MAX);
+            problems.push(v1::Problem {
+                reason: "MORE_PROBLEMS".to_owned(),
+                text: format!("{more} more are not shown here"),
+                fix: "look at all with `foedus doctor`".to_owned(),
+                subject: String::new(),
+            });
+        }
+        problems
     }
 
     /// The median of what the partners' clocks are ahead of ours.

@@ -16,10 +16,9 @@ use foedus_federation::steploop::{Failure, Rows};
 use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
 use foedus_federation::transport::{Pins, Reach};
 use foedus_policy::action::{Action, Actor, Outcome};
-use foedus_policy::decide::{Decision, decide};
+use foedus_policy::decide::{Decision, carrier_allowed, decide};
 use foedus_policy::id::{ChannelId, OrgId, RunId};
 use foedus_policy::reason::Reason;
-use foedus_policy::state::PartnerState;
 use foedus_policy::time::{Now, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -406,8 +405,7 @@ impl Runtime {
     pub(crate) fn hear_of(&self, identity: IdentityChain) {
         let partner = identity.org();
         let snapshot = self.snapshot();
-        let known = snapshot.state.partners().get(&partner);
-        if known.is_none_or(|known| known.state != PartnerState::Active) {
+        if carrier_allowed(&snapshot.state, partner).is_err() {
             return;
         }
         let said = org::Input::PartnerSaid {

@@ -2,8 +2,8 @@
 //! kept so that a leap over a start is found; and partners and administrators say that it is right.
 
 use foedus_policy::action::Action;
+use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::OrgId;
-use foedus_policy::state::PartnerState;
 use foedus_policy::time::{Now, Timestamp};
 
 use super::store::{CLOCK, note_key};
@@ -98,11 +98,10 @@ impl Org {
         steady_millis: u64,
         step: &mut Step<'_, Effect>,
     ) {
-        let known = self.state().partners().get(&partner);
-        let is_active = known.is_some_and(|known| known.state == PartnerState::Active);
+        let is_heard = carrier_allowed(self.state(), partner).is_ok();
         // Since then our clock may have leapt.
         let theirs = wall.plus_millis(now.steady_millis.saturating_sub(steady_millis));
-        if is_active && theirs.0.abs_diff(now.wall.0) <= CLOCK_AGREES_MILLIS {
+        if is_heard && theirs.0.abs_diff(now.wall.0) <= CLOCK_AGREES_MILLIS {
             self.clock_agrees(now, Some(partner), step);
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foedus_policy::action::{Action, Actor};
 use foedus_policy::audit::{AuditEvent, AuditOutcome};
-use foedus_policy::decide::link_key_allowed;
+use foedus_policy::decide::{carrier_allowed, link_key_allowed};
 use foedus_policy::id::OrgId;
 use foedus_policy::reason::Reason;
 use foedus_policy::state::PartnerState;
@@ -215,9 +215,7 @@ impl Org {
         peering: Option<&Verified<Peering>>,
         step: &mut Step<'_, Effect>,
     ) {
-        let known = self.state().partners().get(&partner);
-        let is_active = known.is_some_and(|known| known.state == PartnerState::Active);
-        if !is_active || identity.org() != partner {
+        if carrier_allowed(self.state(), partner).is_err() || identity.org() != partner {
             return;
         }
         if let Some(conflict) = self.conflict_with(identity) {

@@ -31,6 +31,9 @@ pub const CASES: &[&str] = &[
     cost::PARTNERS,
 ];
 
+/// Measures the cases of one part.
+type Measure = fn(&mut Run, EngineKind) -> Result<(), Failed>;
+
 /// What is measured in one run.
 #[derive(Debug)]
 pub struct Run {
@@ -60,7 +63,7 @@ impl Run {
         engine: EngineKind,
         keep: impl Fn(&Self) -> Result<(), E>,
     ) -> Result<(), E> {
-        let parts: [(_, fn(&mut Self, EngineKind) -> _); 5] = [
+        let parts: [(_, Measure); 5] = [
             ("idle, paced and posts", flow::measure),
             ("catch-up", catch_up::measure),
             ("million and restart", million::measure),
@@ -75,12 +78,7 @@ impl Run {
     }
 
     /// Cases that share a stage. Where one fails, the stage is of no use to those after it.
-    fn part(
-        &mut self,
-        name: &str,
-        engine: EngineKind,
-        measure: fn(&mut Self, EngineKind) -> Result<(), Failed>,
-    ) {
+    fn part(&mut self, name: &str, engine: EngineKind, measure: Measure) {
         let began = Instant::now();
         let measured = measure(self, engine);
         let seconds = began.elapsed().as_secs_f64();

@@ -48,7 +48,7 @@ pub async fn dial(
     let opening = async {
         let (stream, key) = connect(tls, partner, address, settings.reach).await?;
         let open = call(stream, hello, &settings).await.map_err(refusal)?;
-        Ok((open, key))
+        Ok::<_, DialError>((open, key))
     };
     let opened = timeout(settings.dial_timeout, opening).await;
     let (open, key) = opened.map_err(|_| DialError::Timeout)??;

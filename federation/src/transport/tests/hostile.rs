@@ -321,6 +321,58 @@ async fn a_dialled_end_that_never_answers_is_given_up() {
     drop(accepted);
 }
 
+/// Whoever sits at a partner's address, and has no key of it, can't make us believe that the partner refuses us.
+#[tokio::test]
+async fn an_alert_in_clear_is_no_refusal() {
+    let (acme, globex) = partners();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("a port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.expect("dialled");
+        let mut hello = [0; 5];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut hello)
+            .await
+            .expect("a client's hello");
+        // RFC 8446, section 6: a fatal alert, access_denied.
+        tokio::io::AsyncWriteExt::write_all(&mut stream, &[21, 3, 3, 0, 2, 2, 49])
+            .await
+            .expect("taken");
+        stream
+    };
+    let dialling = dial(&acme.tls, globex.id, &address, acme.hello(), impatient());
+    let (found, _open) = within(async { tokio::join!(dialling, answering) }).await;
+    assert!(matches!(found, Err(DialError::Handshake(_))), "{found:?}");
+}
+
+/// A field that nobody knows is passed over, and counts all the same: or a partner could send as much as it likes.
+#[tokio::test]
+async fn what_comes_is_counted_whatever_it_is_made_of() {
+    const UNKNOWN_BYTES: usize = 500_000;
+    let (acme, globex) = partners();
+    let mut listening = listen(&globex).await;
+    let config = acme.tls.link_client(globex.id).expect("a configuration");
+    let stream = raw::connect(config, listening.address).await.expect("TLS");
+    let hello = message(Frame::Hello(Box::new(acme.hello())));
+    // A field of number 1000 and of wire type 2, which is its length and its bytes.
+    let mut ack = message(Frame::Ack(crate::frame::Ack {
+        channel: ChannelId([3; 32]),
+        number: 1,
+        void: 0,
+        withheld: 0,
+    }));
+    prost::encoding::bytes::encode(1_000, &vec![7; UNKNOWN_BYTES], &mut ack);
+    let (raw, session) = tokio::join!(raw::link(stream, vec![hello, ack]), async {
+        let accepted = listening.link().await;
+        serve(accepted, &globex.tls, globex.hello(), impatient()).await
+    });
+    let mut session = session.expect("a link");
+    frame(&mut session).await;
+    assert!(matches!(frame(&mut session).await, Frame::Ack(_)));
+    assert!(session.received.bytes() >= UNKNOWN_BYTES as u64);
+    drop(raw);
+}
+
 #[tokio::test]
 async fn a_dialled_end_that_never_says_hello_is_closed() {
     let (acme, globex) = partners();
