@@ -67,7 +67,7 @@ impl OrgTask {
                     Some(message) => self.take(message),
                     None => break,
                 },
-                _ = ticks.tick() => self.scope.push(Input::Tick { entropy: random::bytes() }),
+                _ = ticks.tick() => self.tick(),
             }
             self.settle().await;
         }
@@ -76,6 +76,16 @@ impl OrgTask {
             self.take(message);
             self.settle().await;
         }
+    }
+
+    /// Strangers come in one: else each of them would cost a step.
+    fn tick(&mut self) {
+        let count = self.ground.metrics.take_strangers_refused();
+        if count > 0 {
+            self.scope.push(Input::StrangersRefused { count });
+        }
+        let entropy = random::bytes();
+        self.scope.push(Input::Tick { entropy });
     }
 
     fn take(&mut self, message: OrgMessage) {
