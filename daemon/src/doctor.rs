@@ -92,6 +92,26 @@ pub enum Quota {
     },
 }
 
+/// What was signed twice, in two ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Forked {
+    /// A revision of a charter, by its host.
+    Charter,
+    /// A log, by its origin.
+    Log,
+}
+
+/// Evidence against one organisation in one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fork {
+    /// The channel, as we call it.
+    pub channel: String,
+    /// Whose it is.
+    pub signer: String,
+    /// What it signed twice.
+    pub what: Forked,
+}
+
 /// All that is looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -105,6 +125,8 @@ pub struct Facts {
     pub partners: Vec<PartnerFacts>,
     /// What waits for its time.
     pub held: Vec<Held>,
+    /// What was signed in two ways.
+    pub forks: Vec<Fork>,
     /// Quotas that are used up: whose, and which.
     pub quotas: Vec<(String, Quota)>,
     /// What waits for an administrator, and how to look at it.
@@ -135,6 +157,7 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     }
     let kept_out = facts.kept_out.iter();
     found.extend(kept_out.map(|(handle, how)| self::kept_out(handle, *how)));
+    found.extend(facts.forks.iter().map(forked));
     store(facts, &mut found);
     people(facts, &mut found);
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -262,6 +285,31 @@ fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
         None | Some(Trouble::Refused) => return,
     };
     found.push(Finding::warning(name, subject, text, fix).of(Severity::Error));
+}
+
+/// What is found of a fork, wherever it is told.
+#[must_use]
+pub fn forked(fork: &Fork) -> Finding {
+    let channel = &fork.channel;
+    let (name, text, fix) = match fork.what {
+        Forked::Charter => (
+            "CHARTER_FORKED",
+            format!(
+                "it sealed two revisions of the charter of {channel} after the same one; the channel is frozen"
+            ),
+            "ask its administrator by telephone, and share a new channel".to_owned(),
+        ),
+        Forked::Log => (
+            "LOG_FORKED",
+            format!(
+                "it signed two histories of one log in {channel}; nothing more of that log is taken"
+            ),
+            format!(
+                "ask its administrator by telephone; the evidence is kept, and `foedus log export {channel} --to FILE` gives it out"
+            ),
+        ),
+    };
+    Finding::warning(name, &fork.signer, text, fix).of(Severity::Error)
 }
 
 fn store(facts: &Facts, found: &mut Vec<Finding>) {
@@ -452,6 +500,21 @@ mod tests {
             |facts| kept_out(facts, KeptOut::Denied),
             &["PARTNER_DENIED"],
         );
+    }
+
+    #[test]
+    fn what_was_signed_in_two_ways_is_told() {
+        let forks = |what| {
+            move |facts: &mut Facts| {
+                facts.forks = vec![Fork {
+                    channel: "launch".to_owned(),
+                    signer: "globex.example".to_owned(),
+                    what,
+                }];
+            }
+        };
+        check(forks(Forked::Log), &["LOG_FORKED"]);
+        check(forks(Forked::Charter), &["CHARTER_FORKED"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 pub mod server;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use foedus_federation::batch::CommitOutcome;
@@ -55,6 +56,7 @@ pub struct Metrics {
     refusals: Family<ByReason, Counter>,
     rejects: Family<ByReason, Counter>,
     pairing_rejects: Family<ByReason, Counter>,
+    strangers_refused: AtomicU64,
     commits: Family<ByOutcome, Counter>,
     commit_seconds: Histogram,
     entries: Family<ByPartnerAndVerdict, Counter>,
@@ -79,6 +81,7 @@ impl Default for Metrics {
             refusals: Family::default(),
             rejects: Family::default(),
             pairing_rejects: Family::default(),
+            strangers_refused: AtomicU64::new(0),
             commits: Family::default(),
             commit_seconds: Histogram::new(buckets),
             entries: Family::default(),
@@ -213,6 +216,18 @@ impl Metrics {
                 reason: reason.to_owned(),
             })
             .inc();
+    }
+
+    /// The same, of somebody who showed nothing that makes them known here: the audit log is told of these in one.
+    pub fn stranger_rejected(&self, reason: &'static str) {
+        self.pairing_rejected(reason);
+        self.strangers_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often strangers were turned away since this was asked last.
+    #[must_use]
+    pub fn take_strangers_refused(&self) -> u64 {
+        self.strangers_refused.swap(0, Ordering::Relaxed)
     }
 
     /// A commit ended.

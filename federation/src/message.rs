@@ -185,6 +185,11 @@ pub enum OrgInput {
         /// `host:port`, at most eight.
         addresses: Vec<String>,
     },
+    /// Organisations that are nobody to us were turned away.
+    StrangersRefused {
+        /// How often since this was said last.
+        count: u64,
+    },
     /// Time passed.
     Tick {
         /// Random bytes for this tick alone.

@@ -85,6 +85,7 @@ pub struct Org {
     snapshot: OrgSnapshot,
     audit: audit::AuditLog,
     denials: audit::Denials,
+    strangers: audit::Strangers,
     changed: bool,
     watch: clock::Watch,
     reminded_steady_millis: u64,
@@ -216,6 +217,7 @@ impl Machine for Org {
             }
             Input::ForkFound { channel, log } => self.fork_found(now, *channel, *log, step),
             Input::Reachable { addresses } => self.reachable(addresses, step),
+            Input::StrangersRefused { count } => self.count_strangers(*count),
             Input::Tick { entropy } => {
                 self.on_tick(now, *entropy, step);
             }

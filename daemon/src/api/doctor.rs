@@ -93,6 +93,7 @@ impl Api {
                     (seen.handle(*origin), Quota::Entries { channel })
                 };
                 facts.quotas.extend(full.map(of_channel));
+                facts.forks.extend(seen.forks(&name, &view));
             }
         }
         facts

@@ -82,15 +82,16 @@ impl PairingHost for HostOf {
         reply: Vec<u8>,
     ) -> Result<ReplyAccepted, PairingRefusal> {
         if !self.admits(&self.host.window) {
-            self.host.runtime.metrics().pairing_rejected("busy");
+            self.host.runtime.metrics().stranger_rejected("busy");
             return Err(PairingRefusal::Busy);
         }
         let refused = || {
-            self.host.runtime.metrics().pairing_rejected("refused");
+            self.host.runtime.metrics().stranger_rejected("refused");
             PairingRefusal::Refused
         };
+        // What was refused to who holds an invitation is in the audit log, each time.
         let told = |refusal| {
-            let _counted = refused();
+            self.host.runtime.metrics().pairing_rejected("refused");
             Err(refusal)
         };
         let text = String::from_utf8(reply).map_err(|_| refused())?;
@@ -116,7 +117,10 @@ impl PairingHost for HostOf {
             Err(Refused::Denied(Reason::InvitationUsed)) => told(PairingRefusal::Used),
             Err(Refused::Denied(Reason::InvitationRevoked)) => told(PairingRefusal::Revoked),
             Err(Refused::Denied(Reason::InvitationExpired)) => told(PairingRefusal::Expired),
-            Err(Refused::Denied(_)) => Err(refused()),
+            Err(Refused::Denied(
+                Reason::InvitationUnknown | Reason::ProofWrong | Reason::NotInitialised,
+            )) => Err(refused()),
+            Err(Refused::Denied(_)) => told(PairingRefusal::Refused),
             Err(Refused::Failed(_)) => Err(PairingRefusal::Busy),
         }
     }
@@ -126,7 +130,7 @@ impl PairingHost for HostOf {
             self.host
                 .runtime
                 .metrics()
-                .pairing_rejected("announce_busy");
+                .stranger_rejected("announce_busy");
             return;
         }
         // Signatures are checked away from the tasks that move frames.

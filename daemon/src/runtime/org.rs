@@ -64,7 +64,7 @@ impl OrgTask {
                 biased;
                 () = self.stop.cancelled() => break,
                 // Before what waits: a queue that somebody keeps from being empty must not stop the time.
-                _ = ticks.tick() => self.scope.push(Input::Tick { entropy: random::bytes() }),
+                _ = ticks.tick() => self.tick(),
                 message = self.inputs.recv() => match message {
                     Some(message) => self.take(message),
                     None => break,
@@ -77,6 +77,16 @@ impl OrgTask {
             self.take(message);
             self.settle().await;
         }
+    }
+
+    /// Strangers come in one: else each of them would cost a step.
+    fn tick(&mut self) {
+        let count = self.ground.metrics.take_strangers_refused();
+        if count > 0 {
+            self.scope.push(Input::StrangersRefused { count });
+        }
+        let entropy = random::bytes();
+        self.scope.push(Input::Tick { entropy });
     }
 
     fn take(&mut self, message: OrgMessage) {

@@ -308,6 +308,7 @@ impl Org {
 
     pub(super) fn on_tick(&mut self, now: Now, entropy: [u8; 64], step: &mut Step<'_, Effect>) {
         self.flush_denials(now, step);
+        self.flush_strangers(now, step);
         if self.ours.is_some() {
             // Nothing due is no refusal worth a word, nor is that the clock is in doubt.
             if !self.is_clock_paused() {

@@ -67,6 +67,14 @@ pub(super) struct Denials {
     beyond: u64,
 }
 
+/// How often strangers were turned away in the present hour. They write nothing down one by one: whoever wants to
+/// can be as many strangers as there are keys.
+#[derive(Debug, Default)]
+pub(super) struct Strangers {
+    hour: u64,
+    count: u64,
+}
+
 impl Org {
     pub(super) fn audit(&mut self, now: Now, event: &AuditEvent, step: &mut Step<'_, Effect>) {
         let bytes = audit_value(event, now.wall);
@@ -221,6 +229,24 @@ impl Org {
         }
         if over.beyond > 0 {
             self.audit_count(now, "many".to_owned(), None, over.beyond, step);
+        }
+    }
+
+    /// They came before the tick that tells of them: they count for the hour that it may end.
+    pub(super) fn count_strangers(&mut self, count: u64) {
+        self.strangers.count = self.strangers.count.saturating_add(count);
+    }
+
+    /// When the hour is over, says how often strangers were turned away in it, if they were. A stop before that
+    /// forgets them, here and in the metrics.
+    pub(super) fn flush_strangers(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        let hour = now.wall.0 / 3_600_000;
+        if self.strangers.hour == hour {
+            return;
+        }
+        let over = std::mem::replace(&mut self.strangers, Strangers { hour, count: 0 });
+        if over.count > 0 {
+            self.audit_count(now, "strangers".to_owned(), None, over.count, step);
         }
     }
 

@@ -7,7 +7,7 @@ use foedus_policy::id::{IncarnationId, OrgId};
 use foedus_policy::state::State;
 use foedus_policy::time::{Now, Timestamp};
 
-use super::audit::{AuditLog, Denials};
+use super::audit::{AuditLog, Denials, Strangers};
 use super::clock::Watch;
 use super::learn::plain_bytes;
 use super::store::{
@@ -67,6 +67,7 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Org, 
         snapshot,
         audit: loading.audit,
         denials: Denials::default(),
+        strangers: Strangers::default(),
         changed: true,
         watch: Watch::new(loading.clock.is_some_and(|kept| kept.run == setup.run.0)),
         reminded_steady_millis: 0,

@@ -15,6 +15,9 @@ use super::{SOON, eventually};
 /// How many messages may wait for their acknowledgement.
 const UNACKNOWLEDGED_MAX: u64 = 64;
 
+/// The same where it does not end by itself: enough for there to be always one, and few, for the same reason.
+const UNACKNOWLEDGED_ENDLESS_MAX: u64 = 8;
+
 /// How many are posted beyond those that the test waits for: enough to be under way when it has seen these, and no
 /// more, as all of them have to be read again and again later.
 const BEYOND: u64 = 300;
@@ -35,6 +38,23 @@ impl Posting {
     /// Begins to post `<prefix>-000000` and on.
     #[must_use]
     pub fn start(foedus: &Foedus, channel: &str, prefix: &str) -> Self {
+        Self::start_with(foedus, channel, prefix, 0, UNACKNOWLEDGED_MAX)
+    }
+
+    /// The same, and goes on until it is finished: whatever is done meanwhile is done under load.
+    #[must_use]
+    pub fn start_endless(foedus: &Foedus, channel: &str, prefix: &str) -> Self {
+        let unacknowledged_max = UNACKNOWLEDGED_ENDLESS_MAX;
+        Self::start_with(foedus, channel, prefix, u64::MAX, unacknowledged_max)
+    }
+
+    fn start_with(
+        foedus: &Foedus,
+        channel: &str,
+        prefix: &str,
+        wanted: u64,
+        unacknowledged_max: u64,
+    ) -> Self {
         let mut child = foedus
             .command(&with_json(&["post", channel, "--lines"]))
             .stdin(Stdio::piped())
@@ -44,7 +64,7 @@ impl Posting {
         let output = child.stdout.take().expect("it is a pipe");
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(AtomicU64::new(0));
-        let wanted = Arc::new(AtomicU64::new(0));
+        let wanted = Arc::new(AtomicU64::new(wanted));
         let texts = Arc::new(Mutex::new(Vec::new()));
         let writer = Writer {
             input,
@@ -52,6 +72,7 @@ impl Posting {
             stop: Arc::clone(&stop),
             acknowledged: Arc::clone(&acknowledged),
             wanted: Arc::clone(&wanted),
+            unacknowledged_max,
             texts: Arc::clone(&texts),
         };
         let counting = Arc::clone(&acknowledged);
@@ -129,6 +150,7 @@ struct Writer {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicU64>,
     wanted: Arc<AtomicU64>,
+    unacknowledged_max: u64,
     texts: Arc<Mutex<Vec<String>>>,
 }
 
@@ -138,8 +160,9 @@ impl Writer {
         let mut sent: u64 = 0;
         while !self.stop.load(Ordering::SeqCst) {
             let unacknowledged = sent - self.acknowledged.load(Ordering::SeqCst);
-            let enough = sent >= self.wanted.load(Ordering::SeqCst) + BEYOND;
-            if enough || unacknowledged >= UNACKNOWLEDGED_MAX {
+            let wanted = self.wanted.load(Ordering::SeqCst);
+            let enough = sent >= wanted.saturating_add(BEYOND);
+            if enough || unacknowledged >= self.unacknowledged_max {
                 thread::sleep(Duration::from_millis(1));
                 continue;
             }

@@ -6,10 +6,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use foedus_tests::harness::clock::YEAR;
+use foedus_tests::harness::command::with_json;
 use foedus_tests::harness::organisation::{Equipment, Organisation, text, told};
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, PROJECT, Two};
 use foedus_tests::harness::{LATER, SOON, eventually, is};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// More than others show before its time, and far less than a leap.
 const TEN_MINUTES: Duration = Duration::from_secs(600);
@@ -92,6 +93,7 @@ fn what_a_clock_ten_minutes_ahead_says_waits_and_is_not_lost() {
         }
     });
     assert_eq!(two.acme.texts(LAUNCH), Vec::<String>::new());
+    shows_what_is_held(&two.acme, LAUNCH, GLOBEX);
     says(&two.acme, "CLOCK_OURS_OFF");
     says(&two.globex, "CLOCK_OURS_OFF");
     // Neither is a leap: both go on.
@@ -104,6 +106,80 @@ fn what_a_clock_ten_minutes_ahead_says_waits_and_is_not_lost() {
     eventually("nothing to be held", LATER, || {
         is(held(&two.acme), Value::from(0))
     });
+    let told = two.acme.member().text(&["history", LAUNCH]);
+    assert!(!told.contains("-- held"), "{told}");
+}
+
+/// Whoever looks into the channel is told that something waits there, how much and until when; who follows it, also
+/// whose. What organisations write by themselves waits, too, so that there may be more between two looks.
+#[track_caller]
+fn shows_what_is_held(organisation: &Organisation, channel: &str, whose: &str) {
+    let member = organisation.member();
+    let tail = ["tail", channel, "--from", "start", "--no-follow"];
+    eventually("every look at the channel to tell the same", SOON, || {
+        let count = held(organisation).as_u64().unwrap_or_default();
+        let words = format!("-- held, because their time has not come: {count}");
+        let mut looks = Vec::new();
+        for look in [&["history", channel][..], &["channel", "show", channel]] {
+            let shown = member.json(look);
+            let until = shown["held_until"].is_string();
+            looks.push((until && shown["held_entries"] == count, shown.to_string()));
+        }
+        let shown = member.text(&["history", channel]);
+        looks.push((shown.contains(&words), shown));
+        let shown = member.text(&["channel", "show", channel]);
+        looks.push((shown.contains(&format!("{count}, the first until ")), shown));
+        let shown = member.text(&tail);
+        looks.push((shown.contains(&format!("{words} of {whose}, ")), shown));
+        let shown = member.run(&with_json(&tail)).out;
+        let items = shown.lines().map(serde_json::from_str::<Value>);
+        let mut items = items.filter_map(Result::ok);
+        let told = items.any(|item| {
+            item["item"] == "held" && item["entries"] == count && item["origins"] == json!([whose])
+        });
+        looks.push((told, shown));
+        let other = looks.into_iter().find(|(told, _)| !told || count == 0);
+        other.map_or(Ok(()), |(_, shown)| Err(format!("{count} wait: {shown}")))
+    });
+}
+
+#[test]
+fn what_is_said_to_a_clock_ten_minutes_behind_waits_there_and_is_not_lost() {
+    let mut two = two();
+    two.globex.daemon.stop();
+    two.globex.clock().is_behind(TEN_MINUTES);
+    two.globex.daemon.start();
+    two.acme.linked_with(GLOBEX);
+    // What it says itself is shown at once, there and here: it is not ahead of anybody.
+    two.globex
+        .member()
+        .must(&["post", ACME_LAUNCH, "From ten minutes ago."]);
+    let behind = ["From ten minutes ago.".to_owned()];
+    assert_eq!(two.globex.texts(ACME_LAUNCH), behind);
+    eventually("it to be at Acme", LATER, || {
+        is(two.acme.texts(LAUNCH), behind.to_vec())
+    });
+    assert_eq!(held(&two.acme), Value::from(0));
+    // For it, what Acme says is far ahead.
+    two.acme.member().must(&["post", LAUNCH, "From now."]);
+    eventually("the entry to be held", LATER, || {
+        let held = held(&two.globex);
+        (held.as_u64() > Some(0))
+            .then_some(())
+            .ok_or(held.to_string())
+    });
+    shows_what_is_held(&two.globex, ACME_LAUNCH, ACME);
+    assert_eq!(two.globex.texts(ACME_LAUNCH), behind);
+    says(&two.acme, "CLOCK_OURS_OFF");
+    says(&two.globex, "CLOCK_THEIRS_OFF");
+    has_not_ended(&two.globex, ACME_LAUNCH);
+    // Neither is a leap: set right, all of it is shown, and in one order.
+    two.globex.clock().is_right();
+    eventually("what waited to be shown", LATER, || {
+        is(two.globex.texts(ACME_LAUNCH).len(), 2)
+    });
+    assert_eq!(two.agree(), ["From ten minutes ago.", "From now."]);
+    is_relied_on(&two.globex, true);
 }
 
 #[test]

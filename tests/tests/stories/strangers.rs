@@ -117,6 +117,30 @@ fn who_holds_an_invitation_that_has_run_out_is_told_so_and_it_is_noted() {
     assert_eq!(accepted["delivered"], true, "{accepted}");
 }
 
+/// What the stranger tries in vain, to begin with.
+const GUESSES: u64 = 5;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// Waits until the audit log has counted so many refusals of strangers, in few entries.
+#[track_caller]
+fn counted(of: &Organisation, expected: u64) {
+    let administrator = of.administrator();
+    let list = ["audit", "list", "--action", "audit.denials"];
+    eventually("strangers to be counted", SOON, || {
+        let list = administrator.json(&list);
+        let records = list["records"].as_array().into_iter().flatten();
+        let of_strangers = records.filter(|record| record["subject"] == "strangers");
+        let counts: Vec<u64> = of_strangers
+            .filter_map(|record| record["count"].as_u64())
+            .collect();
+        // An hour may have been over by itself meanwhile.
+        let hours_max = 3;
+        let all = counts.iter().sum::<u64>() == expected && counts.len() <= hours_max;
+        all.then_some(()).ok_or_else(|| list.to_string())
+    });
+}
+
 /// Initech's keys in the hands of a test.
 struct Stranger {
     identity: IdentityChain,
@@ -199,6 +223,20 @@ fn who_only_knows_the_number_of_an_invitation_learns_nothing_of_it() {
     }
     let told = stranger.told(&address, &unknown, &guessed);
     assert_eq!(told, PairingRefusal::Refused);
+
+    // One by one they are not written down; when the hour is over, how many there were is.
+    let exact = denied(acme);
+    acme.clock().is_ahead(FIFTEEN_DAYS + HOUR);
+    counted(acme, GUESSES);
+    assert_eq!(
+        denied(acme),
+        exact,
+        "nothing of it is written down by itself"
+    );
+    let told = stranger.told(&address, &unknown, &guessed);
+    assert_eq!(told, PairingRefusal::Refused);
+    acme.clock().is_ahead(FIFTEEN_DAYS + 2 * HOUR);
+    counted(acme, GUESSES + 1);
 
     // It is the same stranger to whom it is said what became of those that it holds.
     for (invitation, expected) in [

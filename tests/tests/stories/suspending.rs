@@ -32,12 +32,43 @@ fn is_dialled_in_vain(of: &Organisation) {
     });
 }
 
+/// How much of the load of each side is in a history.
+#[derive(Debug)]
+struct Said {
+    acme: usize,
+    globex: usize,
+}
+
+fn said(texts: &[String]) -> Said {
+    let by = |who: &str| texts.iter().filter(|text| text.starts_with(who)).count();
+    Said {
+        acme: by("acme-"),
+        globex: by("globex-"),
+    }
+}
+
+/// Waits until `of` is told that its partner takes no link with it.
+#[track_caller]
+fn is_told_that_it_is_refused(of: &Organisation, by: &str) {
+    let administrator = of.administrator();
+    eventually("it to be said why there is no link", LATER, || {
+        let shown = told(administrator.try_json(&["partner", "show", by]))?;
+        let problem = shown["link_problem"].as_str().unwrap_or_default();
+        match problem.contains("it refuses this organisation") {
+            true => Ok(()),
+            false => Err(shown.to_string()),
+        }
+    });
+}
+
 #[test]
 fn a_partner_that_is_suspended_in_mid_conversation_is_cut_off_until_it_is_resumed() {
     let two = Two::sharing("+1h");
     let (alice, gwen) = (two.acme.administrator(), two.globex.member());
-    let load = Posting::start(&gwen, ACME_LAUNCH, "globex");
+    let load = Posting::start_endless(&gwen, ACME_LAUNCH, "globex");
+    let ours = Posting::start_endless(&two.acme.member(), LAUNCH, "acme");
     load.reaches(60);
+    ours.reaches(60);
     two.acme.member().must(&["post", LAUNCH, "Before."]);
     eventually("both to have met in it", LATER, || {
         let there = told(two.globex.try_messages(ACME_LAUNCH))?;
@@ -54,12 +85,25 @@ fn a_partner_that_is_suspended_in_mid_conversation_is_cut_off_until_it_is_resume
     let member = two.acme.member();
     let suspend = ["partner", "suspend", GLOBEX];
     assert_eq!(member.refused(&suspend).reason, "NOT_ADMINISTRATOR");
+    let before = [&two.acme.texts(LAUNCH), &two.globex.texts(ACME_LAUNCH)].map(|texts| said(texts));
+    let posted = [load.acknowledged(), ours.acknowledged()];
     alice.must(&suspend);
 
     // What had been said when the command came back is all that there is; the load goes on.
     let held = two.acme.texts(LAUNCH);
+    let posted_on = [load.acknowledged(), ours.acknowledged()];
+    assert!(
+        posted_on[0] > posted[0] && posted_on[1] > posted[1],
+        "{posted:?} {posted_on:?}"
+    );
+    let moved = said(&held).globex > before[0].globex;
+    assert!(moved, "nothing came in until then");
     load.reaches(load.acknowledged() + 60);
     let mut acknowledged = load.finish();
+    // What Acme's side still took from its own people is taken for good.
+    acknowledged.extend(ours.finish());
+    let there = said(&two.globex.texts(ACME_LAUNCH));
+    assert!(there.acme >= before[1].acme && there.acme > 0, "{there:?}");
     gwen.must(&["post", ACME_LAUNCH, "Does anybody hear me?"]);
     let refusal = member.refused(&["post", LAUNCH, "Held back."]);
     assert_eq!(refusal.reason, "PARTNER_SUSPENDED", "{refusal:?}");
@@ -90,6 +134,46 @@ fn a_partner_that_is_suspended_in_mid_conversation_is_cut_off_until_it_is_resume
     );
 }
 
+/// Something waits for the partner on both sides, as there is no network; then one side suspends the other, and the
+/// network is there again.
+#[track_caller]
+fn what_waits_goes_neither_out_nor_in(by: fn(&Two) -> (&Organisation, &Organisation)) {
+    let two = Two::sharing("+1h");
+    let (ours, theirs) = by(&two);
+    let both = [&two.acme, &two.globex];
+    both.iter().for_each(|one| one.network.cut());
+    two.acme.member().must(&["post", LAUNCH, "Waits at Acme."]);
+    two.globex
+        .member()
+        .must(&["post", ACME_LAUNCH, "Waits at Globex."]);
+    ours.administrator()
+        .must(&["partner", "suspend", &theirs.handle]);
+    both.iter().for_each(|one| one.network.mend());
+
+    // The other side calls, and is told that it is refused; whatever could have gone over has had its chance.
+    is_dialled_in_vain(ours);
+    is_told_that_it_is_refused(theirs, &ours.handle);
+    assert_eq!(two.acme.texts(LAUNCH), ["Waits at Acme."]);
+    assert_eq!(two.globex.texts(ACME_LAUNCH), ["Waits at Globex."]);
+
+    ours.administrator()
+        .must(&["partner", "resume", &theirs.handle]);
+    two.acme.linked_with(GLOBEX);
+    let mut texts = two.agree();
+    texts.sort();
+    assert_eq!(texts, ["Waits at Acme.", "Waits at Globex."]);
+}
+
+#[test]
+fn what_waits_for_a_partner_stays_here_while_it_is_suspended() {
+    what_waits_goes_neither_out_nor_in(|two| (&two.acme, &two.globex));
+}
+
+#[test]
+fn what_waits_for_a_host_stays_here_while_it_is_suspended() {
+    what_waits_goes_neither_out_nor_in(|two| (&two.globex, &two.acme));
+}
+
 /// A line on the deny list that comes later cuts off a partner that is active, and says so on both sides.
 #[test]
 fn a_partner_that_is_denied_is_cut_off_until_the_line_goes() {
@@ -110,15 +194,7 @@ fn a_partner_that_is_denied_is_cut_off_until_the_line_goes() {
 
     // The other side is refused in the handshake, says so in words, and comes ever more seldom.
     is_dialled_in_vain(&two.acme);
-    let globex = two.globex.administrator();
-    eventually("it to be said why there is no link", LATER, || {
-        let shown = told(globex.try_json(&["partner", "show", ACME]))?;
-        let problem = shown["link_problem"].as_str().unwrap_or_default();
-        match problem.contains("it refuses this organisation") {
-            true => Ok(()),
-            false => Err(shown.to_string()),
-        }
-    });
+    is_told_that_it_is_refused(&two.globex, ACME);
 
     alice.must(&["partner", "deny", GLOBEX, "--remove"]);
     two.acme.linked_with(GLOBEX);

@@ -1,5 +1,7 @@
 //! Channels, as callers are shown them: what the organisation calls them, and what their charters say.
 
+use std::collections::BTreeSet;
+
 use foedus_federation::channel::{ChannelView, Governance};
 use foedus_federation::charter::{AtEnd, Charter, Newcomers};
 use foedus_federation::record::EndCause;
@@ -11,8 +13,10 @@ use foedus_proto::api::v1;
 
 use super::super::Seen;
 use super::super::caller::member_of;
+use super::super::doctor::problem_message;
 use super::partner::{LinkStates, lag, link_state};
 use super::{access, maybe_time};
+use crate::doctor::{Fork, Forked, forked};
 
 /// The text form of why a channel ended.
 pub fn cause(cause: EndCause) -> &'static str {
@@ -124,7 +128,9 @@ impl Seen {
             message.ended_at = super::time(ended.at);
             message.end_cause = cause(ended.cause).to_owned();
         }
-        message.problems = self.channel_problems(view);
+        let forks = self.forks(&message.name, view);
+        let problems = forks.iter().map(|fork| problem_message(forked(fork)));
+        message.problems = problems.collect();
     }
 
     fn channel_state(
@@ -205,27 +211,20 @@ impl Seen {
             .collect()
     }
 
-    fn channel_problems(&self, view: &ChannelView) -> Vec<v1::Problem> {
-        let mut problems = Vec::new();
-        if let Some(host) = view.governance.two_seals().and(view.governance.host()) {
-            problems.push(v1::Problem {
-                reason: "CHARTER_FORKED".to_owned(),
-                text: "its host sealed two revisions after the same one; the channel is frozen"
-                    .to_owned(),
-                fix: "ask the host's administrator, and share a new channel".to_owned(),
-                subject: self.handle(host),
-            });
-        }
-        for (id, _) in view.logs.iter().filter(|(_, log)| log.is_frozen()) {
-            problems.push(v1::Problem {
-                reason: "LOG_FORKED".to_owned(),
-                text: "it signed two histories of one log; nothing more of that log is taken"
-                    .to_owned(),
-                fix: "ask its administrator; the evidence is kept".to_owned(),
-                subject: self.handle(id.origin),
-            });
-        }
-        problems
+    /// What the organisations of a channel signed in two ways; of several logs of one origin only once.
+    pub(in crate::api) fn forks(&self, channel: &str, view: &ChannelView) -> Vec<Fork> {
+        let two_seals = view.governance.two_seals();
+        let host = two_seals.and(view.governance.host());
+        let charter = host.map(|host| (Forked::Charter, host));
+        let logs = view.logs.iter().filter(|(_, log)| log.is_frozen());
+        let logs = logs.map(|(id, _)| (Forked::Log, id.origin));
+        let forks: BTreeSet<(Forked, OrgId)> = charter.into_iter().chain(logs).collect();
+        let fork = |(what, signer)| Fork {
+            channel: channel.to_owned(),
+            signer: self.handle(signer),
+            what,
+        };
+        forks.into_iter().map(fork).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use std::fs;
 use foedus_daemon::identity_files::{IdentityFiles, KeyRole};
 use foedus_federation::charter::Consent;
 use foedus_federation::charter::Termination;
+use foedus_federation::checkpoint::Checkpoint;
 use foedus_federation::key::SigningKey;
 use foedus_federation::note::{Claimed, NoteType as _};
 use foedus_policy::id::OrgId;
@@ -164,6 +165,19 @@ impl Impostor {
             identities: Vec::new(),
             notes,
         })
+    }
+
+    /// A log of Globex's that Acme holds, under a checkpoint of the same size and another root.
+    pub fn other_history(&self) -> proto::Part {
+        let (claimed, _) = Checkpoint::claimed(&self.held_part.checkpoint).expect("it is one");
+        let other = Checkpoint {
+            root: [5; 32],
+            ..claimed
+        };
+        proto::Part {
+            checkpoint: other.sign(&self.sign).bytes().to_vec(),
+            ..self.held_part.clone()
+        }
     }
 
     /// The end of the channel, signed by Globex as if it were the host.

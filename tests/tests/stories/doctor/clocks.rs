@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use foedus_tests::harness::organisation::Equipment;
-use foedus_tests::harness::two::{GLOBEX, LAUNCH, Two};
-use foedus_tests::harness::{LATER, eventually};
+use foedus_tests::harness::organisation::{Equipment, Organisation, People, text, told};
+use foedus_tests::harness::two::{ACME, GLOBEX, LAUNCH, PROJECT, Two, words};
+use foedus_tests::harness::{LATER, SOON, eventually};
 
-use super::{is_over, tells};
+use super::{TEN_MINUTES, findings, finds, is_over, tells};
 
 /// Beyond the end of the channel, and far less than a leap.
 const AFTER_THE_END: Duration = Duration::from_secs(3 * 60 * 60);
@@ -60,4 +60,120 @@ fn an_end_that_waits_for_a_partners_clock_is_told_until_a_person_says_that_ours_
     let two = back_alone();
     two.acme.administrator().must(&["clock", "confirm"]);
     has_ended(&two);
+}
+
+/// The third.
+const INITECH: &str = "initech.example";
+
+/// Acme shares a channel with each of two, and all three have clocks that can be set wrong.
+fn three() -> (Two, Organisation) {
+    let equipment = Equipment {
+        clock: true,
+        ..Equipment::default()
+    };
+    let two = Two::begin_with(equipment).share("+2h");
+    let people = People {
+        administrator: "ines",
+        member: ("ivan", "Ivan Ilic"),
+    };
+    let initech = Organisation::begin_with(two.folder.path(), INITECH, people, equipment);
+    let (alice, anna, ines) = (
+        two.acme.administrator(),
+        two.acme.member(),
+        initech.administrator(),
+    );
+    anna.must(&["channel", "create", "second"]);
+    let share = [
+        "channel",
+        "share",
+        "second",
+        "--with",
+        INITECH,
+        "--project",
+        PROJECT,
+        "--ends-with-project",
+    ];
+    let request = text(&anna.json(&share)["request"], "name");
+    let approved = alice.json(&["request", "approve", &request]);
+    let accepted = ines.json(&["partner", "accept", &text(&approved, "invitation_text")]);
+    let (request, said) = (
+        text(&accepted["request"], "name"),
+        words(&accepted["request"]),
+    );
+    eventually("Acme to know who accepted", SOON, || {
+        let shown = told(alice.try_json(&["partner", "show", INITECH]))?;
+        (words(&shown) == said)
+            .then_some(())
+            .ok_or_else(|| shown.to_string())
+    });
+    alice.must(&["partner", "confirm", INITECH, "--words", &said]);
+    ines.must(&[
+        "request",
+        "approve",
+        &request,
+        "--words",
+        &said,
+        "--channel",
+        "second",
+    ]);
+    two.acme.shares("second");
+    two.acme.linked_with(INITECH);
+    (two, initech)
+}
+
+#[test]
+fn of_three_the_one_whose_clock_is_wrong_is_named() {
+    let (mut two, mut initech) = three();
+    finds(&two.acme, &["END_NEAR"], 0);
+    initech.daemon.stop();
+    initech.clock().is_ahead(TEN_MINUTES);
+    initech.daemon.start();
+    let theirs = tells(&two.acme, "CLOCK_THEIRS_OFF", "warning", &["ahead of ours"]);
+    assert_eq!(theirs["subject"], INITECH, "{theirs}");
+    // Initech knows of Acme alone, and of two nobody can tell.
+    tells(
+        &initech,
+        "CLOCK_OURS_OFF",
+        "warning",
+        &["of two nobody can tell"],
+    );
+    tells(&initech, "CLOCK_THEIRS_OFF", "warning", &["behind ours"]);
+    let clocks = |organisation: &Organisation| {
+        let found = findings(organisation).expect("an answer");
+        let names = found
+            .iter()
+            .filter_map(|one| one["problem"]["reason"].as_str());
+        let clocks = names.filter(|name| name.starts_with("CLOCK_"));
+        clocks.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        clocks(&two.acme),
+        ["CLOCK_THEIRS_OFF"],
+        "it is Initech's alone"
+    );
+
+    // The same the other way round: both differ from Acme in the same way.
+    initech.daemon.stop();
+    initech.clock().is_right();
+    initech.daemon.start();
+    is_over(&two.acme, "CLOCK_THEIRS_OFF");
+    two.acme.daemon.stop();
+    two.acme.clock().is_ahead(TEN_MINUTES);
+    two.acme.daemon.start();
+    two.acme.linked_with(GLOBEX);
+    two.acme.linked_with(INITECH);
+    tells(
+        &two.acme,
+        "CLOCK_OURS_OFF",
+        "warning",
+        &["most partners", "behind ours"],
+    );
+    assert_eq!(clocks(&two.acme), ["CLOCK_OURS_OFF"], "it is Acme's alone");
+    let theirs = tells(
+        &two.globex,
+        "CLOCK_THEIRS_OFF",
+        "warning",
+        &["ahead of ours"],
+    );
+    assert_eq!(theirs["subject"], ACME, "{theirs}");
 }

@@ -9,6 +9,7 @@ use foedus_tests::harness::posting::Posting;
 use foedus_tests::harness::preloaded::library;
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
 use foedus_tests::harness::{LATER, eventually};
+use serde_json::json;
 
 use super::{finds_within, is_over, tells};
 use crate::bad_input::partner::impostor::Impostor;
@@ -67,6 +68,49 @@ fn a_partner_of_another_version_is_told_also_where_it_can_not_be_dialled() {
     impostor.two.globex.daemon.start();
     impostor.two.acme.linked_with(GLOBEX);
     is_over(&impostor.two.acme, "VERSION_TOO_OLD");
+}
+
+/// Whoever has Globex's key signs another root for a log that Acme holds.
+#[test]
+fn a_partner_that_signed_two_histories_is_told_and_its_next_log_is_taken() {
+    let mut impostor = Impostor::of_globex();
+    let acme = &impostor.two.acme;
+    let shown = acme.administrator().json(&["channel", "show", LAUNCH]);
+    assert_eq!(shown["problems"], json!([]), "{shown}");
+    let other = impostor.entries(vec![impostor.other_history()]);
+    impostor.is_left_out("a second history", other, "Fork(");
+
+    let told = tells(acme, "LOG_FORKED", "error", &["two histories", LAUNCH]);
+    assert_eq!(told["subject"], GLOBEX, "{told}");
+    let alice = acme.administrator();
+    let problems = alice.json(&["status"])["problems"].clone();
+    assert!(
+        problems.as_array().is_some_and(|all| all.contains(&told)),
+        "{problems}"
+    );
+    let shown = alice.json(&["channel", "show", LAUNCH]);
+    assert_eq!(shown["problems"], json!([told]), "{shown}");
+    // The evidence goes with an export, and stands there without a daemon.
+    let file = impostor.two.folder.path().join("launch.export");
+    let file = file.to_str().expect("a plain path");
+    acme.member().must(&["log", "export", LAUNCH, "--to", file]);
+    let report = acme.foedus().json(&["log", "verify", file]);
+    assert_eq!(
+        report["forks"].as_array().map(Vec::len),
+        Some(1),
+        "{report}"
+    );
+    let forked = report["forks"][0].as_str().unwrap_or_default();
+    assert!(forked.starts_with(&impostor.globex.to_string()), "{report}");
+
+    // It was one log of Globex's: the ones that its daemon writes from then on are taken.
+    impostor.the_true_ones_arrive();
+    tells(
+        &impostor.two.acme,
+        "LOG_FORKED",
+        "error",
+        &["two histories"],
+    );
 }
 
 #[test]
