@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::bounds;
@@ -44,9 +46,26 @@ impl Arguments {
         command.build();
         with_whole_usage(&mut command);
         command.get_subcommands_mut().for_each(without_globals);
-        let mut matches = command.try_get_matches_from_mut(words)?;
+        let matches = command.try_get_matches_from_mut(words);
+        let mut matches = matches.map_err(with_the_daemons_own)?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
+}
+
+/// Whoever types a command of `foedusd` here is told where it is, and not what sounds like it.
+fn with_the_daemons_own(mut error: clap::Error) -> clap::Error {
+    let typed = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(typed)) => typed.as_str(),
+        _ => return error,
+    };
+    if typed != "store" {
+        return error;
+    }
+    let hint = "the store is looked after with `foedusd store`, while the daemon is stopped";
+    error.remove(ContextKind::SuggestedSubcommand);
+    let hint = ContextValue::StyledStrs(vec![hint.into()]);
+    error.insert(ContextKind::Suggested, hint);
+    error
 }
 
 fn with_whole_usage(command: &mut clap::Command) {
@@ -99,7 +118,8 @@ pub struct Globals {
     )]
     pub token: Option<String>,
     /// The member to act as, over the daemon's socket
-    #[arg(long = "as", global = true, value_name = "NAME")]
+    // An empty one is a variable that was not set, and would be the administrator.
+    #[arg(long = "as", global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub act_as: Option<String>,
     /// The context to use instead of the current one
     #[arg(
@@ -309,6 +329,23 @@ mod tests {
         assert!(partner.contains(show), "{partner}");
         let words = ["foedus", "status"].map(OsString::from);
         assert!(Arguments::from_command_line(words).is_ok());
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_meant_names_what_is() {
+        let told = |words: &[&str]| {
+            let words = words.iter().map(OsString::from);
+            let told = Arguments::from_command_line(words);
+            told.expect_err("it is no command line").to_string()
+        };
+        for line in [&["foedus", "store"][..], &["foedus", "store", "check"]] {
+            let store = told(line);
+            assert!(store.contains("`foedusd store`"), "{store}");
+            assert!(!store.contains("history"), "{store}");
+        }
+        assert!(told(&["foedus", "histry"]).contains("history"));
+        let nobody = told(&["foedus", "--as", "", "status"]);
+        assert!(nobody.contains("--as"), "{nobody}");
     }
 
     #[test]

@@ -451,7 +451,7 @@ async fn every_command_answers_programs_in_json() {
             above.extend(below.into_iter().map(one));
             continue;
         }
-        // A script for a shell is what it is.
+        // A script for a shell is what it is: `each_shell_is_given_a_script` has a look at it.
         if words == ["completion"] {
             continue;
         }
@@ -493,6 +493,37 @@ async fn every_command_answers_programs_in_json() {
         );
     }
     assert!(asked > 40, "only {asked} commands were found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_shell_is_given_a_script_that_knows_the_commands() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = foedus(&["completion", shell], "").await;
+        assert!(output.status.success(), "{shell}: {}", error(&output));
+        let script = out(&output);
+        for command in ["archive", "withdraw"] {
+            assert!(script.contains(command), "{shell} is not told of {command}");
+        }
+    }
+    let script = out(&foedus(&["completion", "bash"], "").await);
+    // As the shell reads it, without doing it.
+    let read = tokio::task::spawn_blocking(move || {
+        use std::io::Write as _;
+        use std::process::Stdio;
+        let mut bash = Command::new("bash")
+            .arg("-n")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("there is bash");
+        let mut input = bash.stdin.take().expect("piped");
+        input.write_all(script.as_bytes()).expect("it reads");
+        drop(input);
+        bash.wait_with_output().expect("it ends")
+    });
+    let read = read.await.expect("it does not panic");
+    assert!(read.status.success(), "{}", error(&read));
+    assert_eq!(error(&read), "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

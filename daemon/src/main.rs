@@ -1,10 +1,12 @@
 //! `foedusd`: reads what it is told, lets the daemon live, and says with a status how it ended.
 
+mod man;
+
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use foedus_daemon::config::{Config, DEFAULT_FILE, Overrides, Paths};
 use foedus_daemon::lifecycle::{self, Ended, ExitStatus, Signals};
 use foedus_daemon::logging;
@@ -43,13 +45,24 @@ enum Command {
         #[arg(long, value_enum, default_value_t, global = true)]
         output: Output,
     },
+    /// Write the manual pages
+    #[command(after_help = "Example:\n  foedusd man --to /usr/local/share/man/man8")]
+    Man {
+        /// The folder to write to; it is made if it is not there
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 enum StoreCommand {
     /// Read everything that is stored, and say whether it fits together
+    #[command(after_help = "Example:\n  foedusd --config /etc/foedus/foedusd.toml store check")]
     Check,
     /// Make another data folder with the same keys and the same store
+    #[command(after_help = "\
+Example:
+  foedusd --data /var/lib/foedus store copy --to /srv/foedus --engine fjall")]
     Copy {
         /// Where: a folder that is empty or does not exist
         #[arg(long, value_name = "FOLDER")]
@@ -59,6 +72,9 @@ enum StoreCommand {
         engine: Option<EngineKind>,
     },
     /// Write the store anew, so that what was overwritten and erased leaves the disk
+    #[command(
+        after_help = "Example:\n  foedusd --data /var/lib/foedus store compact --output json"
+    )]
     Compact,
 }
 
@@ -113,6 +129,10 @@ fn main() -> ExitCode {
             .is_err();
         return ExitStatus::Ok.into();
     }
+    // Before the configuration is read: a page needs none.
+    if let Some(Command::Man { to }) = &arguments.command {
+        return write_pages(to).into();
+    }
     let overrides = Overrides {
         file: arguments.config,
         data: arguments.data,
@@ -128,6 +148,21 @@ fn main() -> ExitCode {
             work(&config, what, output).into()
         }
         Ok(config) => live(config).into(),
+    }
+}
+
+/// Writes the manual pages, and says where they are.
+fn write_pages(to: &Path) -> ExitStatus {
+    match man::write(Arguments::command(), EXIT_STATUSES, to) {
+        Ok(count) => {
+            let said = format!("Wrote {count} manual pages to {}.", to.display());
+            let _unread = writeln!(std::io::stdout(), "{said}").is_err();
+            ExitStatus::Ok
+        }
+        Err(error) => {
+            complain(&error);
+            ExitStatus::Io
+        }
     }
 }
 

@@ -46,3 +46,35 @@ fn the_unit_and_the_handbook_name_the_same_places() {
     }
     assert!(unit.contains("Type=notify"));
 }
+
+/// cargo wants to see every member of the workspace, and the build has no use for what was built here.
+#[test]
+fn the_container_is_sent_what_it_builds_and_not_what_was_built() {
+    let read = |file: &str| fs::read_to_string(deploy().join("..").join(file)).expect(file);
+    let ignored = read(".dockerignore");
+    let ignored: Vec<&str> = ignored
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect();
+    assert!(ignored.contains(&"target"), "{ignored:?}");
+    let manifest = read("Cargo.toml");
+    let members = manifest.lines().find(|line| line.starts_with("members"));
+    let members = members.expect("it is a workspace").split('"');
+    let members: Vec<&str> = members.skip(1).step_by(2).collect();
+    assert!(members.len() > 5, "{members:?}");
+    for needed in members.into_iter().chain(["Cargo.toml", "Cargo.lock"]) {
+        assert!(!ignored.contains(&needed), "{needed} is needed");
+    }
+    let recipe = read("deploy/Containerfile");
+    let copied = recipe
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "))
+        .filter(|line| !line.starts_with("--"))
+        .filter_map(|line| line.split_whitespace().next());
+    let mut count = 0;
+    for file in copied {
+        assert!(deploy().join("..").join(file).exists(), "{file}");
+        count += 1;
+    }
+    assert!(count >= 2, "{recipe}");
+}

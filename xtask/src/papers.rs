@@ -1,6 +1,7 @@
 //! What is checked in the project's papers: a promise names tests that exist, and a file that is
 //! named is there. A paper that nobody checks is out of date within a month.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -11,6 +12,12 @@ use crate::workspace::{Package, Workspace};
 
 /// How many promises there are: P1 to this.
 const PROMISES: u32 = 12;
+
+/// Where what the doctor finds has its names.
+const DOCTOR: &str = "daemon/src/doctor.rs";
+
+/// Where what is counted has its names.
+const METRICS: &str = "daemon/src/metrics.rs";
 
 /// File names that end like this are looked for.
 const NAMED: &[&str] = &[
@@ -52,6 +59,14 @@ pub fn check(workspace: &Workspace, _log: &mut Log) -> anyhow::Result<Outcome> {
                 paper.display()
             ));
         }
+        if paper.ends_with("OPERATING.md") {
+            let source = |file: &str| {
+                let read = fs::read_to_string(root.join(file));
+                read.with_context(|| format!("{file} can't be read"))
+            };
+            findings.extend(findings_of_doctor(&text, &source(DOCTOR)?));
+            findings.extend(metrics_of_daemon(&text, &source(METRICS)?));
+        }
         if paper.ends_with("PROMISES.md") {
             findings.extend(promises(&text, |file| {
                 fs::read_to_string(root.join(file)).ok()
@@ -72,6 +87,77 @@ fn named_files(paper: &str) -> Vec<&str> {
                 .all(|c| c.is_ascii_alphanumeric() || "/_-.".contains(c))
         })
         .collect()
+}
+
+/// What is wrong with the handbook's table of findings: each that the doctor can make stands in it, and no other.
+fn findings_of_doctor(paper: &str, source: &str) -> Vec<String> {
+    let made = before_tests(source).split('"').skip(1).step_by(2);
+    let made: BTreeSet<&str> = made.filter(|word| is_reason(word)).collect();
+    let explained: BTreeSet<&str> = table(paper, "finding").collect();
+    differences(&made, &explained, "finding", DOCTOR)
+}
+
+/// What is wrong with the handbook's table of metrics: each stands in the source, with the ending that its kind gives it.
+/// Not each has a line there, for not each is an alarm.
+fn metrics_of_daemon(paper: &str, source: &str) -> Vec<String> {
+    let source = before_tests(source);
+    let registered = source.split(".register(").skip(1);
+    let registered: BTreeSet<String> = registered
+        .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
+        .map(|name| format!("foedus_{name}"))
+        .collect();
+    let mut named = table(paper, "metric").peekable();
+    if named.peek().is_none() || registered.is_empty() {
+        return vec![format!("docs/OPERATING.md or {METRICS} names no metric")];
+    }
+    let unknown = named.filter(|name| {
+        let counter = name.strip_suffix("_total").unwrap_or(name);
+        !registered.contains(counter)
+    });
+    unknown
+        .map(|name| format!("docs/OPERATING.md: {METRICS} has no metric {name}"))
+        .collect()
+}
+
+fn differences(
+    made: &BTreeSet<&str>,
+    explained: &BTreeSet<&str>,
+    what: &str,
+    file: &str,
+) -> Vec<String> {
+    if made.is_empty() {
+        return vec![format!("{file} names no {what}")];
+    }
+    let missing = made.difference(explained);
+    let missing =
+        missing.map(|name| format!("docs/OPERATING.md does not explain the {what} {name}"));
+    let superfluous = explained.difference(made);
+    let superfluous =
+        superfluous.map(|name| format!("docs/OPERATING.md: {file} has no {what} {name}"));
+    missing.chain(superfluous).collect()
+}
+
+/// What a source says before its tests begin: they name what they like.
+fn before_tests(source: &str) -> &str {
+    source.split("#[cfg(test)]").next().unwrap_or_default()
+}
+
+/// `LIKE_THIS`, of two words at least.
+fn is_reason(word: &str) -> bool {
+    word.contains('_') && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+}
+
+/// The names in the first column of the table whose first column is called `head`.
+fn table<'a>(paper: &'a str, head: &str) -> impl Iterator<Item = &'a str> {
+    let head = format!("| {head} |");
+    let rows = paper
+        .lines()
+        .skip_while(move |line| !line.starts_with(&head));
+    let rows = rows.skip(2).take_while(|line| line.starts_with('|'));
+    rows.flat_map(|row| quoted(row.split('|').nth(1).unwrap_or_default()))
+        .filter(|word| {
+            word.contains('_') && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        })
 }
 
 /// What is wrong with the paper of promises. A line that says who holds a promise is
@@ -147,7 +233,7 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PROMISES, named_files, promises};
+    use super::{PROMISES, findings_of_doctor, metrics_of_daemon, named_files, promises};
 
     const SOURCE: &str = "#[test]\nfn first() {}\n\n#[test]\nfn second_one() {}\n\n\
         #[test]\n#[ignore = \"slow\"]\nfn slow() {}\n\n\
@@ -223,6 +309,52 @@ mod tests {
         assert_eq!(
             promises(&paper, read),
             ["docs/PROMISES.md says nothing of P7"]
+        );
+    }
+
+    const HANDBOOK: &str = "| metric | look when |\n|---|---|\n| `foedus_link_up` | it is 0 |\n\
+        | `foedus_commits_total` with `outcome=\"disk_full\"` or `\"unknown\"` | it grows: `foedus_gone` |\n\n\
+        | finding | what it means |\n|---|---|\n| `DISK_LOW` | little |\n| `A_B`, `C_D` | both |\n\n`NOT_IN_IT`\n";
+
+    #[test]
+    fn findings_that_the_handbook_explains() {
+        let check = |source: &str, expected: &[&str]| {
+            assert_eq!(
+                findings_of_doctor(HANDBOOK, source),
+                expected,
+                "of {source}"
+            );
+        };
+        check(
+            "\"DISK_LOW\", \"A_B\" \"C_D\" \"text\"\n#[cfg(test)]\n\"E_F\"",
+            &[],
+        );
+        check(
+            "\"DISK_LOW\", \"A_B\", \"NOT_IN_IT\"",
+            &[
+                "docs/OPERATING.md does not explain the finding NOT_IN_IT",
+                "docs/OPERATING.md: daemon/src/doctor.rs has no finding C_D",
+            ],
+        );
+        check("", &["daemon/src/doctor.rs names no finding"]);
+    }
+
+    #[test]
+    fn metrics_that_the_handbook_explains() {
+        let check = |source: &str, expected: &[&str]| {
+            assert_eq!(metrics_of_daemon(HANDBOOK, source), expected, "of {source}");
+        };
+        check(
+            "r.register(\n  \"link_up\", x); r.register(\"commits\", y); r.register(\"more\", z)",
+            &[],
+        );
+        check(
+            "r.register(\"link_up\", x)\n#[cfg(test)]\nr.register(\"commits\", y)",
+            &["docs/OPERATING.md: daemon/src/metrics.rs has no metric foedus_commits_total"],
+        );
+        check(
+            "",
+            &["docs/OPERATING.md or daemon/src/metrics.rs names no metric"],
         );
     }
 

@@ -1,6 +1,7 @@
 //! The program itself: what it prints, with which status it ends, and that a signal ends it in order.
 
 mod damage;
+mod manager;
 mod serving;
 
 use std::fs;
@@ -141,4 +142,55 @@ fn a_taken_port_is_said_with_its_key() {
     assert_eq!(status, Some(69));
     assert!(said.contains("link.listen"), "{said}");
     assert!(!home.path().join(".local/share/foedus/store").exists());
+}
+
+/// The commands that a help page lists.
+fn listed(help: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let lines = lines.take_while(|line| !line.is_empty());
+    let names = lines.filter_map(|line| line.split_whitespace().next());
+    names
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn each_command_shows_an_example_and_has_a_manual_page() {
+    let home = home();
+    let folder = home.path().join("man8");
+    let to = folder.to_str().expect("UTF-8");
+    let (status, said, _) = run(home.path(), &["man", "--to", to]);
+    assert_eq!(status, Some(0));
+    let mut above: Vec<Vec<String>> = vec![Vec::new()];
+    let mut pages = 0;
+    while let Some(words) = above.pop() {
+        let mut line: Vec<&str> = words.iter().map(String::as_str).collect();
+        line.push("--help");
+        let (status, help, _) = run(home.path(), &line);
+        assert_eq!(status, Some(0));
+        above.extend(
+            listed(&help)
+                .into_iter()
+                .map(|name| [words.as_slice(), &[name]].concat()),
+        );
+        let name = [&["foedusd".to_owned()], words.as_slice()].concat();
+        let page = fs::read_to_string(folder.join(format!("{}.8", name.join("-"))));
+        let page = page.unwrap_or_else(|error| panic!("{name:?} has no page: {error}"));
+        assert!(page.contains(".SH \"EXIT STATUS\"\n"), "{name:?}: {page}");
+        pages += 1;
+        if words.is_empty() {
+            continue;
+        }
+        let called = words.join(" ");
+        let shown = help.split_once("\nExample").map(|(_, rest)| rest);
+        let shown = shown.is_some_and(|rest| {
+            let mut lines = rest.lines().map(str::trim);
+            lines.any(|line| line.starts_with("foedusd ") && line.contains(&called))
+        });
+        assert!(shown, "no example of {called}: {help}");
+        assert!(page.contains(".SH EXAMPLES\n"), "{name:?}: {page}");
+    }
+    assert_eq!(said, format!("Wrote {pages} manual pages to {to}.\n"));
+    assert!(pages >= 6, "only {pages} commands were found");
 }
