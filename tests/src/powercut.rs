@@ -41,6 +41,9 @@ const CHECKS_AT_ONCE: usize = 2;
 /// So many acts after a turn a cut may come that is meant for it.
 const AFTER_TURN_MAX: usize = 16;
 
+/// So many changes and syncs after a kill: the store is opened by then.
+const OPENING_ACTS: usize = 24;
+
 /// What to do.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -91,13 +94,19 @@ pub struct Cut {
 #[track_caller]
 pub fn run(options: Options) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
-    let Options { engine, seed, .. } = options;
+    let Options {
+        engine,
+        seed,
+        with_sync,
+        ..
+    } = options;
     let recording = record(folder.path(), &options);
     let records = trace::read(&recording.trace);
     follow_all(&records, &recording);
     let syncs = syncs_under_load(&records, recording.ready);
     let reach = Reach::of(&records, engine);
     proves_something(syncs, &reach, &options);
+    was_killed_before_a_sync(&records, &recording, with_sync);
     let cuts = draw(&records, &recording, options);
     let (broken, held) = (Mutex::new(Vec::new()), Mutex::new(0));
     hand_out(
@@ -133,6 +142,20 @@ fn proves_something(syncs: u64, reach: &Reach, options: &Options) {
         reach.is_far() || options.bulk_bytes == 0,
         "the trace does not lead far enough into {}: {reach}. More bulk is needed",
         options.engine
+    );
+}
+
+/// The kill left something that only the system's memory had.
+#[track_caller]
+fn was_killed_before_a_sync(records: &[Record], recording: &Recording, with_sync: bool) {
+    let mut before = records
+        .iter()
+        .rev()
+        .skip_while(|record| record.end > recording.killed);
+    let last = before.next().map(|record| &record.act);
+    assert!(
+        matches!(last, Some(Act::SyncBegins(_))) || !with_sync,
+        "the daemon was killed after {last:?}"
     );
 }
 
@@ -201,12 +224,19 @@ fn follow_all(records: &[Record], recording: &Recording) {
 }
 
 /// Of four cuts one comes the moment after any acknowledgement, one after an acknowledgement to the partner, one after
-/// a turn, and one anywhere.
+/// a turn or as a store is opened whose daemon was killed, and one anywhere.
 fn draw(records: &[Record], recording: &Recording, options: Options) -> Vec<Cut> {
     let mut chance = Chance::of(options.seed);
     let ready = records.partition_point(|record| record.end < recording.ready);
     let turns: Vec<usize> = (ready..records.len())
         .filter(|at| is_turn(&records[*at].act))
+        .collect();
+    let killed = records.partition_point(|record| record.end <= recording.killed);
+    let opening: Vec<u64> = records[killed..]
+        .iter()
+        .filter(|record| moves(&record.act))
+        .take(OPENING_ACTS)
+        .map(|record| record.end)
         .collect();
     let promised = |to_partner: bool| -> Vec<u64> {
         let promises = recording.promises.iter();
@@ -223,6 +253,7 @@ fn draw(records: &[Record], recording: &Recording, options: Options) -> Vec<Cut>
             let at = match number % 4 {
                 0 => any[pick(any.len())],
                 1 => to_partner[pick(to_partner.len())],
+                2 if number % 8 == 2 => opening[pick(opening.len())],
                 2 => {
                     let at = turns[pick(turns.len())] + pick(AFTER_TURN_MAX);
                     records[at.min(records.len() - 1)].end
@@ -239,6 +270,14 @@ fn draw(records: &[Record], recording: &Recording, options: Options) -> Vec<Cut>
         .collect();
     cuts.sort_by_key(|cut| cut.at);
     cuts
+}
+
+/// What makes a difference to what a cut leaves.
+fn moves(act: &Act) -> bool {
+    match act {
+        Act::Wrote { .. } | Act::Cut { .. } | Act::SyncEnded(_) => true,
+        other => is_turn(other),
+    }
 }
 
 /// What is rare, and after which a cut may find things in no order: a process begins, names change.

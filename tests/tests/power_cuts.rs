@@ -49,6 +49,12 @@ fn loses_something_without_syncs(engine: EngineKind) {
         .map(|(_, found)| found.as_slice())
         .collect();
     assert!(left_nothing.len() > 4, "{:?}", outcome.broken);
+    let mut lost = left_nothing.iter().copied().flatten();
+    assert!(
+        lost.any(|line| line.contains("the partner's message")),
+        "{:?}",
+        outcome.broken
+    );
     for found in left_nothing {
         let other = found.iter().find(|line| !line.starts_with(NOT_THERE));
         assert_eq!(other, None);

@@ -2,7 +2,8 @@
 //! trace was by then.
 //!
 //! It is Globex. Its own people write in a channel of theirs, and Acme, which is not watched, writes in one that both
-//! share: what Globex acknowledges to Acme, Acme may forget. It is stopped and started, and once killed as it writes.
+//! share: what Globex acknowledges to Acme, Acme may forget. It is stopped and started, and once killed before what it
+//! wrote is synced.
 
 mod partner;
 mod writer;
@@ -57,6 +58,8 @@ pub struct Recording {
     pub trace: Vec<u8>,
     /// Its length when everything was set up.
     pub ready: u64,
+    /// Its length when the daemon was killed. What comes next is how it opens what only the system's memory has.
+    pub killed: u64,
     /// What was acknowledged, and the length of the trace when that was known.
     pub promises: Vec<(u64, Promise)>,
     /// Every message that was sent, acknowledged or not.
@@ -90,6 +93,7 @@ pub fn record(folder: &Path, options: &Options) -> Recording {
     let mut partner = Partner::of(&two);
     let (mut promises, mut sent) = (Vec::new(), Vec::new());
     let mut chance = Chance::of(options.seed);
+    let mut killed = 0;
     for round in 0..ROUNDS {
         let own = options.messages / ROUNDS;
         partner.gathers(&two, round, own * 2, chance.apart());
@@ -120,6 +124,7 @@ pub fn record(folder: &Path, options: &Options) -> Recording {
             File::create(&kill).expect("the file can be made");
             two.globex.daemon.is_killed();
             fs::remove_file(&kill).expect("it is there");
+            killed = length(&trace);
         }
         for writer in writers {
             let (texts, acknowledged) = writer.end(round != KILLED);
@@ -139,6 +144,7 @@ pub fn record(folder: &Path, options: &Options) -> Recording {
     Recording {
         trace: fs::read(&trace).expect("the trace can be read"),
         ready,
+        killed,
         promises,
         sent,
         left: taken(&data),

@@ -12,8 +12,9 @@
  * ended, as others may write meanwhile.
  *
  * FOEDUS_RECORD_WITHOUT_SYNC names a folder: every sync of what is opened under it is left out, as if the program asked
- * for none. FOEDUS_RECORD_KILL names a file: as soon as it is there, the next write is the last thing that the process
- * does. Nothing else is under way then, so that the trace ends with what the files hold.
+ * for none. FOEDUS_RECORD_KILL names a file: as soon as it is there, the process is killed as it asks for the next
+ * sync, so that what was written is in the system's memory alone. No change of a file is under way then: the trace ends
+ * with what the files hold.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -190,13 +191,6 @@ int close(int file)
     return result;
 }
 
-/* Whoever changes a file holds `order` until that is recorded: so nobody else is in the middle of it. */
-static void end_if_asked(void)
-{
-    if (kill_at[0] && syscall(SYS_faccessat, AT_FDCWD, kill_at, F_OK) == 0)
-        syscall(SYS_kill, getpid(), SIGKILL);
-}
-
 static ssize_t wrote(int file, const void *data, size_t length, off_t offset, int placed)
 {
     if (!is_watched(file))
@@ -208,7 +202,6 @@ static ssize_t wrote(int file, const void *data, size_t length, off_t offset, in
     if (result > 0) {
         off_t at = placed ? offset : lseek(file, 0, SEEK_CUR) - result;
         record(WROTE, file, (uint64_t)at, (uint64_t)result, NULL, data);
-        end_if_asked();
     }
     pthread_mutex_unlock(&order);
     errno = failure;
@@ -250,16 +243,26 @@ static int cut(int file, off_t length)
 int ftruncate(int file, off_t length) { return cut(file, length); }
 int ftruncate64(int file, off64_t length) { return cut(file, length); }
 
+/* Whoever changes a file holds `order` until that is recorded: so nobody else is in the middle of it. */
+static void end_if_asked(void)
+{
+    if (kill_at[0] && syscall(SYS_faccessat, AT_FDCWD, kill_at, F_OK) == 0)
+        syscall(SYS_kill, getpid(), SIGKILL);
+}
+
 static int synced(int file, long call)
 {
-    if (!is_watched(file) || watched[file] & UNSYNCED)
+    if (!is_watched(file))
         return (int)syscall(call, file);
+    int counts = !(watched[file] & UNSYNCED);
     pthread_mutex_lock(&order);
-    record(SYNC_BEGINS, file, 0, 0, NULL, NULL);
+    if (counts)
+        record(SYNC_BEGINS, file, 0, 0, NULL, NULL);
+    end_if_asked();
     pthread_mutex_unlock(&order);
     int result = (int)syscall(call, file);
     int failure = errno;
-    if (result == 0) {
+    if (result == 0 && counts) {
         pthread_mutex_lock(&order);
         record(SYNC_ENDED, file, 0, 0, NULL, NULL);
         pthread_mutex_unlock(&order);
