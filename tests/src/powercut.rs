@@ -3,20 +3,22 @@
 //! started on it, and everything that had been acknowledged by then has to be there.
 //!
 //! ```text
-//! load    foedusd, with recorder.so: posts, acts of administration, stops and starts  ──► trace, acknowledgements
+//! load    foedusd, with recorder.so: posts, a partner's posts, stops, a kill, starts  ──► trace, acknowledgements
 //! trace   bytes ──► acts                     a sync has a begin and an end
 //! disk    acts up to a cut ──► a tree         what was not synced is there, or not, or in pieces
 //! check   a tree ──► foedusd                  it opens; nothing acknowledged is missing; nothing is there twice
 //! ```
 //!
-//! Two things make it fail when it would prove nothing: a recording without a sync, and one from which the folder, as
-//! it is in the end, can't be made again byte by byte (something wrote past the recorder).
+//! Three things make it fail when it would prove nothing: a recording without a sync, one from which the folder, as
+//! it is in the end, can't be made again byte by byte (something wrote past the recorder), and, of one with a bulk of
+//! messages, that the engine did not do with them what it does in the long run (`reach`).
 //!
-//! It must not know how an engine lays out its files.
+//! Only `reach` knows how an engine lays out its files.
 
 pub mod check;
 pub mod disk;
 pub mod load;
+pub mod reach;
 pub mod trace;
 
 use std::path::Path;
@@ -30,10 +32,17 @@ use foedus_daemon::store::EngineKind;
 use crate::harness::chance::Chance;
 use disk::{Disk, Leaves, Tree};
 use load::{Promise, Recording, record};
-use trace::Record;
+use reach::Reach;
+use trace::{Act, Record};
 
 /// Daemons that are started on what cuts left at once.
 const CHECKS_AT_ONCE: usize = 2;
+
+/// So many acts after a turn a cut may come that is meant for it.
+const AFTER_TURN_MAX: usize = 16;
+
+/// So many changes and syncs after a kill: the store is opened by then.
+const OPENING_ACTS: usize = 24;
 
 /// What to do.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +53,11 @@ pub struct Options {
     pub cuts: usize,
     /// How many messages each of four writers sends.
     pub messages: u64,
+    /// So many bytes of long messages on top, together. With any, the trace has to lead far into the engine.
+    pub bulk_bytes: u64,
     /// Where the cuts are, and what they leave.
     pub seed: u32,
-    /// Without: as if the daemon asked for no sync. Then messages must be lost.
+    /// Without: as if the store asked for no sync, from when all is set up. Then messages must be lost.
     pub with_sync: bool,
 }
 
@@ -55,8 +66,10 @@ pub struct Options {
 pub struct Outcome {
     /// Bytes of the trace.
     pub trace_bytes: usize,
-    /// Syncs that the daemon asked for.
+    /// Syncs that the daemon asked for under load.
     pub syncs: u64,
+    /// What the engine is seen to do.
+    pub reach: Reach,
     /// Acknowledgements that were held against cuts, over all cuts.
     pub promises: usize,
     /// What was broken: which cut, and how.
@@ -83,15 +96,17 @@ pub fn run(options: Options) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let Options {
         engine,
-        messages,
         seed,
         with_sync,
         ..
     } = options;
-    let recording = record(folder.path(), engine, messages, seed, with_sync);
+    let recording = record(folder.path(), &options);
     let records = trace::read(&recording.trace);
-    let syncs = follow_all(&records, &recording);
-    proves_something(syncs, with_sync);
+    follow_all(&records, &recording);
+    let syncs = syncs_under_load(&records, recording.ready);
+    let reach = Reach::of(&records, engine);
+    proves_something(syncs, &reach, &options);
+    was_killed_before_a_sync(&records, &recording, with_sync);
     let cuts = draw(&records, &recording, options);
     let (broken, held) = (Mutex::new(Vec::new()), Mutex::new(0));
     hand_out(
@@ -110,18 +125,46 @@ pub fn run(options: Options) -> Outcome {
     Outcome {
         trace_bytes: recording.trace.len(),
         syncs,
+        reach,
         promises: held.into_inner().expect("no panic"),
         broken: broken.into_inner().expect("no panic"),
     }
 }
 
-/// A daemon that is meant to sync has done so.
+/// A daemon that is meant to sync has done so, and one that was given enough has gone far.
 #[track_caller]
-fn proves_something(syncs: u64, with_sync: bool) {
+fn proves_something(syncs: u64, reach: &Reach, options: &Options) {
     assert!(
-        syncs > 0 || !with_sync,
+        syncs > 0 || !options.with_sync,
         "no sync was recorded: nothing is proven"
     );
+    assert!(
+        reach.is_far() || options.bulk_bytes == 0,
+        "the trace does not lead far enough into {}: {reach}. More bulk is needed",
+        options.engine
+    );
+}
+
+/// The kill left something that only the system's memory had.
+#[track_caller]
+fn was_killed_before_a_sync(records: &[Record], recording: &Recording, with_sync: bool) {
+    let mut before = records
+        .iter()
+        .rev()
+        .skip_while(|record| record.end > recording.killed);
+    let last = before.next().map(|record| &record.act);
+    assert!(
+        matches!(last, Some(Act::SyncBegins(_))) || !with_sync,
+        "the daemon was killed after {last:?}"
+    );
+}
+
+/// How many syncs ended once all was set up.
+fn syncs_under_load(records: &[Record], ready: u64) -> u64 {
+    let loaded = records.iter().filter(|record| record.end > ready);
+    loaded
+        .filter(|record| matches!(record.act, Act::SyncEnded(_)))
+        .count() as u64
 }
 
 /// Makes one after the other and has them checked, some at once; each check is told a number of its own.
@@ -159,20 +202,18 @@ fn promised(recording: &Recording, at: u64) -> Vec<&Promise> {
         .collect()
 }
 
-/// All that was recorded makes just what lies in the folder. Gives how many syncs there were.
+/// All that was recorded makes just what lies in the folder.
 #[track_caller]
-fn follow_all(records: &[Record], recording: &Recording) -> u64 {
+fn follow_all(records: &[Record], recording: &Recording) {
     let mut disk = Disk::empty(recording.data.clone());
     for record in records {
         disk.follow(&record.act).expect("the trace can be followed");
     }
-    let (made, found) = (
-        disk.cut(Leaves::Everything, &mut Chance::of(0)),
-        check::taken(&recording.data),
-    );
+    let made = disk.cut(Leaves::Everything, &mut Chance::of(0));
+    let found = &recording.left;
     assert_eq!(made.folders, found.folders, "folders made, and found");
     let names = |tree: &Tree| tree.files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&made), names(&found), "files made, and found");
+    assert_eq!(names(&made), names(found), "files made, and found");
     for (path, held) in &made.files {
         assert!(
             *held == found.files[path],
@@ -180,22 +221,46 @@ fn follow_all(records: &[Record], recording: &Recording) -> u64 {
             path.display()
         );
     }
-    disk.synced
 }
 
-/// Half of the cuts come the moment after an acknowledgement, the others anywhere.
+/// Of four cuts one comes the moment after any acknowledgement, one after an acknowledgement to the partner, one after
+/// a turn or as a store is opened whose daemon was killed, and one anywhere.
 fn draw(records: &[Record], recording: &Recording, options: Options) -> Vec<Cut> {
     let mut chance = Chance::of(options.seed);
     let ready = records.partition_point(|record| record.end < recording.ready);
+    let turns: Vec<usize> = (ready..records.len())
+        .filter(|at| is_turn(&records[*at].act))
+        .collect();
+    let killed = records.partition_point(|record| record.end <= recording.killed);
+    let opening: Vec<u64> = records[killed..]
+        .iter()
+        .filter(|record| moves(&record.act))
+        .take(OPENING_ACTS)
+        .map(|record| record.end)
+        .collect();
+    let promised = |to_partner: bool| -> Vec<u64> {
+        let promises = recording.promises.iter();
+        promises
+            .filter(|(_, promise)| !to_partner || matches!(promise, Promise::Received(_)))
+            .map(|(length, _)| *length)
+            .collect()
+    };
+    let (any, to_partner) = (promised(false), promised(true));
     let mut pick =
         |length: usize| usize::try_from(chance.between(0, length as u64)).expect("an index");
     let mut cuts: Vec<Cut> = (0..options.cuts)
         .map(|number| {
-            let at = match number % 2 {
-                0 => recording.promises[pick(recording.promises.len())].0,
+            let at = match number % 4 {
+                0 => any[pick(any.len())],
+                1 => to_partner[pick(to_partner.len())],
+                2 if number % 8 == 2 => opening[pick(opening.len())],
+                2 => {
+                    let at = turns[pick(turns.len())] + pick(AFTER_TURN_MAX);
+                    records[at.min(records.len() - 1)].end
+                }
                 _ => records[ready + pick(records.len() - ready)].end,
             };
-            let leaves = match number % 8 {
+            let leaves = match number / 4 % 8 {
                 0 | 1 => Leaves::Nothing,
                 2 => Leaves::Everything,
                 _ => Leaves::Some,
@@ -205,6 +270,27 @@ fn draw(records: &[Record], recording: &Recording, options: Options) -> Vec<Cut>
         .collect();
     cuts.sort_by_key(|cut| cut.at);
     cuts
+}
+
+/// What makes a difference to what a cut leaves.
+fn moves(act: &Act) -> bool {
+    match act {
+        Act::Wrote { .. } | Act::Cut { .. } | Act::SyncEnded(_) => true,
+        other => is_turn(other),
+    }
+}
+
+/// What is rare, and after which a cut may find things in no order: a process begins, names change.
+fn is_turn(act: &Act) -> bool {
+    match act {
+        Act::Started
+        | Act::Renamed { .. }
+        | Act::Removed(_)
+        | Act::FolderMade(_)
+        | Act::FolderRemoved(_) => true,
+        Act::Opened { flags, .. } => flags & disk::O_CREAT != 0,
+        _ => false,
+    }
 }
 
 /// Makes what each cut leaves, in the order of the trace.
@@ -240,14 +326,43 @@ fn remove(folder: &Path) {
 mod tests {
     use std::sync::Mutex;
 
-    use super::{hand_out, proves_something};
+    use foedus_daemon::store::EngineKind;
+
+    use super::{Options, Reach, hand_out, proves_something};
+
+    const OPTIONS: Options = Options {
+        engine: EngineKind::Sled,
+        cuts: 0,
+        messages: 0,
+        bulk_bytes: 0,
+        seed: 0,
+        with_sync: true,
+    };
 
     #[test]
     #[should_panic(expected = "no sync was recorded")]
     fn a_recording_without_a_sync_proves_nothing() {
-        proves_something(0, false);
-        proves_something(1, true);
-        proves_something(0, true);
+        let reach = Reach::Sled { segments: 1 };
+        let with_sync = false;
+        let without = Options {
+            with_sync,
+            ..OPTIONS
+        };
+        proves_something(0, &reach, &without);
+        proves_something(1, &reach, &OPTIONS);
+        proves_something(0, &reach, &OPTIONS);
+    }
+
+    #[test]
+    #[should_panic(expected = "not lead far enough into sled: 1 segments")]
+    fn a_bulk_that_fills_no_segment_proves_nothing() {
+        let bulk_bytes = 1;
+        let bulk = Options {
+            bulk_bytes,
+            ..OPTIONS
+        };
+        proves_something(1, &Reach::Sled { segments: 2 }, &bulk);
+        proves_something(1, &Reach::Sled { segments: 1 }, &bulk);
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The short form of `cargo xtask power`: what was acknowledged survives a power cut the moment after.
 
 use foedus_daemon::store::EngineKind;
+use foedus_tests::powercut::check::NOT_THERE;
+use foedus_tests::powercut::disk::Leaves;
 use foedus_tests::powercut::{Options, run};
 
 const SHORT: Options = Options {
     engine: EngineKind::Sled,
     cuts: 24,
     messages: 90,
+    bulk_bytes: 0,
     seed: 1,
     with_sync: true,
 };
@@ -28,18 +31,34 @@ fn nothing_acknowledged_is_lost_at_any_cut_with_fjall() {
     loses_nothing(EngineKind::Fjall);
 }
 
-/// The same daemon, whose syncs count as nothing: then the cuts have to break promises, or they would never show
-/// that a sync is missing.
+/// The same daemon, and the syncs of its store count as nothing once all is set up: then cuts have to take away what
+/// was acknowledged, and nothing else of what was there before, or they would never show that a sync is missing.
 fn loses_something_without_syncs(engine: EngineKind) {
     let outcome = run(Options {
         engine,
-        cuts: 8,
+        cuts: 16,
         messages: 30,
         with_sync: false,
         ..SHORT
     });
     assert_eq!(outcome.syncs, 0);
-    assert!(outcome.broken.len() > 2, "{:?}", outcome.broken);
+    let left_nothing: Vec<&[String]> = outcome
+        .broken
+        .iter()
+        .filter(|(cut, _)| cut.leaves == Leaves::Nothing)
+        .map(|(_, found)| found.as_slice())
+        .collect();
+    assert!(left_nothing.len() > 4, "{:?}", outcome.broken);
+    let mut lost = left_nothing.iter().copied().flatten();
+    assert!(
+        lost.any(|line| line.contains("the partner's message")),
+        "{:?}",
+        outcome.broken
+    );
+    for found in left_nothing {
+        let other = found.iter().find(|line| !line.starts_with(NOT_THERE));
+        assert_eq!(other, None);
+    }
 }
 
 #[test]

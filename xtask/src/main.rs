@@ -36,9 +36,10 @@ Usage: cargo xtask <command>
   test [--no-skip] [--only STEP]...   check everything; --no-skip: a step that can't run has failed
   sim [--seeds N] [--from S]          run N seeds of the simulator, from seed S on
   sim --faults [--from S]             see that each planted fault is found
-  power [--engine sled|fjall] [--cuts N] [--messages N] [--seed S] [--without-sync]
+  power [--engine sled|fjall] [--cuts N] [--messages N] [--bulk-mib N] [--seed S] [--without-sync]
                                       cut the power of a daemon under load N times, while each of four writers sends
-                                      messages; --without-sync: its syncs count as nothing, and it has to be seen
+                                      messages, together a bulk of long ones, and a partner writes, too;
+                                      --without-sync: the store's syncs count as nothing, and it has to be seen
   bench [--engine sled|fjall|both] [--only CASE]... [--quick] [--json FILE]
                                       measure speed, beside what this machine can do at all; --quick: little of
                                       it, to see that all works

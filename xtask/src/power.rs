@@ -29,7 +29,7 @@ impl Options {
                     }
                     known.push(engine.to_owned());
                 }
-                "--cuts" | "--messages" | "--seed" => {
+                "--cuts" | "--messages" | "--bulk-mib" | "--seed" => {
                     let number = value(word, &mut words)?;
                     if number.parse::<u32>().is_err() {
                         return Err(format!("{word} expects a number: {number:?}"));

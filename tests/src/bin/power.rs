@@ -8,9 +8,13 @@ use foedus_daemon::store::EngineKind;
 use foedus_tests::harness::interrupt;
 use foedus_tests::powercut::{Options, run};
 
-const USAGE: &str = "usage: power [--engine sled|fjall] [--cuts N] [--messages N] [--seed N] [--without-sync]
-Each of four writers sends N messages. With --without-sync the daemon's syncs count as nothing, and something has to \
-be lost.";
+const USAGE: &str = "usage: power [--engine sled|fjall] [--cuts N] [--messages N] [--bulk-mib N] [--seed N] [--without-sync]
+Each of four writers sends N messages of all lengths, and together they send a bulk of long ones, which has to lead \
+far into the engine; none with 0. With --without-sync the store's syncs count as nothing, and something has to be \
+lost.";
+
+/// A bulk after which sled is in its next segments, and fjall has removed a journal.
+const BULK_MIB: u64 = 88;
 
 /// How many broken cuts are shown in full.
 const SHOWN_MAX: usize = 10;
@@ -38,12 +42,13 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{}: {} cuts, {broken} of them broke a promise; {} syncs in {} KiB of trace, {} promises looked for, {:.0} s; \
-         seed {}",
+        "{}: {} cuts, {broken} of them broke a promise; {} syncs in {} KiB of trace ({}), {} promises looked for, \
+         {:.0} s; seed {}",
         options.engine,
         options.cuts,
         outcome.syncs,
         outcome.trace_bytes / 1024,
+        outcome.reach,
         outcome.promises,
         began.elapsed().as_secs_f64(),
         options.seed,
@@ -59,6 +64,7 @@ fn parse(words: &[String]) -> Option<Options> {
         engine: EngineKind::Sled,
         cuts: 500,
         messages: 600,
+        bulk_bytes: BULK_MIB << 20,
         seed: std::process::id(),
         with_sync: true,
     };
@@ -69,6 +75,7 @@ fn parse(words: &[String]) -> Option<Options> {
             "--engine" => options.engine = words.next()?.parse().ok()?,
             "--cuts" => options.cuts = words.next()?.parse().ok()?,
             "--messages" => options.messages = words.next()?.parse().ok()?,
+            "--bulk-mib" => options.bulk_bytes = words.next()?.parse::<u64>().ok()? << 20,
             "--seed" => options.seed = words.next()?.parse().ok()?,
             _ => return None,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -346,6 +346,21 @@ impl Daemon {
         });
         assert!(status.success(), "{status}: {}", tail_of(&self.place.log()));
         status
+    }
+
+    /// Waits until something else has killed it.
+    #[track_caller]
+    pub fn is_killed(&mut self) {
+        let mut child = self.process.take().expect("it runs");
+        let status = eventually("the daemon to be killed", SOON, || {
+            ended(&mut child).ok_or_else(|| tail_of(&self.place.log()))
+        });
+        let signal = status.signal();
+        assert_eq!(
+            signal,
+            Some(Signal::KILL.as_raw()),
+            "it ended with {status}"
+        );
     }
 
     /// Does it run?

@@ -52,10 +52,16 @@ impl Organisation {
     /// A daemon that runs and has no identity, under `folder`.
     #[must_use]
     pub fn without_identity(folder: &Path, handle: &str, people: People<'_>) -> Self {
-        Self::equipped(folder, handle, people, Equipment::default())
+        Self::equipped(folder, handle, people, Equipment::default(), |_| {})
     }
 
-    fn equipped(folder: &Path, handle: &str, people: People<'_>, equipment: Equipment) -> Self {
+    fn equipped(
+        folder: &Path,
+        handle: &str,
+        people: People<'_>,
+        equipment: Equipment,
+        change: impl FnOnce(&mut Place),
+    ) -> Self {
         let mut place = Place::new(folder.join(handle));
         let network = Proxy::start(place.link);
         if !equipment.direct {
@@ -64,6 +70,7 @@ impl Organisation {
         place.engine = equipment.engine;
         let clock = equipment.clock.then(|| Clock::new(&place.folder));
         place.environment = clock.iter().flat_map(Clock::environment).collect();
+        change(&mut place);
         let mut daemon = Daemon::new(place);
         daemon.start();
         Self {
@@ -90,7 +97,19 @@ impl Organisation {
         people: People<'_>,
         equipment: Equipment,
     ) -> Self {
-        let organisation = Self::equipped(folder, handle, people, equipment);
+        Self::begin_at(folder, handle, people, equipment, |_| {})
+    }
+
+    /// The same, whose daemon is at a place that was changed before its first start.
+    #[must_use]
+    pub fn begin_at(
+        folder: &Path,
+        handle: &str,
+        people: People<'_>,
+        equipment: Equipment,
+        change: impl FnOnce(&mut Place),
+    ) -> Self {
+        let organisation = Self::equipped(folder, handle, people, equipment, change);
         let endpoint = organisation.daemon.place.advertise.clone();
         let foedus = organisation.foedus();
         let administrator = people.administrator;

@@ -12,6 +12,16 @@ use super::{SOON, eventually};
 pub const ACME: &str = "acme.example";
 /// The invited organisation's.
 pub const GLOBEX: &str = "globex.example";
+/// The people of the host.
+pub const ACME_PEOPLE: People<'static> = People {
+    administrator: "alice",
+    member: ("anna", "Anna Ahrens"),
+};
+/// Those of the invited organisation.
+pub const GLOBEX_PEOPLE: People<'static> = People {
+    administrator: "gina",
+    member: ("gwen", "Gwen Gray"),
+};
 /// What Acme calls the channel.
 pub const LAUNCH: &str = "launch";
 /// What Globex calls it.
@@ -65,24 +75,8 @@ impl Two {
     #[must_use]
     pub fn begin_with(equipment: Equipment) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let acme = Organisation::begin_with(
-            folder.path(),
-            ACME,
-            People {
-                administrator: "alice",
-                member: ("anna", "Anna Ahrens"),
-            },
-            equipment,
-        );
-        let globex = Organisation::begin_with(
-            folder.path(),
-            GLOBEX,
-            People {
-                administrator: "gina",
-                member: ("gwen", "Gwen Gray"),
-            },
-            equipment,
-        );
+        let acme = Organisation::begin_with(folder.path(), ACME, ACME_PEOPLE, equipment);
+        let globex = Organisation::begin_with(folder.path(), GLOBEX, GLOBEX_PEOPLE, equipment);
         Self {
             acme,
             globex,

@@ -1,19 +1,25 @@
 //! Whether a daemon that starts on what a cut left kept what it had promised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use foedus_daemon::store::EngineKind;
+use serde_json::Value;
 
 use super::disk::Tree;
 use super::load::{CHANNEL, Promise};
+use crate::harness::command::Foedus;
 use crate::harness::daemon::{Daemon, Place};
+use crate::harness::two::{ACME_LAUNCH, GLOBEX_PEOPLE};
 
 /// What a person posts after the cut.
 const AFTER: &str = "after the cut";
+
+/// How it begins to be said that a promise is broken.
+pub const NOT_THERE: &str = "was acknowledged and is not there";
 
 /// Lays a tree into an empty folder, for its owner alone, as the daemon makes it.
 pub fn lay(tree: &Tree, folder: &Path) {
@@ -74,54 +80,63 @@ pub fn check(
     if let Err(why) = daemon.try_start() {
         return vec![format!("it does not start: {why}")];
     }
-    let anna = daemon.place.foedus().named("anna");
-    let read = ["history", CHANNEL, "--oldest", "--limit", "1000000"];
-    let history = match anna.try_json(&read) {
-        Ok(history) => history,
-        Err(answer) => return vec![format!("history can't be read: {}", answer.err)],
+    let gwen = daemon.place.foedus().named(GLOBEX_PEOPLE.member.0);
+    let (own, shared) = match (times(&gwen, CHANNEL), times(&gwen, ACME_LAUNCH)) {
+        (Ok(own), Ok(shared)) => (own, shared),
+        (Err(why), _) | (_, Err(why)) => return vec![format!("history can't be read: {why}")],
     };
-    let channels = match anna.try_json(&["channel", "list"]) {
+    let channels = match gwen.try_json(&["channel", "list"]) {
         Ok(channels) => channels,
         Err(answer) => return vec![format!("channels can't be listed: {}", answer.err)],
     };
-    let mut times = BTreeMap::<&str, u32>::new();
-    for message in history["messages"].as_array().into_iter().flatten() {
-        if let (Some("posted"), Some(text)) = (message["kind"].as_str(), message["text"].as_str()) {
-            *times.entry(text).or_default() += 1;
-        }
-    }
     let mut broken: Vec<String> = Vec::new();
     for promise in promised {
         let kept = match promise {
-            Promise::Message(text) => times.contains_key(text.as_str()),
+            Promise::Message(text) => own.contains_key(text),
+            Promise::Received(text) => shared.contains_key(text),
             Promise::Channel(name) => {
                 let mut all = channels["channels"].as_array().into_iter().flatten();
                 all.any(|channel| channel["name"] == name.as_str())
             }
         };
         if !kept {
-            broken.push(format!(
-                "was acknowledged and is not there: {}",
-                shown(promise)
-            ));
+            broken.push(format!("{NOT_THERE}: {}", shown(promise)));
         }
     }
-    for (text, times) in times {
-        if times > 1 || !sent.iter().any(|known| known == text) {
+    let sent: BTreeSet<&String> = sent.iter().collect();
+    for (text, times) in own.iter().chain(&shared) {
+        if *times > 1 || !sent.contains(text) {
             broken.push(format!(
                 "is there {times} times, or was never sent: {text:.40}"
             ));
         }
     }
-    if let Err(answer) = anna.try_json(&["post", CHANNEL, AFTER]) {
+    if let Err(answer) = gwen.try_json(&["post", CHANNEL, AFTER]) {
         broken.push(format!("nothing can be posted: {}", answer.err));
     }
     broken
 }
 
+/// How often each message is in a channel.
+fn times(reader: &Foedus, channel: &str) -> Result<BTreeMap<String, u32>, String> {
+    let read = ["history", channel, "--oldest", "--limit", "1000000"];
+    let mut history = reader.try_json(&read).map_err(|answer| answer.err)?;
+    let mut times = BTreeMap::new();
+    for message in history["messages"].as_array_mut().into_iter().flatten() {
+        if message["kind"] != "posted" {
+            continue;
+        }
+        if let Value::String(text) = message["text"].take() {
+            *times.entry(text).or_default() += 1;
+        }
+    }
+    Ok(times)
+}
+
 fn shown(promise: &Promise) -> String {
     match promise {
         Promise::Message(text) => format!("message {text:.40}"),
+        Promise::Received(text) => format!("the partner's message {text:.40}"),
         Promise::Channel(name) => format!("channel {name}"),
     }
 }

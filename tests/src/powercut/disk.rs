@@ -14,7 +14,8 @@ use crate::harness::chance::Chance;
 /// Smallest piece that a disk writes whole.
 const SECTOR_BYTES: usize = 512;
 
-const O_CREAT: u64 = 0o100;
+/// Of the flags with which a file is opened: it is made if it is not there.
+pub const O_CREAT: u64 = 0o100;
 const O_TRUNC: u64 = 0o1000;
 
 /// What is on a disk: paths below the root, with what the files hold.
@@ -77,8 +78,6 @@ pub struct Disk {
     open: HashMap<i32, Node>,
     /// Syncs under way: of what, and how much of it they cover.
     syncs: HashMap<i32, VecDeque<u64>>,
-    /// Syncs that ended.
-    pub synced: u64,
 }
 
 /// Why a trace can't be followed.
@@ -105,7 +104,6 @@ impl Disk {
             folders: vec![Folder::default()],
             open: HashMap::new(),
             syncs: HashMap::new(),
-            synced: 0,
         }
     }
 
@@ -244,7 +242,6 @@ impl Disk {
     fn sync_ended(&mut self, file: i32) -> Result<(), Lost> {
         let under_way = self.syncs.get_mut(&file).and_then(VecDeque::pop_front);
         let covers = under_way.ok_or(Lost::NoSuchFile(file))?;
-        self.synced += 1;
         match self.node(file)? {
             Node::File(at) => {
                 let file = &mut self.files[at];

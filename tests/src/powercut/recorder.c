@@ -11,13 +11,17 @@
  * are one step: no other record comes between them. A sync has two records, one before it begins and one after it has
  * ended, as others may write meanwhile.
  *
- * FOEDUS_RECORD_WITHOUT_SYNC leaves out every sync, as if the program asked for none.
+ * FOEDUS_RECORD_WITHOUT_SYNC names a folder: every sync of what is opened under it is left out, as if the program asked
+ * for none. FOEDUS_RECORD_KILL names a file: as soon as it is there, the process is killed as it asks for the next
+ * sync, so that what was written is in the system's memory alone. No change of a file is under way then: the trace ends
+ * with what the files hold.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,9 +59,12 @@ enum kind {
 static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
 static unsigned char watched[FILES_MAX];
 static char root[PATH_MAX];
-static size_t root_length;
 static int trace = -1;
-static int without_sync;
+static char unsynced[PATH_MAX];
+static char kill_at[PATH_MAX];
+
+/* What is known of an open file: it lies under the folder, and its syncs count as nothing. */
+enum { WATCHED = 1, UNSYNCED = 2 };
 
 static void put(const void *bytes, size_t length)
 {
@@ -98,6 +105,12 @@ static int is_watched(int file)
     return trace >= 0 && file >= 0 && file < FILES_MAX && watched[file];
 }
 
+static int is_under(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+    return length > 0 && strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0);
+}
+
 /* The whole path, if it lies under the folder. Its last part may not exist. */
 static int under_root(int folder, const char *path, char *whole, size_t size)
 {
@@ -123,7 +136,7 @@ static int under_root(int folder, const char *path, char *whole, size_t size)
         if ((size_t)snprintf(whole, size, "%s/%s", base, path) >= size)
             return 0;
     }
-    return strncmp(whole, root, root_length) == 0 && (whole[root_length] == '/' || whole[root_length] == 0);
+    return is_under(whole, root);
 }
 
 static int opened_at(int folder, const char *path, int flags, mode_t mode)
@@ -135,7 +148,7 @@ static int opened_at(int folder, const char *path, int flags, mode_t mode)
     int file = (int)syscall(SYS_openat, folder, path, flags, mode);
     int failure = errno;
     if (file >= 0 && file < FILES_MAX) {
-        watched[file] = 1;
+        watched[file] = is_under(whole, unsynced) ? WATCHED | UNSYNCED : WATCHED;
         record(OPENED, file, (uint64_t)flags, 0, whole, NULL);
         if (flags & (O_DIRECT | O_SYNC | O_DSYNC))
             record(UNKNOWN, file, 0, 0, "open with direct or synchronous writes", NULL);
@@ -230,16 +243,26 @@ static int cut(int file, off_t length)
 int ftruncate(int file, off_t length) { return cut(file, length); }
 int ftruncate64(int file, off64_t length) { return cut(file, length); }
 
+/* Whoever changes a file holds `order` until that is recorded: so nobody else is in the middle of it. */
+static void end_if_asked(void)
+{
+    if (kill_at[0] && syscall(SYS_faccessat, AT_FDCWD, kill_at, F_OK) == 0)
+        syscall(SYS_kill, getpid(), SIGKILL);
+}
+
 static int synced(int file, long call)
 {
-    if (!is_watched(file) || without_sync)
+    if (!is_watched(file))
         return (int)syscall(call, file);
+    int counts = !(watched[file] & UNSYNCED);
     pthread_mutex_lock(&order);
-    record(SYNC_BEGINS, file, 0, 0, NULL, NULL);
+    if (counts)
+        record(SYNC_BEGINS, file, 0, 0, NULL, NULL);
+    end_if_asked();
     pthread_mutex_unlock(&order);
     int result = (int)syscall(call, file);
     int failure = errno;
-    if (result == 0) {
+    if (result == 0 && counts) {
         pthread_mutex_lock(&order);
         record(SYNC_ENDED, file, 0, 0, NULL, NULL);
         pthread_mutex_unlock(&order);
@@ -374,7 +397,7 @@ static int duplicated(int file, int command, long argument)
     int copy = (int)syscall(SYS_fcntl, file, command, argument);
     int failure = errno;
     if (copy >= 0 && copy < FILES_MAX) {
-        watched[copy] = 1;
+        watched[copy] = watched[file];
         record(DUPLICATED, copy, (uint64_t)file, 0, NULL, NULL);
     }
     pthread_mutex_unlock(&order);
@@ -424,8 +447,12 @@ __attribute__((constructor)) static void begin(void)
     if (!folder || !file || strlen(folder) >= sizeof root)
         return;
     strcpy(root, folder);
-    root_length = strlen(root);
-    without_sync = getenv("FOEDUS_RECORD_WITHOUT_SYNC") != NULL;
+    const char *without_sync = getenv("FOEDUS_RECORD_WITHOUT_SYNC");
+    const char *when_to_end = getenv("FOEDUS_RECORD_KILL");
+    if ((without_sync && strlen(without_sync) >= sizeof unsynced) || (when_to_end && strlen(when_to_end) >= sizeof kill_at))
+        abort();
+    strcpy(unsynced, without_sync ? without_sync : "");
+    strcpy(kill_at, when_to_end ? when_to_end : "");
     int opened = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (opened < 0)
         abort();

@@ -148,3 +148,6 @@ fn read_one(trace: &[u8], at: usize) -> Option<(Act, usize)> {
     };
     Some((act, end))
 }
+
+#[cfg(test)]
+mod tests;

@@ -232,11 +232,21 @@ fn a_store_from_a_newer_version_is_refused_and_stays_as_it_is() {
         let wanted = ["format 2", "up to 1", "install a newer version"];
         says(&said, &wanted);
     }
-    for words in [["check"].as_slice(), &["compact"]] {
+    let copy = folder.path().join("copy");
+    let copy_to = copy.display().to_string();
+    let to_other = ["copy", "--to", &copy_to, "--engine", "fjall"];
+    let commands = [
+        ["check"].as_slice(),
+        &["compact"],
+        &["copy", "--to", &copy_to],
+        &to_other,
+    ];
+    for words in commands {
         let (status, _, said) = store_command(&daemon.place, words);
         assert_eq!(status, DATA, "{said}");
-        says(&said, &["format 2", "install a newer version"]);
+        says(&said, &["format 2", "up to 1", "install a newer version"]);
     }
+    assert!(!copy.exists(), "nothing was copied");
     assert!(check::taken(&store) == before, "nothing was changed");
     fs::write(&format, ours).expect("ours");
     daemon.start();
