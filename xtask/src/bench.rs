@@ -1,12 +1,29 @@
 //! `cargo xtask bench`: builds in release what is measured and what measures, and runs it.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+
+use anyhow::Context as _;
 
 use crate::program::{build_and_run, value};
+use crate::step::{Log, Outcome};
 use crate::workspace::Workspace;
 
 const PROGRAM: &str = "bench";
+
+/// What has a figure on each engine, if all went well.
+const CASES: &[&str] = &[
+    "idle",
+    "paced",
+    "post-1",
+    "post-64",
+    "post-many",
+    "catch-up",
+    "million",
+    "restart",
+    "channels",
+    "partners",
+];
 
 /// What was asked for: words for the program that measures.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,9 +66,55 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<ExitCode>
     build_and_run(workspace, PROGRAM, &options.words)
 }
 
+/// The step: that each case still runs, and loses nothing. How fast it was says nothing, with so little measured.
+pub fn check(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
+    let ourselves = std::env::current_exe().context("where this program is")?;
+    let mut bench = Command::new(ourselves);
+    bench
+        .args([PROGRAM, "--quick", "--engine", "both"])
+        .current_dir(&workspace.root);
+    if !log.run(&mut bench)? {
+        return Ok(log.failed());
+    }
+    let findings = missing(&log.text());
+    if !findings.is_empty() {
+        return Ok(Outcome::of_findings(findings));
+    }
+    let cases = CASES.len();
+    Ok(Outcome::Passed(Some(format!(
+        "{cases} cases on both engines, each message once"
+    ))))
+}
+
+/// The cases that have no row in the table, by engine.
+fn missing(table: &str) -> Vec<String> {
+    let has = |case: &str, engine: &str| {
+        table.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(case) && words.any(|word| word == engine)
+        })
+    };
+    let mut findings = Vec::new();
+    for engine in ["sled", "fjall"] {
+        let without = CASES.iter().filter(|case| !has(case, engine));
+        findings.extend(without.map(|case| format!("{case} has no figure on {engine}")));
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Options;
+    use super::{CASES, Options, missing};
+
+    #[test]
+    fn a_case_without_a_figure_is_missed() {
+        let row =
+            |case: &&str| format!("{case}  one channel  sled  1.00 ms\n{case}  x  fjall  1\n");
+        let table: String = CASES.iter().map(row).collect();
+        assert_eq!(missing(&table), Vec::<String>::new());
+        let table = table.replace("restart  x  fjall", "[bench] restart on fjall");
+        assert_eq!(missing(&table), ["restart has no figure on fjall"]);
+    }
 
     #[test]
     fn options() {

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::step::{Log, Outcome, Step, run_all};
 use crate::workspace::Workspace;
-use crate::{crates, demo, doctests, examples, law, papers, sim, sources, tools};
+use crate::{bench, crates, demo, doctests, examples, law, papers, sim, sources, tools};
 
 /// What was asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -121,6 +121,10 @@ fn steps(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
     steps.push(Step {
         name: "demo",
         run: demo::step::check,
+    });
+    steps.push(Step {
+        name: "bench",
+        run: bench::check,
     });
     steps.push(Step {
         name: "deny",

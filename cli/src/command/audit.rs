@@ -166,6 +166,8 @@ fn told(report: &AuditReport, printer: &mut Printer) -> Result<(), Failure> {
         faults,
         faults_more,
     } = report;
+    // What begins a run of the daemon says nothing else.
+    let begins = entries.saturating_sub(shown.saturating_add(*absent));
     let object = serde_json::json!({
         "genuine": report.is_genuine(),
         "organisation_id": org.map(|org| org.to_string()),
@@ -190,6 +192,7 @@ fn told(report: &AuditReport, printer: &mut Printer) -> Result<(), Failure> {
         ("entries:", entries.to_string()),
         ("shown:", shown.to_string()),
         ("left out:", absent.to_string()),
+        ("begin a run:", begins.to_string()),
         ("runs:", incarnations.to_string()),
         ("first:", text(first.map(format_time))),
         ("last:", text(last.map(format_time))),
