@@ -189,11 +189,19 @@ async fn an_unknown_outcome_fails_the_request_and_its_key_tells_later() {
     post(&acme.runtime, channel, anna, "first", None)
         .await
         .expect("posted");
-    acme.engine.disk().set_fault(Fault::AppliedUnknown);
-    let failed = post(&acme.runtime, channel, anna, "second", Some("key")).await;
-    assert!(matches!(failed, Err(Refused::Failed(_))), "{failed:?}");
-    let asked_again = post(&acme.runtime, channel, anna, "second", Some("key")).await;
-    assert!(asked_again.expect("it is there").repeated);
+    // The next commit fails so, and that may be one that the organisation makes by itself now and then.
+    for key in ["one", "two", "three"] {
+        acme.engine.disk().set_fault(Fault::AppliedUnknown);
+        let failed = post(&acme.runtime, channel, anna, "second", Some(key)).await;
+        if failed.is_ok() {
+            continue;
+        }
+        assert!(matches!(failed, Err(Refused::Failed(_))), "{failed:?}");
+        let asked_again = post(&acme.runtime, channel, anna, "second", Some(key)).await;
+        assert!(asked_again.expect("it is there").repeated);
+        return;
+    }
+    panic!("no post failed");
 }
 
 #[tokio::test]
