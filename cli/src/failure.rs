@@ -281,7 +281,10 @@ const TOKEN_FIX: &str = "put a token into FOEDUS_TOKEN, or keep it with `foedus 
 fn own_fix(code: Code) -> &'static str {
     match code {
         Code::Unauthenticated => TOKEN_FIX,
-        Code::Unavailable => "see whether the daemon runs, then try again",
+        Code::Unavailable => {
+            "see whether the daemon runs, and whether it is its API that listens there (`[api]` in its configuration; \
+             partners' links and metrics have addresses of their own), then try again"
+        }
         Code::Unimplemented => "use versions of foedus and foedusd that belong together",
         Code::DeadlineExceeded | Code::Aborted | Code::ResourceExhausted => "try again later",
         Code::Internal | Code::Unknown | Code::DataLoss => "look into the daemon's log",
