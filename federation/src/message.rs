@@ -116,6 +116,8 @@ pub enum OrgInput {
     Replied {
         /// Whom to answer.
         reply: ReplyTo,
+        /// Who brings it: the partner itself, or whoever of us pasted its text.
+        actor: Actor,
         /// The answer, proven.
         proved: Box<ProvedReply>,
         /// Random bytes for this act alone.

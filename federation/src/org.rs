@@ -174,10 +174,11 @@ impl Machine for Org {
             }
             Input::Replied {
                 reply,
+                actor,
                 proved,
                 entropy,
             } => {
-                let result = self.replied(now, proved, *entropy, step);
+                let result = self.replied(now, actor, proved, *entropy, step);
                 step.effect(Effect::Reply(*reply, result));
             }
             Input::PartnerSaid {

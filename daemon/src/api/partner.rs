@@ -135,10 +135,8 @@ impl Api {
         let partner = match reply_text.is_empty() {
             true => self.seen().partner(&partner)?,
             false => {
-                // The reply proves its sender; who may let a partner in is asked here.
-                let seen = self.seen();
-                administrator(seen.state(), &caller.actor, seen.now)?;
-                self.runtime().paste_reply(reply_text.trim()).await?
+                let text = reply_text.trim();
+                self.runtime().paste_reply(caller.actor, text).await?
             }
         };
         let seen = self.seen();

@@ -11,6 +11,7 @@ use foedus_federation::key::VerifyingKey;
 use foedus_federation::org::Refused;
 use foedus_federation::pairing::PairingReply;
 use foedus_federation::transport::{PairingHost, PairingRefusal, ReplyAccepted, Source};
+use foedus_policy::action::Actor;
 use foedus_policy::reason::Reason;
 
 use crate::bounds::{
@@ -104,7 +105,8 @@ impl PairingHost for HostOf {
         if reply.identity().current().link != peer {
             return Err(refused());
         }
-        match self.host.runtime.record_reply(reply).await {
+        let sender = Actor::Partner(reply.identity().org());
+        match self.host.runtime.record_reply(sender, reply).await {
             Ok(partner) => {
                 tracing::info!(%partner, "an invitation was answered");
                 let snapshot = self.host.runtime.snapshot();

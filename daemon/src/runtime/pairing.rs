@@ -178,16 +178,37 @@ impl Runtime {
         })
     }
 
-    /// Takes note of a reply to an invitation of ours that came as text. Whoever calls this has asked whether
-    /// the person may: the reply itself proves only its sender.
-    pub async fn paste_reply(&self, text: &str) -> Result<OrgId, PasteReplyError> {
+    /// Takes note of a reply to an invitation of ours that came as text: the reply proves only its sender, and who
+    /// pastes it must be one who may let a partner in.
+    pub async fn paste_reply(&self, actor: Actor, text: &str) -> Result<OrgId, PasteReplyError> {
         let reply = PairingReply::parse(text).map_err(PasteReplyError::Reply)?;
-        Ok(self.record_reply(reply).await?)
+        let root = *reply.reply().note().invitee_root.as_bytes();
+        let unproven = Action::RecordReply(Box::new(action::Reply {
+            invitation: reply.reply().note().invitation,
+            partner: reply.identity().org(),
+            handle: reply.identity().current().handle.as_str().to_owned(),
+            root,
+            proof_holds: false,
+            words: Default::default(),
+        }));
+        match self.record_reply(actor, reply).await {
+            // What is not even proven goes through the gate as such, which refuses it: whoever of us brought it, and
+            // why it was refused, is in the audit log.
+            Err(refused @ org::Refused::Denied(Reason::InvitationUnknown | Reason::ProofWrong)) => {
+                self.act(actor, unproven).await?;
+                Err(refused.into())
+            }
+            recorded => Ok(recorded?),
+        }
     }
 
     /// Takes note of a verified reply, if it proves knowledge of an invitation's secret. Answers once that is
     /// durable.
-    pub(crate) async fn record_reply(&self, reply: PairingReply) -> Result<OrgId, org::Refused> {
+    pub(crate) async fn record_reply(
+        &self,
+        actor: Actor,
+        reply: PairingReply,
+    ) -> Result<OrgId, org::Refused> {
         let partner = reply.identity().org();
         let snapshot = self.snapshot();
         let id = reply.reply().note().invitation;
@@ -201,6 +222,7 @@ impl Runtime {
             .map_err(|_| org::Refused::Denied(Reason::ProofWrong))?;
         self.ask_org(|reply| org::Input::Replied {
             reply,
+            actor,
             proved: Box::new(proved),
             entropy: random::bytes(),
         })

@@ -210,6 +210,7 @@ impl Org {
     pub(super) fn replied(
         &mut self,
         now: Now,
+        actor: &Actor,
         proved: &ProvedReply,
         entropy: [u8; 64],
         step: &mut Step<'_, Effect>,
@@ -233,9 +234,8 @@ impl Org {
             proof_holds: true,
             words: words.map(str::to_owned),
         }));
-        let actor = Actor::Partner(partner);
-        self.key_is_its_own(now, &actor, &action, reply.identity(), step)?;
-        let outcome = self.act(now, &actor, &action, entropy, &[], step)?;
+        self.key_is_its_own(now, actor, &action, reply.identity(), step)?;
+        let outcome = self.act(now, actor, &action, entropy, &[], step)?;
         self.keep_identity(reply.identity(), step);
         self.learn_endpoints(partner, reply.endpoints(), step);
         Ok(outcome)

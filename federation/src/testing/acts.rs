@@ -131,6 +131,7 @@ impl World {
             .expect("the secret is the invitation's");
         let input = OrgInput::Replied {
             reply: ReplyTo(2),
+            actor: Actor::Partner(us.org()),
             proved: Box::new(proved),
             entropy: self.draw(),
         };

@@ -237,11 +237,11 @@ impl Asked<'_> {
             // Somebody pasted the reply's text: who may let a partner in may bring it.
             Caller::Operator(_) | Caller::Member { .. } => drop(self.caller.administrator()?),
         }
+        let known = self.state.invitations().get(&reply.invitation);
+        let known = known.ok_or(Reason::InvitationUnknown)?;
         if !reply.proof_holds {
             return Err(Reason::ProofWrong);
         }
-        let known = self.state.invitations().get(&reply.invitation);
-        let known = known.ok_or(Reason::InvitationUnknown)?;
         match known.state {
             InvitationState::Used { by } => {
                 let partner = self.state.partners().get(&by);

@@ -461,6 +461,7 @@ impl World {
         let reply = self.reply_to(from, Caller::Administrator);
         let input = org::Input::Replied {
             reply,
+            actor: Actor::Partner(partner),
             proved: Box::new(proved),
             entropy: self.random.bytes(),
         };

@@ -1,7 +1,24 @@
 //! An inviter that nobody can dial: the reply is carried back by people, and the inviter dials out.
 
-use foedus_tests::harness::organisation::text;
+use foedus_tests::harness::organisation::{Organisation, text};
 use foedus_tests::harness::two::{ACME_LAUNCH, Accepted, GLOBEX, LAUNCH, Two, words};
+use serde_json::Value;
+
+/// Who pasted a reply here, the last first, and the rule by which it was refused.
+#[track_caller]
+fn pasted(at: &Organisation) -> Vec<(String, String)> {
+    let list = ["audit", "list", "--action", "partner.reply"];
+    let list = at.administrator().json(&list);
+    let records = list["records"].as_array().expect("a list");
+    let record = |record: &Value| (text(record, "actor"), text(record, "rule"));
+    records.iter().map(record).collect()
+}
+
+/// What [`pasted`] is to say.
+fn by<const N: usize>(records: [(&str, &str); N]) -> Vec<(String, String)> {
+    let own = |(actor, rule): (&str, &str)| (actor.to_owned(), rule.to_owned());
+    records.map(own).into()
+}
 
 #[test]
 fn an_inviter_that_cannot_be_dialled_gets_the_reply_pasted() {
@@ -24,7 +41,22 @@ fn an_inviter_that_cannot_be_dialled_gets_the_reply_pasted() {
 
     // Without the words the reply is only taken note of: Acme is shown who answered, and links with nobody.
     let alice = two.acme.administrator();
-    let waiting = alice.json(&["partner", "confirm", &reply]);
+    // Only who may let a partner in brings the reply, and the audit log says who brought it, and who was refused.
+    let paste = ["partner", "confirm", &reply];
+    let refusal = two.acme.member().refused(&paste);
+    assert_eq!(refusal.reason, "NOT_ADMINISTRATOR", "{refusal:?}");
+    let refusal = two.globex.administrator().refused(&paste);
+    assert_eq!(refusal.reason, "INVITATION_UNKNOWN", "{refusal:?}");
+    assert_eq!(
+        pasted(&two.globex),
+        by([("gina@globex.example", "INVITATION_UNKNOWN")])
+    );
+    let waiting = alice.json(&paste);
+    let brought = by([
+        ("alice@acme.example", ""),
+        ("anna@acme.example", "NOT_ADMINISTRATOR"),
+    ]);
+    assert_eq!(pasted(&two.acme), brought);
     assert_eq!(words(&waiting["partner"]), accepted.words, "{waiting}");
     assert_eq!(waiting["partner"]["state"], "waiting_for_us", "{waiting}");
     let said = alice.text(&["partner", "confirm", &reply]);

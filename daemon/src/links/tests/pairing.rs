@@ -121,7 +121,7 @@ async fn an_inviter_that_is_not_there_gets_the_reply_as_text() {
     }
     assert!(acme.runtime.snapshot().state.partners().is_empty());
     for reply in replies {
-        let pasted = acme.runtime.paste_reply(&reply).await;
+        let pasted = acme.runtime.paste_reply(OPERATOR, &reply).await;
         assert_eq!(pasted.expect("taken"), globex.id());
     }
     let words = |org: &Org, of: &Org| {
@@ -141,7 +141,10 @@ async fn an_inviter_that_is_not_there_gets_the_reply_as_text() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_text_that_is_no_reply_is_refused() {
     let acme = Org::new("acme.example", None).await;
-    let refused = acme.runtime.paste_reply("foedus-reply-v1.AAAA").await;
+    let refused = acme
+        .runtime
+        .paste_reply(OPERATOR, "foedus-reply-v1.AAAA")
+        .await;
     assert!(
         matches!(refused, Err(PasteReplyError::Reply(_))),
         "{refused:?}"
@@ -169,7 +172,7 @@ async fn a_reply_that_the_inviter_could_not_take_is_pasted_there() {
             .contains_key(&globex.id())
     );
     acme.engine.disk().set_full(false);
-    let pasted = acme.runtime.paste_reply(&reply_text).await;
+    let pasted = acme.runtime.paste_reply(OPERATOR, &reply_text).await;
     assert_eq!(pasted.expect("taken"), globex.id());
     approve_both(&acme, &globex, accepted.request).await;
     globex.link_is(acme.id(), LinkState::Up).await;
@@ -180,7 +183,7 @@ async fn a_reply_that_the_inviter_could_not_take_is_pasted_there() {
         (partner, snapshot.state.invitations().clone())
     };
     let before = known();
-    let again = acme.runtime.paste_reply(&reply_text).await;
+    let again = acme.runtime.paste_reply(OPERATOR, &reply_text).await;
     assert_eq!(again.expect("known"), globex.id());
     assert_eq!(known(), before);
 }

@@ -343,6 +343,7 @@ fn who_pairs_with_anothers_link_key_is_refused() {
     let proved = reply.expect("valid").prove(&secret, &inviter);
     let replied = OrgInput::Replied {
         reply: ReplyTo(u64::MAX),
+        actor: Actor::Partner(world.id(2)),
         proved: Box::new(proved.expect("proved")),
         entropy: world.draw(),
     };
