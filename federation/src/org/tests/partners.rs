@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use foedus_policy::action::{Action, Outcome};
+use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::{InvitationState, RequestKind};
 use foedus_policy::vocabulary::Access;
