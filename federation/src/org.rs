@@ -232,7 +232,7 @@ impl Machine for Org {
     fn finish(&mut self, now: Now, step: &mut Step<'_, Effect>) {
         self.finish_audit(self.cautious(now), step);
         if std::mem::take(&mut self.changed) {
-            step.effect(Effect::Snapshot(Arc::new(self.snapshot.clone())));
+            step.publish(Effect::Snapshot(Arc::new(self.snapshot.clone())));
         }
     }
 

@@ -62,7 +62,8 @@ pub trait Machine: Sized {
     /// Ends a step, after all its inputs were handled: writes what is written once for all.
     fn finish(&mut self, now: Now, step: &mut Step<'_, Self::Effect>);
 
-    /// The state was forgotten and will be read again: what only it knew is lost.
+    /// The state was forgotten and is read again, or was: what only it knew is lost. While it can't be read this
+    /// is not said.
     fn unloaded(setup: &Self::Setup, out: &mut Vec<Self::Effect>);
 
     /// Answers an input that could not be carried through.
@@ -151,6 +152,8 @@ pub struct StepLoop<M: Machine> {
     alone: usize,
     tainted: u32,
     damage: Option<Damaged>,
+    /// That the state is lost is said once it can be read again: whoever hears of it asks at once.
+    owes_unloaded: bool,
 }
 
 impl<M: Machine> StepLoop<M> {
@@ -166,6 +169,7 @@ impl<M: Machine> StepLoop<M> {
             alone: 0,
             tainted: 0,
             damage: None,
+            owes_unloaded: false,
         }
     }
 
@@ -230,10 +234,10 @@ impl<M: Machine> StepLoop<M> {
                 }
                 (Phase::Loading, Some(Answer::Rows(rows))) => self.loaded(rows, out),
                 (Phase::Loading, Some(Answer::ReadFailed)) => {
-                    self.unreadable(Failure::Damaged, out);
+                    self.not_loaded(Failure::Damaged, out);
                 }
                 (Phase::Loading, Some(Answer::DiskFull)) => {
-                    self.unreadable(Failure::DiskFull, out);
+                    self.not_loaded(Failure::DiskFull, out);
                 }
                 (Phase::Idle, None) => {
                     let (inputs, reads) = self.take_inputs(now);
@@ -256,10 +260,10 @@ impl<M: Machine> StepLoop<M> {
                     }
                 }
                 (Phase::Fetching(inputs, _), Some(Answer::ReadFailed)) => {
-                    self.abandon(inputs, Failure::Damaged, out);
+                    self.unreadable(inputs, Failure::Damaged, out);
                 }
                 (Phase::Fetching(inputs, _), Some(Answer::DiskFull)) => {
-                    self.abandon(inputs, Failure::DiskFull, out);
+                    self.unreadable(inputs, Failure::DiskFull, out);
                 }
                 (Phase::Committing(taken), Some(Answer::Committed(outcome))) => {
                     self.committed(taken, outcome, out);
@@ -318,7 +322,7 @@ impl<M: Machine> StepLoop<M> {
         if let Some(damaged) = step.damage.take() {
             // What was decided rests on what can't be read: nothing of it is kept.
             self.damage = Some(damaged);
-            self.abandon(inputs, Failure::Damaged, out);
+            self.unreadable(inputs, Failure::Damaged, out);
             return None;
         }
         machine.finish(now, &mut step);
@@ -326,10 +330,12 @@ impl<M: Machine> StepLoop<M> {
         self.take_back(rest.into_iter());
         let Step {
             writes,
-            mut effects,
+            published: mut effects,
+            effects: others,
             left,
             ..
         } = step;
+        effects.extend(others);
         if writes.is_empty() {
             // Nothing waits for the disk: decisions that change nothing, such as refusals.
             self.decisions = 0;
@@ -435,18 +441,43 @@ impl<M: Machine> StepLoop<M> {
         failure: Failure,
         out: &mut Vec<M::Effect>,
     ) {
-        self.decisions = 0;
         self.unload(out);
+        self.give_up(inputs, failure, out);
+    }
+
+    /// As [`Self::abandon`], where what is stored can't be read.
+    fn unreadable(
+        &mut self,
+        inputs: Vec<Queued<M::Input>>,
+        failure: Failure,
+        out: &mut Vec<M::Effect>,
+    ) {
+        self.forget();
+        self.owes_unloaded = true;
+        self.give_up(inputs, failure, out);
+    }
+
+    fn give_up(
+        &mut self,
+        inputs: Vec<Queued<M::Input>>,
+        failure: Failure,
+        out: &mut Vec<M::Effect>,
+    ) {
+        self.decisions = 0;
         for queued in inputs {
             M::abandon(queued.input, failure, out);
         }
     }
 
     fn unload(&mut self, out: &mut Vec<M::Effect>) {
+        self.forget();
+        M::unloaded(&self.setup, out);
+    }
+
+    fn forget(&mut self) {
         self.machine = None;
         self.version = None;
         self.phase = Phase::Unloaded;
-        M::unloaded(&self.setup, out);
     }
 
     fn loaded(&mut self, mut rows: Vec<Rows>, out: &mut Vec<M::Effect>) {
@@ -456,18 +487,21 @@ impl<M: Machine> StepLoop<M> {
                 self.machine = Some(machine);
                 self.version = version;
                 self.phase = Phase::Idle;
+                if mem::take(&mut self.owes_unloaded) {
+                    M::unloaded(&self.setup, out);
+                }
             }
             Err(damaged) => {
                 self.damage = Some(damaged);
-                self.unreadable(Failure::Damaged, out);
+                self.not_loaded(Failure::Damaged, out);
             }
         }
     }
 
     /// The scope can't be loaded: whoever waits is told, and the next input tries again.
-    fn unreadable(&mut self, failure: Failure, out: &mut Vec<M::Effect>) {
+    fn not_loaded(&mut self, failure: Failure, out: &mut Vec<M::Effect>) {
         let inputs: Vec<_> = self.queue.drain(..).collect();
-        self.abandon(inputs, failure, out);
+        self.unreadable(inputs, failure, out);
     }
 }
 

@@ -257,7 +257,6 @@ impl Session {
             ToLink::StopFeed(channel) => self.handle(Input::StopFeed(channel)),
             ToLink::Attach(channel) => self.handle(Input::Attach(channel)),
             ToLink::Forgotten(channel) => self.handle(Input::Forgotten(channel)),
-            ToLink::Reject(..) => {}
         }
     }
 

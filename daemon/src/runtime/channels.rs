@@ -123,7 +123,6 @@ impl Channels {
             gone: known.gone.clone(),
             all: self.clone(),
             asked_last: Instant::now(),
-            owes_forgotten: false,
             again: false,
             warnings: PerMinute::new(WARNINGS_PER_MINUTE_MAX),
         };
@@ -249,8 +248,6 @@ struct ChannelTask {
     gone: CancellationToken,
     all: Channels,
     asked_last: Instant,
-    /// Links have not been told yet that the channel forgot them.
-    owes_forgotten: bool,
     /// The channel gave itself more to do. Whatever waits comes first, and so does the stop: a partner
     /// may have caused a lot of it.
     again: bool,
@@ -361,28 +358,12 @@ impl ChannelTask {
         self.again = false;
         loop {
             let goes_on = self.scope.advance(&mut effects).await;
-            for effect in &effects {
-                // First, so that whoever gets an answer sees what it says.
-                if let Effect::View(view) = effect {
-                    self.publish(view.clone());
-                }
-            }
             for effect in effects.drain(..) {
-                if let Effect::Again(input) = effect {
-                    self.scope.push(*input);
-                    self.again = true;
-                } else {
-                    self.carry(effect).await;
-                }
+                self.carry(effect).await;
             }
             if !goes_on {
                 break;
             }
-        }
-        if self.owes_forgotten && !self.scope.is_damaged() {
-            self.owes_forgotten = false;
-            let forgotten = ToLink::Forgotten(self.channel);
-            self.hosting.links.tell_all(&forgotten);
         }
         // The first step gives a view, unless the channel can't be read.
         if self.views.is_none() {
@@ -404,17 +385,18 @@ impl ChannelTask {
     async fn carry(&mut self, effect: Effect) {
         let (channel, links) = (self.channel, self.hosting.links.clone());
         match effect {
-            // Both were seen to before.
-            Effect::View(_) | Effect::Again(_) => {}
+            Effect::View(view) => self.publish(view),
             Effect::Reply(reply, result) => self.reply(reply, result),
             Effect::Send(partner, frame) => links.tell(partner, ToLink::Send(channel, frame)),
             Effect::Feed(partner, start) => links.tell(partner, ToLink::Feed(channel, start)),
             Effect::StopFeed(partner) => links.tell(partner, ToLink::StopFeed(channel)),
             Effect::Attach(partner) => links.tell(partner, ToLink::Attach(channel)),
-            // Once it can be read again: until then there is nothing to tell it.
-            Effect::Forgotten if self.scope.is_damaged() => self.owes_forgotten = true,
             Effect::Forgotten => links.tell_all(&ToLink::Forgotten(channel)),
-            Effect::Reject(partner, reject) => self.reject(partner, reject),
+            Effect::Reject(partner, reject) => self.reject(partner, &reject),
+            Effect::Again(input) => {
+                self.scope.push(*input);
+                self.again = true;
+            }
             Effect::Org(input) => {
                 // The organisation is gone only while everything stops; the channel says it again at the next start.
                 let said = self.hosting.org_queue.send((*input).into());
@@ -441,14 +423,11 @@ impl ChannelTask {
         }
     }
 
-    fn reject(&mut self, partner: OrgId, reject: foedus_federation::channel::Reject) {
-        self.hosting.ground.metrics.rejected(&reject);
+    fn reject(&mut self, partner: OrgId, reject: &foedus_federation::channel::Reject) {
+        self.hosting.ground.metrics.rejected(reject);
         let steady_millis = self.hosting.ground.clock.now().steady_millis;
         if self.warnings.admits(steady_millis) {
             tracing::warn!(%partner, ?reject, "a partner broke a rule");
         }
-        self.hosting
-            .links
-            .tell(partner, ToLink::Reject(self.channel, reject));
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use foedus_federation::channel::{FeedStart, Reject};
+use foedus_federation::channel::FeedStart;
 use foedus_federation::frame::Frame;
 use foedus_federation::org::OrgSnapshot;
 use foedus_policy::id::{ChannelId, OrgId};
@@ -30,8 +30,6 @@ pub enum ToLink {
     Attach(ChannelId),
     /// All that the channel knew of sessions is forgotten.
     Forgotten(ChannelId),
-    /// The partner broke a rule.
-    Reject(ChannelId, Reject),
 }
 
 /// How far a link is.

@@ -105,17 +105,10 @@ impl OrgTask {
         }
     }
 
-    /// The snapshot first: whoever gets an answer sees what it says, and a channel that is told something finds
-    /// itself in it.
     fn carry(&mut self, effects: &mut Vec<Effect>) {
-        for effect in effects.iter() {
-            if let Effect::Snapshot(snapshot) = effect {
-                self.snapshots.send_replace(snapshot.clone());
-            }
-        }
         for effect in effects.drain(..) {
             match effect {
-                Effect::Snapshot(_) => {}
+                Effect::Snapshot(snapshot) => drop(self.snapshots.send_replace(snapshot)),
                 Effect::Reply(reply, result) => {
                     if let Err(Refused::Denied(reason)) = &result {
                         self.ground.metrics.refused(reason.id());

@@ -433,7 +433,7 @@ impl Channel {
             step.put(self.keys.head(), self.head.to_value());
         }
         if mem::take(&mut self.changed.view) {
-            step.effect(Effect::View(self.view()));
+            step.publish(Effect::View(self.view()));
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct Step<'a, E> {
     fetched: &'a BTreeMap<Read, Rows>,
     pub(super) writes: BTreeMap<Key, Option<Value>>,
     bytes: usize,
+    /// What is done before all other effects of this step.
+    pub(super) published: Vec<E>,
     pub(super) effects: Vec<E>,
     pub(super) done: u32,
     pub(super) left: Option<u32>,
@@ -28,6 +30,7 @@ impl<'a, E> Step<'a, E> {
             fetched,
             writes: BTreeMap::new(),
             bytes: 0,
+            published: Vec::new(),
             effects: Vec::new(),
             done: 0,
             left: None,
@@ -156,5 +159,11 @@ impl<E> Step<'_, E> {
     /// Something to be done once everything written in this step is durable.
     pub fn effect(&mut self, effect: E) {
         self.effects.push(effect);
+    }
+
+    /// As [`Self::effect`], but before all other effects of this step: what others then look at, so that whoever
+    /// gets an answer sees what it says.
+    pub fn publish(&mut self, effect: E) {
+        self.published.push(effect);
     }
 }

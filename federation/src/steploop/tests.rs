@@ -9,12 +9,13 @@ const NOW: Now = Now {
     steady_millis: 1,
 };
 
-/// Adds up numbers; refuses zero; says what the sum is.
+/// Adds up numbers; refuses zero; says what the sum is, and shows it after a round one.
 struct Counter(u64);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Effect {
     Sum(u64),
+    Shown(u64),
     Refused,
     Failed(u64, Failure),
     Forgotten,
@@ -59,7 +60,11 @@ impl Machine for Counter {
         step.put(b"sum".to_vec(), self.0.to_be_bytes().to_vec());
     }
 
-    fn finish(&mut self, _now: Now, _step: &mut Step<'_, Effect>) {}
+    fn finish(&mut self, _now: Now, step: &mut Step<'_, Effect>) {
+        if self.0 == 1000 {
+            step.publish(Effect::Shown(self.0));
+        }
+    }
 
     fn unloaded((): &(), out: &mut Vec<Effect>) {
         out.push(Effect::Forgotten);
@@ -73,6 +78,10 @@ impl Machine for Counter {
 fn loaded(sum: u64) -> Answer {
     let pair = (b"sum".to_vec(), sum.to_be_bytes().to_vec());
     Answer::Rows(vec![Vec::new(), vec![pair]])
+}
+
+fn damaged() -> Answer {
+    Answer::Rows(vec![Vec::new(), vec![(b"sum".to_vec(), vec![1])]])
 }
 
 /// Brings `steps` to where it asks for a commit of `inputs` on top of `sum`.
@@ -114,6 +123,21 @@ fn nothing_is_let_go_before_it_is_durable() {
     );
     assert_eq!(out, [Effect::Sum(12), Effect::Sum(15)]);
     assert!(steps.settled().is_some());
+}
+
+/// Whoever gets an answer and looks sees what the answer says.
+#[test]
+fn what_a_step_shows_is_shown_before_anybody_is_answered() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    steps.push(2);
+    steps.push(3);
+    to_commit(&mut steps, 995, &mut out);
+    let durable = Some(Answer::Committed(CommitOutcome::Durable));
+    steps.advance(NOW, durable, &mut out);
+    let sums = [Effect::Sum(997), Effect::Sum(1000)];
+    assert_eq!(out[0], Effect::Shown(1000));
+    assert_eq!(out[1..], sums);
 }
 
 #[test]
@@ -223,10 +247,33 @@ fn a_full_disk_that_cannot_be_read_is_told_as_full() {
     steps.push(5);
     steps.advance(NOW, None, &mut out);
     assert_eq!(steps.advance(NOW, Some(Answer::DiskFull), &mut out), None);
-    assert!(out.contains(&Effect::Failed(5, Failure::DiskFull)));
+    assert_eq!(out, [Effect::Failed(5, Failure::DiskFull)]);
     assert!(steps.take_damage().is_none());
     steps.push(5);
     assert_eq!(sum_in(&to_commit(&mut steps, 0, &mut out)), 5);
+}
+
+/// Whoever hears that a scope lost its state asks it anew at once: while it can't be read that would go on and on.
+#[test]
+fn that_the_state_is_lost_is_said_once_when_it_can_be_read_again() {
+    let mut steps = StepLoop::<Counter>::new(());
+    let mut out = Vec::new();
+    for answer in [Answer::ReadFailed, Answer::DiskFull, damaged()] {
+        steps.push(5);
+        steps.advance(NOW, None, &mut out);
+        assert_eq!(steps.advance(NOW, Some(answer), &mut out), None);
+    }
+    let failed = |failure| Effect::Failed(5, failure);
+    let failures = [Failure::Damaged, Failure::DiskFull, Failure::Damaged].map(failed);
+    assert_eq!(std::mem::take(&mut out), failures);
+    for forgotten in [vec![Effect::Forgotten], vec![]] {
+        steps.push(5);
+        to_commit(&mut steps, 0, &mut out);
+        assert_eq!(std::mem::take(&mut out), forgotten);
+        let durable = Some(Answer::Committed(CommitOutcome::Durable));
+        steps.advance(NOW, durable, &mut out);
+        out.clear();
+    }
 }
 
 #[test]
@@ -235,8 +282,7 @@ fn damage_is_kept_for_the_host_and_the_caller_is_answered() {
     let mut out = Vec::new();
     steps.push(5);
     steps.advance(NOW, None, &mut out);
-    let short = Answer::Rows(vec![Vec::new(), vec![(b"sum".to_vec(), vec![1])]]);
-    assert_eq!(steps.advance(NOW, Some(short), &mut out), None);
+    assert_eq!(steps.advance(NOW, Some(damaged()), &mut out), None);
     assert!(out.contains(&Effect::Failed(5, Failure::Damaged)));
     assert_eq!(
         steps.take_damage().expect("it is kept").expected,

@@ -239,15 +239,11 @@ impl World {
             }
         }
         let steps = self.sides[at].channels.get_mut(&id).expect("just made");
-        let damage = steps.take_damage();
-        if let Some(damage) = &damage {
-            self.sides[at].found(damage.clone());
+        if let Some(damage) = steps.take_damage() {
+            self.sides[at].found(damage);
         }
         for effect in effects {
-            // As in a daemon: while the channel can't be read there is nothing to tell it.
-            if damage.is_none() || !matches!(effect, channel::Effect::Forgotten) {
-                self.channel_effect(at, id, effect);
-            }
+            self.channel_effect(at, id, effect);
         }
     }
 
