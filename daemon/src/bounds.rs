@@ -185,6 +185,9 @@ const _: () = assert!(
         <= 16 * PARTNER_BYTES_PER_SECOND_MIN
 );
 
+/// So much of what a partner may send may come at once: what may come in this time.
+pub const ALLOWANCE_BURST_MICROS: u64 = 1_000_000;
+
 /// What a frame counts for at least against what its partner may send.
 pub const FRAME_COUNTED_BYTES_MIN: u64 = 256;
 

@@ -112,6 +112,9 @@ pub const FRAME_PARTS_MAX: usize = 64;
 /// How often the organisation tells channels again what they should know.
 pub const ORG_REMINDER_MILLIS: u64 = 10_000;
 
+/// How often a channel tells the organisation again what it should know.
+pub const CHANNEL_REMINDER_MILLIS: u64 = 5_000;
+
 /// Runs that are read for one page of a feed.
 pub const PAGE_RUNS_MAX: usize = 32;
 
@@ -399,6 +402,10 @@ pub const ANNOTATIONS_PER_PAGE_MAX: usize = 16;
 /// Edits, retractions and erasures of one entry, by author: all but one of them by others than
 /// its author, without effect. Of more, the last have none.
 pub const CHANGES_OF_OWN_MAX: usize = 40;
+
+/// Edits of one entry beyond one for each author, kept until they are shown. A further one that waits
+/// for its time is withheld; of those that wait for somebody's word the earliest make room.
+pub const EDITS_WAITING_MAX: usize = CHANGES_OF_OWN_MAX;
 
 /// Entries of all parts of one frame.
 pub const FRAME_ENTRIES_MAX: usize = 512;

@@ -4,7 +4,7 @@
 //! Keys are made from seeds of 32 equal bytes; see tests/vectors/README.md.
 
 use foedus_policy::id::{IncarnationId, NoteHash, OrgId};
-use foedus_policy::time::Timestamp;
+use foedus_policy::time::{DAY_MILLIS, Timestamp};
 use foedus_policy::vocabulary::{Access, AuthorKind, Capability};
 
 use crate::charter::*;
@@ -29,7 +29,6 @@ pub(crate) fn public(seed: u8) -> VerifyingKey {
 
 /// 2026-11-22T09:30:00.000Z.
 pub(crate) const AT: Timestamp = Timestamp(1_795_339_800_000);
-const DAY_MILLIS: u64 = 86_400_000;
 
 /// Seeds of the root keys: Acme is the host and inviter, Globex its partner, Initech a third.
 pub(crate) const ACME: u8 = 1;

@@ -9,10 +9,12 @@ use std::str::FromStr;
 use crate::bounds::CUSTOM_NAME_BYTES_MAX;
 
 mod body;
+mod invalid;
 mod limits;
 mod wire;
 
-pub use body::{Body, ClosedLog, Field, Head, InvalidBody, Opened};
+pub use body::{Body, ClosedLog, Head, Opened};
+pub use invalid::{Field, InvalidBody};
 
 /// The name of a custom event: 1 to 64 lower-case letters, digits, `.`, `-`, a letter first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use foedus_policy::id::{ChannelId, NoteHash, OrgId};
+use foedus_policy::id::{ChannelId, InvitationId, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
 
 use crate::bounds::ENDPOINT_ADDRESSES_MAX;
@@ -18,7 +18,6 @@ use crate::key::VerifyingKey;
 use crate::note::lines::{InvalidText, LineReader, LineWriter, Value};
 use crate::note::value::{LogHeadLine, LogHeads, choices, printed_values};
 use crate::note::{KeyName, NoteType};
-use crate::pairing::InvitationId;
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use foedus_policy::action::{AcceptedInvitation, Action, Actor, Ends, Outcome};
 use foedus_policy::id::{AuthorId, ChannelId, MemberId, OrgId, RunId};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::Scopes;
-use foedus_policy::time::{Now, Timestamp};
+use foedus_policy::time::{DAY_MILLIS, Now, Timestamp};
 use foedus_policy::vocabulary::{Capabilities, Capability};
 
 use crate::batch::{Batch, CommitOutcome, Key, Read, Value};
@@ -373,9 +373,6 @@ pub(crate) fn post(text: &str) -> Verb {
         reply_to: None,
     }])
 }
-
-/// A day.
-pub(crate) const DAY_MILLIS: u64 = 86_400_000;
 
 /// When the channels of these tests end.
 pub(crate) const END: Timestamp = Timestamp(AT.0 + 30 * DAY_MILLIS);

@@ -34,7 +34,8 @@ mod who;
 pub use arrivals::{
     ArrivalReader, ArrivalStep, Arrivals, Arrived, Event, Happening, UnknownCursor,
 };
-pub use history::{HistoryReader, HistoryStep, Item, Order, Page, What};
+pub use history::{HistoryReader, HistoryStep, Item, Page, What};
+pub use lane::Order;
 pub use who::{Who, who};
 
 /// The place of an entry in the order that everybody sees.

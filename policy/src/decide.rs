@@ -18,6 +18,7 @@ use crate::state::{Offer, State};
 use crate::time::Timestamp;
 
 use caller::Caller;
+pub use caller::administrator_allowed;
 pub use partners::{carrier_allowed, link_key_allowed, origin_allowed};
 
 /// The answer.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// A day of 24 hours.
+pub const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
+
 /// Milliseconds since 1970-01-01T00:00:00Z by a wall clock, leap seconds not counted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub u64);

@@ -19,7 +19,7 @@ impl Api {
     ) -> Result<v1::ListInvitationsResponse, Refusal> {
         reader(&caller.actor)?;
         let seen = self.seen();
-        administrator(seen.state(), &caller.actor, seen.now)?;
+        administrator(seen.state(), &caller.actor)?;
         let open = |state, expires| state == InvitationState::Open && expires > seen.now;
         let all = seen
             .state()
@@ -52,7 +52,7 @@ impl Api {
     ) -> Result<v1::GetInvitationResponse, Refusal> {
         reader(&caller.actor)?;
         let seen = self.seen();
-        administrator(seen.state(), &caller.actor, seen.now)?;
+        administrator(seen.state(), &caller.actor)?;
         let invitation = invitation_id(&request.invitation_id)?;
         let known = seen.state().invitations().get(&invitation);
         let known = known.ok_or(Reason::InvitationUnknown)?;

@@ -76,7 +76,7 @@ impl Seen {
         };
         known.visibility == Visibility::Public
             || member_of(actor).is_some_and(|member| self.state().author(channel, member).is_some())
-            || administrator(self.state(), actor, self.now).is_ok()
+            || administrator(self.state(), actor).is_ok()
     }
 
     /// The member of this identifier, name or address.

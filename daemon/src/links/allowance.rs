@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-/// So much may come at once: what may come in this time.
-const BURST_MICROS: u64 = 1_000_000;
+use crate::bounds::ALLOWANCE_BURST_MICROS;
 
 /// What one partner has used, over all its connections.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ impl Allowance {
     /// How long nothing further is taken; `None` if it is.
     pub(super) fn waits(&self, steady_millis: u64) -> Option<Duration> {
         let now = steady_millis.saturating_mul(1000);
-        let from = self.paid_at_micros.saturating_sub(BURST_MICROS);
+        let from = self.paid_at_micros.saturating_sub(ALLOWANCE_BURST_MICROS);
         let left = from.saturating_sub(now);
         (left > 0).then(|| Duration::from_micros(left))
     }

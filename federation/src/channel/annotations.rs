@@ -12,17 +12,15 @@ use super::judge::Wait;
 use super::members::is_author_known;
 use super::{Channel, Effect, Unknown};
 use crate::batch::{Key, Value};
-use crate::bounds::{ANNOTATIONS_PER_PAGE_MAX, CHANGES_OF_OWN_MAX, REACTIONS_MAX};
+use crate::bounds::{
+    ANNOTATIONS_PER_PAGE_MAX, CHANGES_OF_OWN_MAX, EDITS_WAITING_MAX, REACTIONS_MAX,
+};
 use crate::damaged::Damaged;
 use crate::entry::{Header, LogId};
 use crate::keys::ChannelKey;
 use crate::kind::Body;
 use crate::steploop::Step;
 use crate::stored::{Annotation, Annotations, Record};
-
-/// Edits of one entry beyond one for each author, kept until they are shown. A further one that waits
-/// for its time is withheld; of those that wait for somebody's word the earliest make room.
-const EDITS_WAITING_MAX: usize = CHANGES_OF_OWN_MAX;
 
 /// What is stored of what later entries say of one entry, by page.
 pub(super) type Pages = BTreeMap<u8, Vec<Annotation>>;

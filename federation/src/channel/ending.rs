@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foedus_policy::id::{EntryRef, OrgId};
-use foedus_policy::time::{Now, Timestamp};
+use foedus_policy::time::{DAY_MILLIS, Now, Timestamp};
 
 use super::governance::Governance;
 use super::members::is_author_known;
-use super::request::DAY_MILLIS;
 use super::{Channel, Effect, Ended, Log, Waiting};
 use crate::batch::Read;
-use crate::bounds::{ANSWERS_DELETED_MAX, NOTE_LOG_HEADS_MAX, RELEASED_MAX};
+use crate::bounds::{
+    ANSWERS_DELETED_MAX, CHANNEL_REMINDER_MILLIS, NOTE_LOG_HEADS_MAX, RELEASED_MAX,
+};
 use crate::charter::{Termination, Withdrawal};
 use crate::entry::LogId;
 use crate::evidence::GovernanceNote;
@@ -22,9 +23,6 @@ use crate::record::DisconnectRecord;
 use crate::snapshot::OrgSnapshot;
 use crate::steploop::Step;
 use crate::stored::{self, Record};
-
-/// How often the organisation is told again what it should know.
-const REMINDER_MILLIS: u64 = 5_000;
 
 impl Channel {
     pub(super) fn reads_of_tick(&self) -> Vec<Read> {
@@ -51,7 +49,7 @@ impl Channel {
         if now
             .steady_millis
             .saturating_sub(self.reminded_steady_millis)
-            >= REMINDER_MILLIS
+            >= CHANNEL_REMINDER_MILLIS
         {
             self.reminded_steady_millis = now.steady_millis;
             self.remind_org(now, step);

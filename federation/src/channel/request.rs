@@ -180,9 +180,6 @@ impl From<NotAppended> for Refused {
     }
 }
 
-/// For so long at least a key's answer is kept.
-pub(super) const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
-
 /// Who says something of which message, and who wrote that.
 #[derive(Clone, Copy)]
 struct Said {

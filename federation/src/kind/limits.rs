@@ -1,6 +1,7 @@
 //! What the fields of bodies may hold, the same for writing and for reading.
 
-use super::body::{ClosedLog, Field, Head, InvalidBody};
+use super::body::{ClosedLog, Head};
+use super::invalid::{Field, InvalidBody};
 use crate::bounds::{
     ADDRESS_BYTES_MAX, CLOSES_ROWS_MAX, CUSTOM_BYTES_MAX, DISPLAY_NAME_BYTES_MAX, EMOJI_BYTES_MAX,
     HEADS_ROWS_MAX, NOTE_BYTES_MAX, TEXT_BYTES_MAX,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use data_encoding::HEXLOWER;
 use foedus_policy::id::{ChannelId, IncarnationId, NoteHash, OrgId};
-use foedus_policy::time::Timestamp;
+use foedus_policy::time::{DAY_MILLIS, Timestamp};
 use foedus_policy::vocabulary::{Access, AuthorKind, Capability};
 
 use super::lines::Value;
@@ -119,8 +119,6 @@ impl<const BYTES: usize> Value for [u8; BYTES] {
 
 /// The last millisecond of the year 9999, the latest time that the text form can name.
 const TIME_MAX: Timestamp = Timestamp(253_402_300_799_999);
-
-const DAY_MILLIS: u64 = 86_400_000;
 
 /// RFC 3339 in UTC, with exactly three decimals and `Z`. Later times than the text form can name
 /// are written as the latest.

@@ -169,7 +169,7 @@ impl Org {
     }
 
     /// One of ours takes up the invitation of an organisation that showed who it is.
-    #[allow(
+    #[expect(
         clippy::too_many_arguments,
         reason = "one input, taken apart by its caller"
     )]

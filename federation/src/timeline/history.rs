@@ -9,7 +9,7 @@ use std::sync::Arc;
 use foedus_policy::id::{AuthorId, EntryRef};
 use foedus_policy::time::Timestamp;
 
-use super::lane::Lane;
+use super::lane::{Lane, Order};
 use super::{Fold, Held, Lens, Message, Position, Reaction, Said, edit_text, reading_order};
 use crate::batch::Read;
 use crate::bounds::{TIMELINE_PAGE_BYTES_MAX, TIMELINE_PAGE_ITEMS_MAX, TIMELINE_SCANNED_MAX};
@@ -18,15 +18,6 @@ use crate::damaged::Damaged;
 use crate::hlc::Hlc;
 use crate::kind::CustomName;
 use crate::steploop::Rows;
-
-/// In which direction history is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Back from now, or from a position.
-    NewestFirst,
-    /// On from the beginning, or from a position.
-    OldestFirst,
-}
 
 /// What an item of the history is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 
-use super::history::Order;
 use super::{Held, Lens, Position};
 use crate::batch::Read;
 use crate::bounds::TIMELINE_RUNS_READ_MAX;
@@ -13,6 +12,15 @@ use crate::entry::LogId;
 use crate::hlc::Hlc;
 use crate::keys::ChannelKeys;
 use crate::steploop::Rows;
+
+/// In which direction history is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Back from now, or from a position.
+    NewestFirst,
+    /// On from the beginning, or from a position.
+    OldestFirst,
+}
 
 /// One log in the merge.
 #[derive(Debug)]

@@ -306,22 +306,30 @@ impl Act<'_> {
         ends: Option<Timestamp>,
     ) -> Outcome {
         let cause = EndCause::Termination;
-        let ended = Some(Ended {
-            cause,
-            at: self.given.now,
-        });
-        self.set_sharing(
-            id,
-            Sharing::Shared {
-                host,
-                participants,
-                ends,
-                ended,
-            },
-        );
+        self.share_ended(id, host, participants, ends, cause);
         Outcome::Ended {
             channels: vec![(id, cause)],
         }
+    }
+
+    /// Writes down that the charter of a channel was in force, and ended now.
+    fn share_ended(
+        &mut self,
+        id: ChannelId,
+        host: OrgId,
+        participants: BTreeMap<OrgId, Access>,
+        ends: Option<Timestamp>,
+        cause: EndCause,
+    ) {
+        let at = self.given.now;
+        let ended = Some(Ended { cause, at });
+        let shared = Sharing::Shared {
+            host,
+            participants,
+            ends,
+            ended,
+        };
+        self.set_sharing(id, shared);
     }
 
     /// Ends what a channel shares, as far as it has come: a charter in force is ended; an offer
@@ -336,19 +344,7 @@ impl Act<'_> {
                 ends,
                 ended: None,
             } => {
-                let ended = Some(Ended {
-                    cause,
-                    at: self.given.now,
-                });
-                self.set_sharing(
-                    id,
-                    Sharing::Shared {
-                        host,
-                        participants,
-                        ends,
-                        ended,
-                    },
-                );
+                self.share_ended(id, host, participants, ends, cause);
                 // A further revision that waits for our yes is of no use any more.
                 let revision = |request: &Request| match &request.kind {
                     RequestKind::Join { offer, .. } => offer.channel == id,

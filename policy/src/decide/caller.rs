@@ -22,6 +22,11 @@ pub(super) enum Caller {
     Daemon,
 }
 
+/// Whether an actor may what every administrator may, for whoever shows what only administrators see.
+pub fn administrator_allowed(state: &State, actor: &Actor) -> Result<(), Reason> {
+    Caller::of(state, actor)?.administrator().map(drop)
+}
+
 impl Caller {
     pub(super) fn of(state: &State, actor: &Actor) -> Result<Self, Reason> {
         if state.identity().is_none() {

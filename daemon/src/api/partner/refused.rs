@@ -65,7 +65,7 @@ pub(super) fn not_accepted(
     let AcceptInvitationError::Refused(org::Refused::Denied(reason)) = error else {
         return error.into();
     };
-    let is_administrator = administrator(seen.state(), actor, seen.now).is_ok();
+    let is_administrator = administrator(seen.state(), actor).is_ok();
     let inviter = Invitation::parse(text).ok();
     let inviter = inviter.map(|invitation| invitation.inviter.org());
     let waiting = inviter.and_then(|org| Some((org, seen.comparison(org)?)));

@@ -1,11 +1,10 @@
 //! Writing: runs, incarnations, checkpoints, and what participants are told of the time before.
 
 use foedus_policy::id::{ChannelId, IncarnationId};
-use foedus_policy::time::Now;
+use foedus_policy::time::{DAY_MILLIS, Now};
 
 use crate::batch::CommitOutcome;
 use crate::bounds::{RUN_BYTES_MAX, RUN_ENTRIES_MAX};
-use crate::channel::request::DAY_MILLIS;
 use crate::channel::{Refused, Text, Verb};
 use crate::checkpoint::Checkpoint;
 use crate::entry::{Header, LogId};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 use foedus_policy::id::{ChannelId, EntryRef};
+use foedus_policy::time::DAY_MILLIS;
 use foedus_policy::vocabulary::Capability;
 
 use crate::bounds::{NOTE_BYTES_MAX, NOTES_SENT_BYTES_MAX, WITHDRAWALS_PER_ORG_MAX};
@@ -16,7 +17,7 @@ use crate::identity::{Identity, IdentityChain};
 use crate::message::{Govern, OrgInput};
 use crate::note::NoteType;
 use crate::note::value::LogHeads;
-use crate::testing::{DAY_MILLIS, Forger, World, newest};
+use crate::testing::{Forger, World, newest};
 
 /// An organisation under another operational key, the one of seed 99.
 pub(super) fn renewed(root: u8, handle: &str) -> IdentityChain {

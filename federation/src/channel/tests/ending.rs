@@ -3,7 +3,7 @@
 use foedus_policy::action::Action;
 use foedus_policy::id::{ChannelId, IncarnationId};
 use foedus_policy::state::{EndCause, Sharing};
-use foedus_policy::time::Timestamp;
+use foedus_policy::time::{DAY_MILLIS, Timestamp};
 
 use crate::batch::CommitOutcome;
 use crate::bounds::NOTE_LOG_HEADS_MAX;
@@ -15,7 +15,7 @@ use crate::hlc::Hlc;
 use crate::message::Govern;
 use crate::note::NoteType;
 use crate::record;
-use crate::testing::{DAY_MILLIS, END, Forger, World};
+use crate::testing::{END, Forger, World};
 
 fn check_over(world: &mut World, at: usize, channel: ChannelId, cause: record::EndCause) {
     let us = world.id(at);

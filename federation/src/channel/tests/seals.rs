@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use foedus_policy::id::{ChannelId, NoteHash, OrgId};
+use foedus_policy::time::DAY_MILLIS;
 use foedus_policy::vocabulary::Capability;
 
 use super::between::{holds, renewed};
@@ -14,7 +15,7 @@ use crate::frame::{Frame, Notes};
 use crate::identity::IdentityChain;
 use crate::message::OrgInput;
 use crate::note::{Claimed, NoteKind, NoteType};
-use crate::testing::{DAY_MILLIS, World, newest, revise};
+use crate::testing::{World, newest, revise};
 
 /// All notes that the host holds, the oldest first.
 fn notes(world: &World, channel: ChannelId) -> Vec<Vec<u8>> {

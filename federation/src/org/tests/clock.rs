@@ -5,13 +5,14 @@ use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::id::{ChannelId, RunId};
 use foedus_policy::reason::Reason;
 use foedus_policy::state::{EndCause, InvitationState, Sharing};
+use foedus_policy::time::DAY_MILLIS;
 
 use crate::batch::CommitOutcome;
 use crate::channel::Refused;
 use crate::frame::Frame;
 use crate::link::hello;
 use crate::record;
-use crate::testing::{DAY_MILLIS, END, World};
+use crate::testing::{END, World};
 
 const YEAR_MILLIS: i64 = 365 * DAY_MILLIS.cast_signed();
 const MINUTE_MILLIS: i64 = 60_000;

@@ -1,6 +1,5 @@
 //! How a link comes about: dialled by us, or accepted.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,7 +20,7 @@ use tokio_rustls::{TlsConnector, server::TlsStream as ServerTlsStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::metered::Metered;
-use super::session::{Driver, Outbound};
+use super::session::{Connection, Driver, Inbound, Outbound};
 use super::*;
 use crate::bounds::FRAME_BYTES_MAX;
 use crate::key::VerifyingKey;
@@ -29,11 +28,6 @@ use crate::transport::AcceptedLink;
 use crate::transport::accept::prepare;
 use crate::transport::http2::{Caller, Tasks, TasksOwner};
 use crate::transport::tls::{LINK_PROTOCOL, Tls, peer_key, unused_server_name};
-
-/// The HTTP/2 connection, which must be polled for anything to move.
-pub(super) type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
-/// What the partner sends, undecoded beyond the protocol buffers.
-pub(super) type Inbound = Pin<Box<dyn Stream<Item = Result<Option<proto::Frame>, Status>> + Send>>;
 
 /// Dials `partner` at `address` (`host:port`) and opens a link, on which `hello` has been sent.
 ///

@@ -1,6 +1,8 @@
 //! The life of an open link: frames in, frames out, and its end.
 
 use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use foedus_policy::id::OrgId;
@@ -11,7 +13,6 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
-use super::connect::{Connection, Inbound};
 use super::{Ending, LinkCloser, LinkFailure, LinkSettings};
 use crate::bounds::FRAME_BYTES_MAX;
 use crate::bounds::transport::FRAMES_QUEUE_MAX;
@@ -20,6 +21,11 @@ use crate::key::VerifyingKey;
 use crate::transport::http2::TasksOwner;
 use crate::transport::tls::Pins;
 use crate::transport::wire::InvalidFrame;
+
+/// The HTTP/2 connection, which must be polled for anything to move.
+pub(super) type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// What the partner sends, undecoded beyond the protocol buffers.
+pub(super) type Inbound = Pin<Box<dyn Stream<Item = Result<Option<proto::Frame>, Status>> + Send>>;
 
 /// Room for what wraps a frame in its message: one tag and one length.
 const WRAPPING_BYTES_MAX: usize = 8;
