@@ -73,9 +73,50 @@ pub enum Effect {
     /// Read a page for this subscription.
     Read(ChannelId, u32, PageReader),
     /// Say goodbye, and close the connection.
-    Close(Goodbye),
+    Close(Closing),
     /// The partner's clock is this many milliseconds ahead of ours.
     Skew(i64),
+}
+
+/// Why a link is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// The partner said so.
+    Goodbye(Goodbye),
+    /// There may be no link with this partner any more.
+    KeptOut,
+    /// The partner broke the protocol.
+    Broken(Breach),
+}
+
+impl Closing {
+    /// What the partner is told.
+    pub fn goodbye(self) -> Goodbye {
+        match self {
+            Self::Goodbye(goodbye) => goodbye,
+            Self::KeptOut => Goodbye::Refused,
+            Self::Broken(_) => Goodbye::Protocol,
+        }
+    }
+}
+
+/// A rule that a partner broke with frames of which each by itself holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Breach {
+    /// The first frame is not a hello.
+    #[error("expected a hello as the first frame")]
+    NoHelloFirst,
+    /// A further hello.
+    #[error("expected no second hello")]
+    SecondHello,
+    /// No hello at all.
+    #[error("expected a hello within {HELLO_MILLIS_MAX} ms")]
+    NoHello,
+    /// Entries of its own that it did not sign.
+    #[error(
+        "the checkpoint of its own entries is not signed under a key that its identity names for that log"
+    )]
+    OwnEntriesUnproven,
 }
 
 /// A frame of entries that is not acknowledged yet.
@@ -201,9 +242,13 @@ impl Link {
 
     /// The session is over with the decision to close: nothing more is taken or sent, however
     /// long the connection takes to go.
-    fn close(&mut self, goodbye: Goodbye, out: &mut Vec<Effect>) {
-        out.push(Effect::Close(goodbye));
+    fn close(&mut self, closing: Closing, out: &mut Vec<Effect>) {
+        out.push(Effect::Close(closing));
         self.on_closed(out);
+    }
+
+    fn broken(&mut self, breach: Breach, out: &mut Vec<Effect>) {
+        self.close(Closing::Broken(breach), out);
     }
 
     fn on_opened(&mut self, now: Now) {
@@ -229,13 +274,13 @@ impl Link {
         match (frame, session.greeted) {
             (CheckedFrame::Hello(hello), false) => self.on_hello(now, *hello, out),
             // The first frame, and only the first, is the hello.
-            (CheckedFrame::Hello(_), true) => self.close(Goodbye::Protocol, out),
+            (CheckedFrame::Hello(_), true) => self.broken(Breach::SecondHello, out),
             // Why the partner leaves matters only where we are to stay away, too.
             (CheckedFrame::Goodbye(said @ (Goodbye::NothingShared | Goodbye::Refused)), _) => {
-                self.close(said, out);
+                self.close(Closing::Goodbye(said), out);
             }
-            (CheckedFrame::Goodbye(_), _) => self.close(Goodbye::Restart, out),
-            (_, false) => self.close(Goodbye::Protocol, out),
+            (CheckedFrame::Goodbye(_), _) => self.close(Closing::Goodbye(Goodbye::Restart), out),
+            (_, false) => self.broken(Breach::NoHelloFirst, out),
             (CheckedFrame::Notes(notes), true) => self.on_notes(notes, out),
             (CheckedFrame::Subscribe(subscribe), true) => self.on_subscribe(*subscribe, out),
             (CheckedFrame::UnknownCursor(channel), true) => {
@@ -246,7 +291,7 @@ impl Link {
             (CheckedFrame::Entries(entries), true)
                 if entries.left_out().contains(&self.partner) =>
             {
-                self.close(Goodbye::Protocol, out);
+                self.broken(Breach::OwnEntriesUnproven, out);
             }
             (CheckedFrame::Entries(entries), true) => {
                 let channel = entries.channel();
@@ -264,11 +309,11 @@ impl Link {
         if hello.partner() != self.partner
             || carrier_allowed(&self.org.state, self.partner).is_err()
         {
-            self.close(Goodbye::Refused, out);
+            self.close(Closing::KeptOut, out);
             return;
         }
         if !(hello.version_min()..=hello.version_max()).contains(&VERSION) {
-            self.close(Goodbye::Version, out);
+            self.close(Closing::Goodbye(Goodbye::Version), out);
             return;
         }
         let session = self.session.as_mut().expect("a frame belongs to a session");
@@ -427,7 +472,7 @@ impl Link {
             return;
         }
         if carrier_allowed(&self.org.state, self.partner).is_err() {
-            self.close(Goodbye::Refused, out);
+            self.close(Closing::KeptOut, out);
         } else {
             self.attach_common(out);
         }
@@ -441,7 +486,7 @@ impl Link {
             .steady_millis
             .saturating_sub(session.opened_steady_millis);
         if !session.greeted && waited > HELLO_MILLIS_MAX {
-            self.close(Goodbye::Protocol, out);
+            self.broken(Breach::NoHello, out);
             return;
         }
         session.given_up_bytes = 0;

@@ -6,6 +6,7 @@ use std::fmt;
 
 use foedus_federation::evidence::RefusedFrame;
 use foedus_federation::frame::Goodbye;
+use foedus_federation::link::Breach;
 use foedus_federation::transport::LinkFailure;
 
 use crate::runtime::chain;
@@ -23,6 +24,8 @@ pub(super) enum Ending {
     Failed(LinkFailure),
     /// The partner sent what is no evidence.
     Refused(RefusedFrame),
+    /// The partner's frames hold, but not one after another.
+    Broken(Breach),
     /// The machine said so.
     Closed(Goodbye),
     /// This side is too slow.
@@ -55,7 +58,9 @@ impl fmt::Display for Ending {
             Self::Closed(Goodbye::NothingShared) => {
                 formatter.write_str("closed by the partner, who shares nothing with us any more")
             }
-            Self::Closed(_) => formatter.write_str("the partner broke the protocol"),
+            // The partner says that we broke it, or that ours is a second link: its own log says more.
+            Self::Closed(_) => formatter.write_str("closed by the partner"),
+            Self::Broken(breach) => write!(formatter, "the partner broke the protocol: {breach}"),
             Self::Restart(reason) => formatter.write_str(reason),
             Self::NothingShared => formatter.write_str("nothing is shared any more"),
         }
@@ -69,7 +74,7 @@ impl Ending {
             Self::Stopped | Self::Restart(_) | Self::Failed(_) => Goodbye::Restart,
             Self::Replaced => Goodbye::Duplicate,
             Self::KeptOut => Goodbye::Refused,
-            Self::Refused(_) => Goodbye::Protocol,
+            Self::Refused(_) | Self::Broken(_) => Goodbye::Protocol,
             Self::Closed(goodbye) => *goodbye,
             Self::NothingShared => Goodbye::NothingShared,
         }

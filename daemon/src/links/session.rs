@@ -12,7 +12,7 @@ use foedus_federation::damaged::Damaged;
 use foedus_federation::evidence::{CheckedEntries, CheckedFrame, CheckedNotes};
 use foedus_federation::feed::{Page, PageReader, Progress};
 use foedus_federation::frame::{Frame, Goodbye};
-use foedus_federation::link::{Effect, Input, Link};
+use foedus_federation::link::{Closing, Effect, Input, Link};
 use foedus_federation::org::OrgSnapshot;
 use foedus_federation::transport::{Kept, LinkFailure, LinkHandle, kept};
 use foedus_policy::id::{ChannelId, OrgId};
@@ -327,8 +327,12 @@ impl Session {
                 Effect::Read(channel, subscription, reader) => {
                     self.reads.push_back((channel, subscription, reader));
                 }
-                Effect::Close(goodbye) => {
-                    self.ending.get_or_insert(Ending::Closed(goodbye));
+                Effect::Close(closing) => {
+                    self.ending.get_or_insert(match closing {
+                        Closing::Goodbye(goodbye) => Ending::Closed(goodbye),
+                        Closing::KeptOut => Ending::KeptOut,
+                        Closing::Broken(breach) => Ending::Broken(breach),
+                    });
                 }
                 Effect::Skew(millis) => {
                     self.skew_millis = Some(millis);

@@ -183,7 +183,10 @@ fn nothing_passes_before_the_hello_and_none_is_said_twice() {
         .get_mut(&other)
         .expect("they are partners");
     link.handle(now, Input::Frame(Box::new(checked)), &mut out);
-    assert!(matches!(out[..], [Effect::Close(Goodbye::Protocol)]));
+    assert!(matches!(
+        out[..],
+        [Effect::Close(Closing::Broken(Breach::NoHelloFirst))]
+    ));
     assert!(!link.is_up());
 
     world.connect(0, 1);

@@ -308,8 +308,8 @@ impl World {
                     self.work
                         .push_back(Work::Page(at, partner, channel, subscription, reader));
                 }
-                link::Effect::Close(goodbye) => {
-                    self.sides[at].closed.push((partner, goodbye));
+                link::Effect::Close(closing) => {
+                    self.sides[at].closed.push((partner, closing.goodbye()));
                     let other = self.index(partner);
                     self.disconnect(at, other);
                 }

@@ -390,10 +390,10 @@ fn check_cell(kind: FrameKind, carrier: Carrier, expected: Outcome) {
     let name = format!("{kind:?} by {carrier:?}");
     if carrier == Carrier::Unknown {
         let out = to_stranger(&mut world, frame);
-        let [link::Effect::Close(goodbye)] = out[..] else {
+        let [link::Effect::Close(closing)] = out[..] else {
             panic!("{name}: {out:?}")
         };
-        assert_eq!(Outcome::Closed(goodbye), expected, "{name}");
+        assert_eq!(Outcome::Closed(closing.goodbye()), expected, "{name}");
         return;
     }
     let refused = matches!(carrier, Carrier::Disconnected | Carrier::Suspended);

@@ -94,7 +94,7 @@ impl World {
                     let delay = self.random.below(3);
                     self.after(delay, event);
                 }
-                link::Effect::Close(goodbye) => self.close(at, partner, goodbye),
+                link::Effect::Close(closing) => self.close(at, partner, closing.goodbye()),
                 link::Effect::Skew(_) => {}
             }
         }

@@ -97,7 +97,7 @@ fn unproven_parts(part: &proto::Part) -> Vec<Case<proto::Part>> {
             changed(part, |part| {
                 part.checkpoint = claimed.sign(&stranger).bytes().to_vec()
             }),
-            "the partner broke the protocol",
+            "the checkpoint of its own entries is not signed under a key",
         ),
         (
             "a checkpoint that covers less",
@@ -300,6 +300,27 @@ fn notes_that_do_not_hold_are_left_out_and_frames_that_are_none_close_the_link()
     ] {
         impostor.bytes_are_closed(what, &bytes, rule);
     }
+    impostor.nothing_changed();
+    impostor.the_true_ones_arrive();
+}
+
+/// Whoever found the key that Globex wrote with before it made others says nothing in its name, not even on a link that
+/// is Globex's.
+#[test]
+fn what_is_signed_by_a_key_that_was_replaced_is_refused() {
+    let (mut impostor, dropped) = Impostor::of_globex_renewed();
+    let part = impostor.new_part.clone();
+    let claimed = Checkpoint::claimed(&part.checkpoint).expect("it is one").0;
+    let by_dropped = changed(&part, |part| {
+        part.checkpoint = claimed.sign(&dropped).bytes().to_vec()
+    });
+    let frame = impostor.entries(vec![by_dropped]);
+    let rule = "the checkpoint of its own entries is not signed under a key";
+    impostor.is_closed("entries", vec![frame], GoodbyeReason::Protocol, rule);
+    let consent = Claimed::<Consent>::parse(&impostor.consent).expect("a consent");
+    let consent = consent.claims().sign(&dropped).expect("a text");
+    let frame = impostor.notes(vec![consent.bytes().to_vec()]);
+    impostor.is_left_out("a consent", frame, "not signed by whom it must be");
     impostor.nothing_changed();
     impostor.the_true_ones_arrive();
 }

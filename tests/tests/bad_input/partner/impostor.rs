@@ -16,8 +16,8 @@ use foedus_proto::federation::v1 as proto;
 use foedus_proto::federation::v1::GoodbyeReason;
 use foedus_proto::federation::v1::frame::Kind;
 use foedus_tests::harness::call::Call;
-use foedus_tests::harness::organisation::{Organisation, text};
-use foedus_tests::harness::two::{ACME, ACME_LAUNCH, LAUNCH, Two};
+use foedus_tests::harness::organisation::{Organisation, text, told};
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
 use foedus_tests::harness::{SOON, eventually, is};
 
 /// What was there before, at both.
@@ -84,14 +84,39 @@ fn says(part: &proto::Part, words: &str) -> bool {
     })
 }
 
+/// Acme and Globex, who have talked.
+fn talked() -> Two {
+    let two = Two::sharing("+1h");
+    two.acme.member().must(&["post", LAUNCH, BEFORE[0]]);
+    two.agree();
+    two.globex.member().must(&["post", ACME_LAUNCH, BEFORE[1]]);
+    assert_eq!(two.agree(), BEFORE);
+    two
+}
+
 impl Impostor {
     /// Lets Globex's daemon say to an impostor of Acme's what the tests then change, and takes its place.
     pub fn of_globex() -> Self {
-        let mut two = Two::sharing("+1h");
-        two.acme.member().must(&["post", LAUNCH, BEFORE[0]]);
-        two.agree();
-        two.globex.member().must(&["post", ACME_LAUNCH, BEFORE[1]]);
-        assert_eq!(two.agree(), BEFORE);
+        Self::taking_over(talked())
+    }
+
+    /// As [`Self::of_globex`], after Globex made its keys anew and Acme heard of it. Gives what was its key for logs and
+    /// notes, too.
+    pub fn of_globex_renewed() -> (Self, SigningKey) {
+        let two = talked();
+        let dropped = SigningKey::from_seed(&key(&two.globex, KeyRole::Sign));
+        let gina = two.globex.administrator();
+        gina.must(&["identity", "renew", "--role", "all"]);
+        let alice = two.acme.administrator();
+        eventually("Acme to know the newer keys", SOON, || {
+            let shown = told(alice.try_json(&["partner", "show", GLOBEX]))?;
+            is(shown["identity_serial"].as_u64(), Some(2))
+        });
+        two.globex.linked_with(ACME);
+        (Self::taking_over(two), dropped)
+    }
+
+    fn taking_over(mut two: Two) -> Self {
         let (acme, globex) = (organisation_id(&two.acme), organisation_id(&two.globex));
         let link = key(&two.globex, KeyRole::Link);
         let acmes_link = key(&two.acme, KeyRole::Link);
