@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use foedus_federation::export::{Claims, Report, Verifier};
 use foedus_tests::harness::command::{Foedus, with_json};
 use foedus_tests::harness::organisation::{Organisation, text, told};
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, PROJECT, Two};
@@ -150,6 +151,59 @@ fn a_whole_conversation_proves_itself_wherever_it_was_exported() {
         );
     }
     changes_are_found(&two, "log", &files[0], 8);
+}
+
+/// What the library says of an export, without the program around it.
+fn verified(bytes: &[u8]) -> Report {
+    let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
+    let mut claims = Claims::default();
+    lines().for_each(|line| claims.line(line));
+    let mut verifier = Verifier::new(claims);
+    lines().for_each(|line| verifier.line(line, line.len() as u64));
+    verifier.finish()
+}
+
+/// Changes each byte in turn; each change is found, in its line.
+fn each_byte_counts(file: &Path) {
+    let bytes = std::fs::read(file).expect("it was written");
+    let whole = verified(&bytes);
+    assert!(whole.is_genuine(), "{file:?}: {:?}", whole.faults);
+    assert_eq!(whole.organisations.len(), 2, "{file:?}: both wrote");
+    let mut line = 1;
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        let report = verified(&changed);
+        let found = report.faults.first();
+        let found = found.unwrap_or_else(|| panic!("{file:?}: byte {at} was not missed"));
+        assert_eq!(found.line, line, "{file:?}: byte {at}: {found}");
+        line += u64::from(bytes[at] == b'\n');
+    }
+}
+
+#[test]
+fn every_changed_byte_of_what_a_daemon_exported_is_found_in_its_line() {
+    let two = Two::sharing("+1h");
+    two.acme.member().must(&["post", LAUNCH, "From Acme."]);
+    two.agree();
+    let gwen = two.globex.member();
+    gwen.must(&["post", ACME_LAUNCH, "From Globex."]);
+    assert_eq!(two.agree(), ["From Acme.", "From Globex."]);
+    let sides = [(&two.acme, LAUNCH), (&two.globex, ACME_LAUNCH)];
+    let files = sides.map(|(organisation, channel)| {
+        let file = in_folder(&two, &format!("{channel}.foedus"));
+        let member = organisation.member();
+        member.must(&["log", "export", channel, "--to", name(&file)]);
+        file
+    });
+    std::thread::scope(|scope| {
+        for file in &files {
+            scope.spawn(|| each_byte_counts(file));
+        }
+    });
+    for file in &files {
+        changes_are_found(&two, "log", file, 4);
+    }
 }
 
 #[test]
