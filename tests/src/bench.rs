@@ -28,7 +28,6 @@
 
 pub mod bounds;
 pub mod case;
-pub mod client;
 pub mod failed;
 pub mod figure;
 pub mod follower;

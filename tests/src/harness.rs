@@ -7,6 +7,7 @@
 
 pub mod call;
 pub mod chance;
+pub mod client;
 pub mod clock;
 pub mod command;
 pub mod daemon;

@@ -19,6 +19,9 @@ const DOCTOR: &str = "daemon/src/doctor.rs";
 /// Where what is counted has its names.
 const METRICS: &str = "daemon/src/metrics.rs";
 
+/// Where the steps of the test command have their names.
+const STEPS: &str = "xtask/src/test.rs";
+
 /// File names that end like this are looked for.
 const NAMED: &[&str] = &[
     ".rs", ".md", ".toml", ".proto", ".py", ".ts", ".txt", ".note",
@@ -59,11 +62,14 @@ pub fn check(workspace: &Workspace, _log: &mut Log) -> anyhow::Result<Outcome> {
                 paper.display()
             ));
         }
+        let source = |file: &str| {
+            let read = fs::read_to_string(root.join(file));
+            read.with_context(|| format!("{file} can't be read"))
+        };
+        if paper.ends_with("CONTRIBUTING.md") {
+            findings.extend(steps(&text, &source(STEPS)?));
+        }
         if paper.ends_with("OPERATING.md") {
-            let source = |file: &str| {
-                let read = fs::read_to_string(root.join(file));
-                read.with_context(|| format!("{file} can't be read"))
-            };
             findings.extend(findings_of_doctor(&text, &source(DOCTOR)?));
             findings.extend(metrics_of_daemon(&text, &source(METRICS)?));
         }
@@ -89,11 +95,21 @@ fn named_files(paper: &str) -> Vec<&str> {
         .collect()
 }
 
+/// What is wrong with the table of steps: those that are run stand in it, in their order.
+fn steps(paper: &str, source: &str) -> Option<String> {
+    let run = before_tests(source).split("name: \"").skip(1);
+    let run: Vec<&str> = run.filter_map(|rest| rest.split('"').next()).collect();
+    let told: Vec<&str> = table(paper, "step").collect();
+    (run.is_empty() || run != told).then(|| {
+        format!("CONTRIBUTING.md has the steps {told:?} in its table, {STEPS} runs {run:?}")
+    })
+}
+
 /// What is wrong with the handbook's table of findings: each that the doctor can make stands in it, and no other.
 fn findings_of_doctor(paper: &str, source: &str) -> Vec<String> {
     let made = before_tests(source).split('"').skip(1).step_by(2);
     let made: BTreeSet<&str> = made.filter(|word| is_reason(word)).collect();
-    let explained: BTreeSet<&str> = table(paper, "finding").collect();
+    let explained: BTreeSet<&str> = names(paper, "finding").collect();
     differences(&made, &explained, "finding", DOCTOR)
 }
 
@@ -106,7 +122,7 @@ fn metrics_of_daemon(paper: &str, source: &str) -> Vec<String> {
         .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
         .map(|name| format!("foedus_{name}"))
         .collect();
-    let mut named = table(paper, "metric").peekable();
+    let mut named = names(paper, "metric").peekable();
     if named.peek().is_none() || registered.is_empty() {
         return vec![format!("docs/OPERATING.md or {METRICS} names no metric")];
     }
@@ -147,7 +163,14 @@ fn is_reason(word: &str) -> bool {
     word.contains('_') && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
 }
 
-/// The names in the first column of the table whose first column is called `head`.
+/// The names with a `_` in the first column of the table whose first column is called `head`.
+fn names<'a>(paper: &'a str, head: &str) -> impl Iterator<Item = &'a str> {
+    table(paper, head).filter(|word| {
+        word.contains('_') && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
+
+/// What is quoted in the first column of the table whose first column is called `head`.
 fn table<'a>(paper: &'a str, head: &str) -> impl Iterator<Item = &'a str> {
     let head = format!("| {head} |");
     let rows = paper
@@ -155,9 +178,6 @@ fn table<'a>(paper: &'a str, head: &str) -> impl Iterator<Item = &'a str> {
         .skip_while(move |line| !line.starts_with(&head));
     let rows = rows.skip(2).take_while(|line| line.starts_with('|'));
     rows.flat_map(|row| quoted(row.split('|').nth(1).unwrap_or_default()))
-        .filter(|word| {
-            word.contains('_') && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        })
 }
 
 /// What is wrong with the paper of promises. A line that says who holds a promise is
@@ -233,7 +253,7 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PROMISES, findings_of_doctor, metrics_of_daemon, named_files, promises};
+    use super::{PROMISES, findings_of_doctor, metrics_of_daemon, named_files, promises, steps};
 
     const SOURCE: &str = "#[test]\nfn first() {}\n\n#[test]\nfn second_one() {}\n\n\
         #[test]\n#[ignore = \"slow\"]\nfn slow() {}\n\n\
@@ -243,6 +263,21 @@ mod tests {
 
     const MADE: &str = "macro_rules! suite {\n($check:ident) => {\n\
         #[tokio::test]\nasync fn $check() {}\n};\n}\n\nsuite!([\n    whole,\n    one, two,\n]);\n";
+
+    #[test]
+    fn the_steps_stand_in_their_table_in_their_order() {
+        let source = "Step {\n    name: \"one\",\n}, Step {\n    name: \"two\",\n}";
+        let paper =
+            |rows: &str| format!("| step | what it holds |\n|---|---|\n{rows}\nMore `words`.\n");
+        assert_eq!(
+            steps(&paper("| `one` | all |\n| `two` | all |"), source),
+            None
+        );
+        for rows in ["| `one` | all |", "| `two` | all |\n| `one` | all |", ""] {
+            assert!(steps(&paper(rows), source).is_some(), "{rows}");
+        }
+        assert!(steps(&paper(""), "nothing").is_some());
+    }
 
     fn paper(line: &str) -> String {
         let heads: String = (1..=PROMISES)

@@ -1,7 +1,7 @@
 //! The program itself: what it prints, with which status it ends, and that a signal ends it in order.
 
 mod damage;
-mod manager;
+mod notify;
 mod serving;
 
 use std::fs;

@@ -24,8 +24,11 @@ pub const LISTS_QUEUED: usize = 4;
 /// Lists that are committed at a time when an engine is measured alone: as many as wait for a writer that is busy.
 pub const ENGINE_LISTS: usize = 4;
 
-/// Between two messages of the paced load: 20 a second.
-pub const PACE: Duration = Duration::from_millis(50);
+/// Messages a second of the paced load.
+pub const PACED_RATE: u64 = 20;
+
+/// Between two of them.
+pub const PACE: Duration = Duration::from_millis(1000 / PACED_RATE);
 
 /// A raw limit at that pace is measured so many times as long as the others, or it would stand on a few samples.
 pub const PACED_TIMES: u32 = 5;

@@ -7,21 +7,23 @@ use std::time::Duration;
 use foedus_daemon::store::StoreError;
 use foedus_federation::batch::CommitOutcome;
 
+use crate::harness::client::NotConnected;
+
 /// What ended a case.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
     /// A call was refused or broke.
     #[error("a call was answered with {0}")]
     Call(#[from] Box<tonic::Status>),
-    /// No connection, or no server for the bare stream.
+    /// No connection or server for the bare stream.
     #[error("no connection")]
     Connection(#[from] tonic::transport::Error),
     /// A certificate for the bare stream.
     #[error("no certificate")]
     Certificate(#[from] rcgen::Error),
-    /// A token that is no header.
-    #[error("a token that can't be sent")]
-    Token(#[from] tonic::metadata::errors::InvalidMetadataValue),
+    /// No connection to a daemon.
+    #[error("no connection to a daemon")]
+    NotConnected(#[from] NotConnected),
     /// A list was not taken as a whole.
     #[error("of list {list}, {posted} of {sent} messages were posted")]
     List {

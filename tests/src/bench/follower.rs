@@ -9,10 +9,10 @@ use foedus_proto::api::v1::subscribe_item::Item;
 use tokio::task::JoinHandle;
 use tonic::Streaming;
 
-use super::client::Access;
 use super::failed::Failed;
 use super::ledger::Ledger;
 use super::role::Role;
+use crate::harness::client::Access;
 
 /// A subscription under way. It ends when this is dropped.
 #[derive(Debug)]

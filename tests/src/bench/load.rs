@@ -11,10 +11,10 @@ use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::bounds::{ARRIVAL_MAX, LIST_MESSAGES, LISTS_QUEUED, LOAD_MAX};
-use super::client::{Access, Client};
 use super::failed::Failed;
 use super::follower;
 use super::ledger::{Ledger, message};
+use crate::harness::client::{Access, Client};
 
 /// Who posts where, and the ledger that knows.
 #[derive(Debug, Clone)]

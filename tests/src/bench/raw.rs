@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use foedus_daemon::store::EngineKind;
 
-use super::bounds::{IN_FLIGHT, LIST_MESSAGES, PACE, PACED_TIMES};
+use super::bounds::{IN_FLIGHT, LIST_MESSAGES, PACE, PACED_RATE, PACED_TIMES};
 use super::failed::Failed;
 use super::figure::{Figure, percentile};
 
@@ -86,15 +86,31 @@ impl Raw {
         let mut paced = disk::in_place_after(PACE, time * PACED_TIMES)?;
         let half = percentile(&mut paced, 0.50)?;
         let most = percentile(&mut paced, 0.99)?;
-        self.paced_sync_millis = self.note("disk: 20 such syncs a second, p50", half, "ms");
-        self.paced_sync_millis_p99 = self.note("disk: 20 such syncs a second, p99", most, "ms");
+        self.paced_sync_millis = self.note(
+            format!("disk: {PACED_RATE} such syncs a second, p50"),
+            half,
+            "ms",
+        );
+        self.paced_sync_millis_p99 = self.note(
+            format!("disk: {PACED_RATE} such syncs a second, p99"),
+            most,
+            "ms",
+        );
         Ok(())
     }
 
     fn threads(&mut self, time: Duration) -> Result<(), Failed> {
         for (what, rest, time) in [
-            ("hand-over between two threads, p50", Duration::ZERO, time),
-            ("hand-over, 20 a second, p50", PACE, time * PACED_TIMES),
+            (
+                "hand-over between two threads, p50".to_owned(),
+                Duration::ZERO,
+                time,
+            ),
+            (
+                format!("hand-over, {PACED_RATE} a second, p50"),
+                PACE,
+                time * PACED_TIMES,
+            ),
         ] {
             let micros = percentile(&mut threads::hand_over_micros(rest, time)?, 0.50)?;
             self.note(what, micros, "µs");
@@ -114,7 +130,7 @@ impl Raw {
         let limits = stream::measure(time)?;
         self.note("gRPC over TLS: calls in turn", limits.in_turn, "calls/s");
         self.note(
-            "gRPC over TLS: 20 calls a second, p50",
+            format!("gRPC over TLS: {PACED_RATE} calls a second, p50"),
             limits.paced_millis,
             "ms",
         );

@@ -11,14 +11,14 @@ use foedus_proto::api::v1;
 use tokio::task::JoinSet;
 
 use super::bounds::{ADMINISTRATION_CALLS, ARRIVAL_MAX, SETTING_MAX, SETTING_PAUSE};
-use super::client::{Access, Client};
 use super::failed::Failed;
 use super::follower::Follower;
 use super::ledger::Ledger;
 use super::load::Load;
 use super::role::Role;
 use super::usage;
-use crate::harness::organisation::{Equipment, Organisation, text};
+use crate::harness::client::{Access, Client};
+use crate::harness::organisation::{Equipment, Organisation};
 use crate::harness::two::{ACME_LAUNCH, LAUNCH, Two};
 
 /// The channels are shared for longer than any run takes.
@@ -114,7 +114,7 @@ impl Stage {
         let access = self.acme.member.clone();
         let names = self.channels[..channels].iter();
         Ok(Load {
-            client: self.load.run(async move { access.connect().await })?,
+            client: self.load.run(async move { Ok(access.connect().await?) })?,
             channels: Arc::new(names.map(|channel| channel.near.clone()).collect()),
             ledger: Arc::clone(&self.ledger),
         })
@@ -178,26 +178,13 @@ pub fn process(organisation: &Organisation) -> Result<u32, Failed> {
 }
 
 fn side(organisation: &Organisation) -> Side {
-    let access = |name: &str, scopes: &[&str]| access(organisation, name, scopes);
+    let access = |name: &str, scopes: &[&str]| Access::of(organisation, name, scopes);
     Side {
         member: access(&organisation.member, &["read", "write"]),
         administrator: access(
             &organisation.administrator,
             &["read", "write", "administer"],
         ),
-    }
-}
-
-/// A member's way to its daemon, by a new token.
-pub fn access(organisation: &Organisation, name: &str, scopes: &[&str]) -> Access {
-    let mut arguments = vec!["token", "create", "--for", name, "--label", "bench"];
-    for scope in scopes {
-        arguments.extend(["--scope", *scope]);
-    }
-    let made = organisation.administrator().json(&arguments);
-    Access {
-        address: organisation.daemon.place.api,
-        secret: text(&made, "secret"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Step 13: what administrators decide about what is shared. One side leaves alone, a host ends for all, a project is
 //! extended by consent of both; and what comes before a channel: a project, a partner.
 
+use super::projects::has_ended;
 use foedus_tests::harness::command::Foedus;
 use foedus_tests::harness::organisation::{Organisation, text, told};
 use foedus_tests::harness::tail::Tail;
@@ -25,16 +26,7 @@ fn talked(two: Two) -> Two {
 /// Nothing can be added, and all that was written can be read.
 #[track_caller]
 fn is_over(organisation: &Organisation, channel: &str, cause: &str) {
-    let administrator = organisation.administrator();
-    eventually("the channel to end", SOON, || {
-        let shown = told(administrator.try_json(&["channel", "show", channel]))?;
-        let ended = shown["state"] == "ended" && shown["end_cause"] == cause;
-        ended.then_some(()).ok_or_else(|| shown.to_string())
-    });
-    let refusal = organisation
-        .member()
-        .refused(&["post", channel, "Too late."]);
-    assert_eq!(refusal.reason, "CHANNEL_ENDED", "{refusal:?}");
+    has_ended(organisation, channel, cause);
     let texts = organisation.texts(channel);
     for said in ["From Acme.", "From Globex."] {
         assert!(texts.iter().any(|text| text == said), "{texts:?}");

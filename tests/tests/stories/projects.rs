@@ -56,7 +56,7 @@ fn both_host() -> Two {
 
 /// Waits until a channel has ended, for this cause.
 #[track_caller]
-fn has_ended(organisation: &Organisation, channel: &str, cause: &str) {
+pub fn has_ended(organisation: &Organisation, channel: &str, cause: &str) {
     let administrator = organisation.administrator();
     eventually(&format!("{channel} to end"), SOON, || {
         let shown = told(administrator.try_json(&["channel", "show", channel]))?;

@@ -6,12 +6,12 @@ use foedus_daemon::store::EngineKind;
 use foedus_proto::api::v1;
 
 use super::{Run, equipment, stage};
-use crate::bench::client::Access;
 use crate::bench::failed::Failed;
 use crate::bench::figure::{Figure, percentile};
 use crate::bench::load::Load;
 use crate::bench::stage::{Stage, each, partner, process};
 use crate::bench::usage;
+use crate::harness::client::Access;
 use crate::harness::organisation::Organisation;
 
 /// The names of the cases.

@@ -10,11 +10,11 @@ use foedus_proto::api::v1;
 use super::flow::costs;
 use super::{Run, stage};
 use crate::bench::bounds::{ANSWER_MAX, LOOK_PAUSE, MESSAGE_BYTES, SETTING_MAX};
-use crate::bench::client::Access;
 use crate::bench::failed::Failed;
 use crate::bench::figure::{Figure, Target};
 use crate::bench::stage::{Stage, process};
 use crate::bench::usage;
+use crate::harness::client::Access;
 use crate::harness::organisation::Organisation;
 
 /// The names of the cases.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use foedus_proto::api::v1;
 
-use super::{Shared, Stage, access, each, found};
+use super::{Shared, Stage, each, found};
 use crate::bench::bounds::{FOLLOWED_BY_ONE, SHARED_AT_A_TIME};
-use crate::bench::client::Client;
 use crate::bench::failed::Failed;
+use crate::harness::client::{Access, Client};
 use crate::harness::two::{GLOBEX, PROJECT};
 
 /// Who does what.
@@ -65,7 +65,7 @@ fn reader_name(stage: &mut Stage, reader: usize) -> Result<String, Failed> {
     if stage.readers.len() == reader {
         let globex = &stage.two.globex;
         globex.administrator().must(&["member", "add", &name]);
-        stage.readers.push(access(globex, &name, &["read"]));
+        stage.readers.push(Access::of(globex, &name, &["read"]));
     }
     Ok(name)
 }

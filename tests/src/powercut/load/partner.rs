@@ -13,9 +13,8 @@ use foedus_proto::api::v1;
 use tokio::runtime::Runtime;
 
 use super::{Promise, length};
-use crate::bench::client::Client;
-use crate::bench::stage::access;
 use crate::harness::chance::Chance;
+use crate::harness::client::{Access, Client};
 use crate::harness::command::with_json;
 use crate::harness::two::{ACME_LAUNCH, GLOBEX, LAUNCH, Two};
 use crate::harness::{LATER, eventually};
@@ -40,7 +39,7 @@ impl Partner {
             .enable_all()
             .build()
             .expect("a runtime");
-        let access = access(&two.acme, &two.acme.member, &["read"]);
+        let access = Access::of(&two.acme, &two.acme.member, &["read"]);
         let client = runtime.block_on(access.connect());
         Self {
             runtime,

@@ -9,7 +9,18 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-use super::failed::Failed;
+use super::organisation::{Organisation, text};
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum NotConnected {
+    /// Nobody answers there.
+    #[error("no connection")]
+    Transport(#[from] tonic::transport::Error),
+    /// A token that is no header.
+    #[error("a token that can't be sent")]
+    Token(#[from] tonic::metadata::errors::InvalidMetadataValue),
+}
 
 /// Where a daemon serves its API, and the secret of a token.
 #[derive(Debug, Clone)]
@@ -40,8 +51,22 @@ pub type Service = InterceptedService<Channel, Bearer>;
 pub struct Client(Service);
 
 impl Access {
+    /// A member's way to its daemon, by a new token.
+    #[track_caller]
+    pub fn of(organisation: &Organisation, name: &str, scopes: &[&str]) -> Self {
+        let mut arguments = vec!["token", "create", "--for", name, "--label", "client"];
+        for scope in scopes {
+            arguments.extend(["--scope", *scope]);
+        }
+        let made = organisation.administrator().json(&arguments);
+        Self {
+            address: organisation.daemon.place.api,
+            secret: text(&made, "secret"),
+        }
+    }
+
     /// Connects, on the runtime that it is called on.
-    pub async fn connect(&self) -> Result<Client, Failed> {
+    pub async fn connect(&self) -> Result<Client, NotConnected> {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address))?;
         let channel = endpoint.tcp_nodelay(true).connect().await?;
         let bearer = Bearer(format!("Bearer {}", self.secret).parse()?);
