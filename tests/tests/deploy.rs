@@ -47,6 +47,43 @@ fn the_unit_and_the_handbook_name_the_same_places() {
     assert!(unit.contains("Type=notify"));
 }
 
+/// What the unit takes from a daemon that somebody broke into.
+#[test]
+fn the_unit_gives_the_daemon_its_data_and_little_else() {
+    let unit = fs::read_to_string(deploy().join("foedusd.service")).expect("there is a unit");
+    let lines: Vec<&str> = unit.lines().map(str::trim).collect();
+    for directive in [
+        "User=foedus",
+        "StateDirectoryMode=0700",
+        "UMask=0077",
+        "ProtectSystem=strict",
+        "ProtectHome=yes",
+        "PrivateTmp=yes",
+        "PrivateDevices=yes",
+        "ProtectProc=invisible",
+        "ProtectClock=yes",
+        "ProtectControlGroups=yes",
+        "ProtectKernelLogs=yes",
+        "ProtectKernelModules=yes",
+        "ProtectKernelTunables=yes",
+        "NoNewPrivileges=yes",
+        "CapabilityBoundingSet=",
+        "AmbientCapabilities=",
+        "LockPersonality=yes",
+        "MemoryDenyWriteExecute=yes",
+        "RestrictNamespaces=yes",
+        "RestrictSUIDSGID=yes",
+        "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+        "SystemCallArchitectures=native",
+    ] {
+        assert!(lines.contains(&directive), "{directive}");
+    }
+    let calls = lines
+        .iter()
+        .filter(|line| line.starts_with("SystemCallFilter="));
+    assert!(calls.count() > 0, "which system calls it may make");
+}
+
 /// cargo wants to see every member of the workspace, and the build has no use for what was built here.
 #[test]
 fn the_container_is_sent_what_it_builds_and_not_what_was_built() {

@@ -1,6 +1,6 @@
 //! The story of two organisations, step by step, on real daemons.
 
-mod admission;
+pub mod admission;
 mod archiving;
 mod backup;
 mod clocks;

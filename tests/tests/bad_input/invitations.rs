@@ -1,5 +1,6 @@
 //! Invitations that are used twice, revoked, meant for somebody else, or no invitations.
 
+use crate::stories::admission::turned_away;
 use foedus_tests::harness::organisation::{Organisation, People, text};
 use foedus_tests::harness::two::{GLOBEX, Two, words};
 
@@ -32,24 +33,8 @@ fn an_invitation_serves_once() {
         member: ("mat", "Mat"),
     };
     let thief = Organisation::begin(thief_folder.path(), GLOBEX, people);
-    refused_by_the_inviter(&thief, &invited.invitation);
+    assert_eq!(turned_away(&thief, &invited.invitation), "INVITATION_USED");
     assert_eq!(two.words_at_acme(), accepted.words);
-}
-
-/// The inviter says no and, as this may be a stranger, not why.
-#[track_caller]
-fn refused_by_the_inviter(stranger: &Organisation, invitation: &str) {
-    let administrator = stranger.administrator();
-    match administrator.try_json(&["partner", "accept", invitation]) {
-        Ok(answer) => {
-            assert_eq!(answer["delivered"], false, "{answer}");
-            assert!(!text(&answer, "problem").is_empty(), "{answer}");
-        }
-        Err(answer) => {
-            let refusal = answer.refusal();
-            assert!(!refusal.message.is_empty(), "{refusal:?}");
-        }
-    }
 }
 
 #[test]
@@ -60,13 +45,15 @@ fn a_revoked_invitation_is_worth_nothing() {
     let open = alice.json(&["invitation", "list"]);
     let invitation = text(&open["invitations"][0], "invitation_id");
     alice.must(&["invitation", "revoke", &invitation]);
-    refused_by_the_inviter(&two.globex, &invited.invitation);
+    let reason = turned_away(&two.globex, &invited.invitation);
+    assert_eq!(reason, "INVITATION_REVOKED");
     let partners = alice.json(&["partner", "list", "--all"]);
     assert_eq!(partners["partners"], serde_json::json!([]));
     let again = alice.refused(&["invitation", "revoke", &invitation]);
     assert_eq!(again.reason, "INVITATION_REVOKED", "{again:?}");
-    let unknown = alice.refused(&["invitation", "revoke", "inv_aaaaaaaaaaaaaaaaaaaaaaaaaa"]);
-    assert!(!unknown.reason.is_empty());
+    let nobodys = format!("inv_{}", "a".repeat(52));
+    let unknown = alice.refused(&["invitation", "revoke", &nobodys]);
+    assert_eq!(unknown.reason, "INVITATION_UNKNOWN", "{unknown:?}");
 }
 
 #[test]
@@ -74,7 +61,10 @@ fn an_invitation_is_for_whom_it_expects() {
     let two = Two::begin();
     let invited = two.invite("+1h");
     let other = initech(&two, "initech.example");
-    refused_by_the_inviter(&other, &invited.invitation);
+    let refusal = other
+        .administrator()
+        .refused(&["partner", "accept", &invited.invitation]);
+    assert_eq!(refusal.reason, "INVITATION_FOR_ANOTHER", "{refusal:?}");
     let partners = two.acme.administrator().json(&["partner", "list", "--all"]);
     assert_eq!(partners["partners"], serde_json::json!([]), "nobody waits");
     // It is still good for the one that it expects.
@@ -94,6 +84,7 @@ fn what_is_no_invitation_is_refused_here() {
     let newer = invited.invitation.replacen("-v1.", "-v2.", 1);
     for nonsense in [
         half,
+        changed.as_str(),
         newer.as_str(),
         "foedus-invitation-v1.",
         "hello",

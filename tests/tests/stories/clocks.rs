@@ -190,9 +190,17 @@ fn a_clock_that_leaps_a_year_ends_nothing() {
         .must(&["post", LAUNCH, "Before the leap."]);
     two.agree();
     let alice = two.acme.administrator();
-    alice.must(&["invitation", "list"]);
+    let invited = alice.json(&["partner", "invite", "initech.example"]);
+    let invited = &invited["invitation"]["invitation_id"];
     two.acme.clock().is_ahead(YEAR);
     is_paused(&two.acme, LAUNCH);
+    let open = alice.json(&["invitation", "list"]);
+    let lapsed = open["invitations"].as_array().into_iter().flatten();
+    assert_eq!(
+        lapsed.map(|one| &one["invitation_id"]).collect::<Vec<_>>(),
+        [invited],
+        "{open}"
+    );
     says(&two.acme, "CLOCK_PAUSED");
     has_not_ended(&two.acme, LAUNCH);
     // Who has a clock that is right goes on, and who only reads may.

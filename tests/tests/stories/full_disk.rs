@@ -60,8 +60,8 @@ fn fills_up(engine: EngineKind) {
         .must(&["post", ACME_LAUNCH, "from globex"]);
     let pid = two.acme.daemon.pid();
     anna.must(&["status"]);
-    let again = anna.try_json(&["post", LAUNCH, "still full"]);
-    assert!(again.is_err(), "{again:?}");
+    let again = anna.refused(&["post", LAUNCH, "still full"]);
+    assert_eq!(again.reason, "DISK_FULL", "{again:?}");
 
     fs::remove_file(&switch).expect("ours");
     eventually("a post that is taken again", LATER, || {
