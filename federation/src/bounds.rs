@@ -414,7 +414,7 @@ pub const FRAME_ENTRIES_MAX: usize = 512;
 pub const FRAME_ENTRIES_BYTES_MAX: usize = 256 * 1024;
 
 /// How long a consent of ours may be sealed.
-pub const CONSENT_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;
+pub const CONSENT_MILLIS: u64 = foedus_policy::bounds::APPROVAL_MILLIS;
 
 /// Organisations that we know only by introduction.
 pub const INTRODUCED_ORGS_MAX: usize = 10_000;

@@ -87,6 +87,8 @@ pub(crate) struct Side {
     pub outcomes: VecDeque<CommitOutcome>,
     /// Every frame that was sent, and to whom.
     pub sent: Vec<(OrgId, Frame)>,
+    /// Its channels have no room for what the organisation tells them beside its state.
+    pub channels_full: bool,
     /// What its channels and links could not read, where a test damages the store; elsewhere all must be
     /// readable.
     pub damage: Option<Vec<Damaged>>,
@@ -137,6 +139,7 @@ impl Side {
             batches: Vec::new(),
             outcomes: VecDeque::new(),
             sent: Vec::new(),
+            channels_full: false,
             damage: None,
         }
     }

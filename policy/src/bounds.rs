@@ -52,3 +52,5 @@ pub const REQUESTS_MILLIS: u64 = 60_000;
 pub const INVITATION_MILLIS: u64 = 14 * 24 * 60 * 60 * 1000;
 /// How long a request waits for an answer before it expires.
 pub const REQUEST_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// How long an administrator's yes to a charter counts, if it is not in force by then: as long as the signed consent.
+pub const APPROVAL_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;

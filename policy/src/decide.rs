@@ -203,8 +203,9 @@ pub fn offer_approved(
     charter: NoteHash,
     offer: &Offer,
     beyond_offer: bool,
+    now: Timestamp,
 ) -> bool {
-    OfferFate::of(state, host, charter, offer, beyond_offer) == OfferFate::ApprovedAlready
+    OfferFate::of(state, host, charter, offer, beyond_offer, now) == OfferFate::ApprovedAlready
 }
 
 /// What every rule looks at.

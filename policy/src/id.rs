@@ -133,6 +133,26 @@ identifier!(
     NoteHash, 32, "note"
 );
 
+/// Whether a text is the text form of some identifier.
+pub fn is_identifier(text: &str) -> bool {
+    fn is<T: std::str::FromStr>(text: &str) -> bool {
+        text.parse::<T>().is_ok()
+    }
+    let kinds = [
+        is::<OrgId>,
+        is::<ChannelId>,
+        is::<IncarnationId>,
+        is::<AuthorId>,
+        is::<RunId>,
+        is::<MemberId>,
+        is::<ProjectId>,
+        is::<TokenId>,
+        is::<InvitationId>,
+        is::<NoteHash>,
+    ];
+    kinds.iter().any(|is_one| is_one(text))
+}
+
 impl NoteHash {
     /// The revision that entries of a channel without a charter name.
     pub const LOCAL: Self = Self([0; 32]);

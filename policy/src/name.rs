@@ -14,7 +14,7 @@ use crate::bounds::{
     CHANNEL_NAME_BYTES_MAX, HANDLE_BYTES_MAX, HANDLE_LABEL_BYTES_MAX, LABEL_BYTES_MAX,
     MEMBER_NAME_BYTES_MAX, SENTENCE_BYTES_MAX,
 };
-use crate::id::OrgId;
+use crate::id::{OrgId, is_identifier};
 
 /// Why a text is no name of the expected kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +66,12 @@ fn check_ascii(
         .find(|c| !allowed(*c) && !punctuation.contains(c))
     {
         return Err(InvalidName::Character { expected, found });
+    }
+    // Shown or asked for by its name it would be taken for what has that identifier.
+    if is_identifier(text) {
+        return Err(InvalidName::Shape {
+            expected: "a name that is no identifier",
+        });
     }
     // A leading `.` or `-` would be a hidden file or an option to somebody.
     if !text.starts_with(allowed) {

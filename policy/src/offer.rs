@@ -2,8 +2,10 @@
 //! before: one answer each, asked for by the rule and by what applies it.
 
 use crate::action::AcceptedInvitation;
+use crate::bounds::APPROVAL_MILLIS;
 use crate::id::{NoteHash, OrgId, RequestNumber};
 use crate::state::{Channel, Offer, PartnerState, RequestKind, RequestState, Sharing, State};
+use crate::time::Timestamp;
 
 /// What becomes of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,7 @@ impl OfferFate {
         charter: NoteHash,
         offer: &Offer,
         beyond_offer: bool,
+        now: Timestamp,
     ) -> Self {
         let approved = state.channels().get(&offer.channel).is_some_and(|channel| {
             matches!(&channel.sharing, Sharing::Joining { host: by, offer: terms }
@@ -55,7 +58,9 @@ impl OfferFate {
                 RequestState::Declined { .. } if *known == charter => {
                     return Self::DeclinedAlready;
                 }
-                RequestState::Approved { .. } if *known == charter && (approved || shared) => {
+                RequestState::Approved { at, .. }
+                    if *known == charter && (approved || shared) && holds(at, now) =>
+                {
                     return Self::ApprovedAlready;
                 }
                 _ => {}
@@ -63,6 +68,11 @@ impl OfferFate {
         }
         Self::New { replaces }
     }
+}
+
+/// Whether a yes of then still counts: people were told until when it does.
+fn holds(at: Timestamp, now: Timestamp) -> bool {
+    now.millis_since(at) < APPROVAL_MILLIS
 }
 
 /// The request that came of an invitation of somebody else's, while it can still lead to a

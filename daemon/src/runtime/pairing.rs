@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use foedus_federation::identity::{Handle, IdentityChain};
+use foedus_federation::identity::{Extension, Handle, IdentityChain};
 use foedus_federation::key::VerifyingKey;
 use foedus_federation::note::NoteType as _;
 use foedus_federation::note::value::FreeText;
@@ -306,8 +306,8 @@ fn is_final(refusal: PairingRefusal) -> bool {
 
 struct NotTheInviter;
 
-/// The chain is the inviter's own, no older than the one in the invitation, and certifies the key that the
-/// connection proved.
+/// The chain continues the one in the invitation, and certifies the key that the connection proved. One under a root
+/// that the inviter had replaced by then does not continue it.
 fn is_inviter(
     inviter: &IdentityChain,
     notes: &[Vec<u8>],
@@ -316,8 +316,12 @@ fn is_inviter(
     let chain = IdentityChain::verify(notes.iter().map(Vec::as_slice));
     chain
         .ok()
-        .filter(|chain| chain.org() == inviter.org() && chain.current().link == key)
+        .filter(|chain| chain.current().link == key)
         .filter(|chain| chain.current().serial >= inviter.current().serial)
+        .filter(|chain| {
+            let continued = inviter.merge(chain);
+            matches!(continued, Ok(Extension::Newer(_) | Extension::Nothing))
+        })
         .ok_or(NotTheInviter)
 }
 
@@ -419,4 +423,49 @@ pub fn invitation_text(snapshot: &OrgSnapshot, invitation: InvitationId) -> Opti
     }
     .encode()
     .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use foedus_federation::identity::{Identity, org_id};
+    use foedus_federation::key::SigningKey;
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_seed(&[seed; 32])
+    }
+
+    fn identity(serial: u64, root: u8, link: u8) -> Identity {
+        Identity {
+            org: org_id(key(1).verifying_key()),
+            handle: "acme.example".parse().expect("a handle"),
+            serial,
+            root: *key(root).verifying_key(),
+            link: *key(link).verifying_key(),
+            sign: *key(9).verifying_key(),
+        }
+    }
+
+    /// Who has the root key that the inviter replaced is not the inviter, whatever serial it writes.
+    #[test]
+    fn only_who_continues_the_invitation_is_its_inviter() {
+        let first = identity(1, 1, 2).sign(&key(1)).expect("valid");
+        let next = identity(2, 3, 2).sign_new_root(&key(3), &key(1));
+        let first = first.bytes().to_vec();
+        let next = next.expect("valid").bytes().to_vec();
+        let renewed = identity(3, 3, 4).sign(&key(3)).expect("valid");
+        let stolen = identity(3, 1, 5).sign(&key(1)).expect("valid");
+        let (renewed, stolen) = (renewed.bytes().to_vec(), stolen.bytes().to_vec());
+        let invited = [first.clone(), next.clone()];
+        let inviter = IdentityChain::verify(invited.iter().map(Vec::as_slice)).expect("valid");
+        let is = |notes: &[&Vec<u8>], link: u8| {
+            let notes: Vec<Vec<u8>> = notes.iter().map(|note| note.to_vec()).collect();
+            is_inviter(&inviter, &notes, *key(link).verifying_key()).is_ok()
+        };
+        assert!(is(&[&first, &next], 2));
+        assert!(is(&[&first, &next, &renewed], 4));
+        assert!(!is(&[&first, &next, &renewed], 2), "another's link key");
+        assert!(!is(&[&first], 2), "older than the invitation");
+        assert!(!is(&[&first, &stolen], 5));
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foedus_policy::id::{EntryRef, OrgId};
+use foedus_policy::state::{EndCause, Sharing};
 use foedus_policy::time::{DAY_MILLIS, Now, Timestamp};
 
 use super::governance::Governance;
@@ -62,6 +63,7 @@ impl Channel {
     pub(super) fn on_org(&mut self, now: Now, org: &Arc<OrgSnapshot>, step: &mut Step<'_, Effect>) {
         let before = std::mem::replace(&mut self.org, org.clone());
         self.take_back_offer(step);
+        self.leave_if_decided(now, step);
         self.end_if_due(now, step);
         self.reconsider_withheld(step);
         self.identities_changed(&before, step);
@@ -93,6 +95,21 @@ impl Channel {
             if std::mem::take(&mut session.retry) {
                 step.effect(Effect::Attach(*partner));
             }
+        }
+    }
+
+    /// Leaves where the organisation's own state says that we left: what it tells a channel beside may find no room, and
+    /// a partner may see to that.
+    fn leave_if_decided(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+        let known = self.org.state.channels().get(&self.keys.0);
+        let left = known.is_some_and(|known| match &known.sharing {
+            Sharing::Shared {
+                ended: Some(ended), ..
+            } => matches!(ended.cause, EndCause::Withdrawal | EndCause::Termination),
+            _ => false,
+        });
+        if left {
+            self.leave(now, step);
         }
     }
 

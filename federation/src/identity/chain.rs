@@ -226,9 +226,9 @@ impl IdentityChain {
         if held.hash() == claimed.hash() {
             return Ok(Extension::Nothing);
         }
-        // Evidence must be more than somebody's words: one root key of ours signed both.
+        // Evidence must be more than somebody's words: one root key of ours signed both. The newest that did says most.
         let pair = [held.bytes(), claimed.signed().bytes()];
-        let roots = self.notes.iter().map(|note| &note.note().root);
+        let roots = self.notes.iter().rev().map(|note| &note.note().root);
         for root in roots {
             if let Ok(conflict) = IdentityConflict::verify(pair, root) {
                 return Ok(Extension::Conflict(Box::new(conflict)));

@@ -161,6 +161,14 @@ fn one_serial_with_two_texts_is_evidence() {
     // Also where the second statement brings a root key of its own.
     let stolen = handed_over(&identity(3, 8, 4), 8, 1);
     assert!(matches!(held.extend(&stolen), Ok(Extension::Conflict(_))));
+    // Where a root key changes, both sign, and the newer says most.
+    let next = |sign| handed_over(&identity(4, 8, sign), 8, 1);
+    let held = chain(&[one.clone(), next(5)]).expect("valid");
+    let Ok(Extension::Conflict(conflict)) = held.extend(&next(6)) else {
+        panic!("two texts of one serial are a conflict");
+    };
+    assert_eq!(conflict.root(), key(8).verifying_key());
+    let held = chain(std::slice::from_ref(&one)).expect("valid");
     // A stranger's words are no evidence.
     assert!(matches!(
         held.extend(&signed(&identity(3, 9, 4), 9)),

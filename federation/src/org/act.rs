@@ -183,23 +183,30 @@ impl Org {
         entropy: [u8; 64],
         step: &mut Step<'_, Effect>,
     ) -> Result<Outcome, Refused> {
-        self.key_is_its_own(now, actor, action, inviter, step)?;
+        let newer = self.who_is_paired(now, actor, action, inviter, step)?;
         let outcome = self.act(now, actor, action, entropy, &[], step)?;
-        self.keep_identity(inviter, step);
+        newer
+            .into_iter()
+            .for_each(|newer| self.put_identity(newer, step));
         self.learn_addresses(inviter.org(), addresses, step);
         Ok(outcome)
     }
 
-    /// Refuses to pair with an organisation whose link key stands for another.
-    fn key_is_its_own(
+    /// What is to be kept of whom we pair with. Refuses one whose root is not the one that is kept of it, or whose link
+    /// key stands for another.
+    fn who_is_paired(
         &mut self,
         now: Now,
         actor: &Actor,
         action: &Action,
         identity: &IdentityChain,
         step: &mut Step<'_, Effect>,
-    ) -> Result<(), Refused> {
-        self.link_key_allowed(identity).map_err(|reason| {
+    ) -> Result<Option<IdentityChain>, Refused> {
+        let found = self.paired_identity(identity).and_then(|newer| {
+            self.link_key_allowed(identity.org(), newer.as_ref())?;
+            Ok(newer)
+        });
+        found.map_err(|reason| {
             self.audit_denial(now, actor, action, reason, step);
             Refused::Denied(reason)
         })
@@ -234,9 +241,11 @@ impl Org {
             proof_holds: true,
             words: words.map(str::to_owned),
         }));
-        self.key_is_its_own(now, actor, &action, reply.identity(), step)?;
+        let newer = self.who_is_paired(now, actor, &action, reply.identity(), step)?;
         let outcome = self.act(now, actor, &action, entropy, &[], step)?;
-        self.keep_identity(reply.identity(), step);
+        newer
+            .into_iter()
+            .for_each(|newer| self.put_identity(newer, step));
         self.learn_endpoints(partner, reply.endpoints(), step);
         Ok(outcome)
     }

@@ -130,7 +130,14 @@ impl Org {
             let text = charter.note();
             // Asked anew: what is kept may also be an offer that nobody has said yes to.
             let approved = terms_of(text, us).is_some_and(|(offer, beyond_offer)| {
-                offer_approved(self.state(), text.host, *hash, &offer, beyond_offer)
+                offer_approved(
+                    self.state(),
+                    text.host,
+                    *hash,
+                    &offer,
+                    beyond_offer,
+                    now.wall,
+                )
             });
             if approved {
                 self.consent(now, *channel, *hash, step);

@@ -14,6 +14,7 @@ use super::store::{ADDRESS, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEE
 use super::{Effect, Org};
 use crate::bounds::{ENDPOINT_ADDRESSES_MAX, INTRODUCED_BY_ONE_MAX, INTRODUCED_ORGS_MAX};
 use crate::identity::{Extension, Identity, IdentityChain, IdentityConflict};
+use crate::key::VerifyingKey;
 use crate::note::{Claimed, KeyName, NoteType, Verified};
 use crate::record::{EndpointAddress, Endpoints, Peering, Versions};
 use crate::steploop::Step;
@@ -32,13 +33,44 @@ impl Org {
         }
     }
 
+    /// What is to be kept of an organisation that is paired with, whose newest root people compare; none if that is kept
+    /// already. What others said of it before yields: under a root that it had replaced somebody else may have spoken.
+    pub(super) fn paired_identity(
+        &self,
+        chain: &IdentityChain,
+    ) -> Result<Option<IdentityChain>, Reason> {
+        let org = chain.org();
+        let Some(known) = self.snapshot.identities.get(&org) else {
+            return Ok(Some(chain.clone()));
+        };
+        if let Ok(Extension::Newer(newer)) = known.merge(chain) {
+            return Ok(Some(newer));
+        }
+        match chain.merge(known) {
+            Ok(Extension::Newer(_) | Extension::Nothing) => {
+                // It says itself that it has another root by now.
+                match known.current().root == chain.current().root {
+                    true => Ok(None),
+                    false => Err(Reason::RootKeyDiffers),
+                }
+            }
+            Ok(Extension::Conflict(_)) | Err(_) => {
+                match self.state().partners().contains_key(&org) {
+                    true => Err(Reason::RootKeyDiffers),
+                    false => Ok(Some(chain.clone())),
+                }
+            }
+        }
+    }
+
     /// Whether the link key that an organisation would have is its own. Whoever else holds it keeps
     /// it: nobody takes the place of another by saying that it has its key.
-    pub(super) fn link_key_allowed(&self, chain: &IdentityChain) -> Result<(), Reason> {
-        let org = chain.org();
-        let newer = self.newer_identity(chain);
+    pub(super) fn link_key_allowed(
+        &self,
+        org: OrgId,
+        newer: Option<&IdentityChain>,
+    ) -> Result<(), Reason> {
         let Some(link) = newer
-            .as_ref()
             .or_else(|| self.snapshot.identities.get(&org).map(Arc::as_ref))
             .map(|identity| identity.current().link)
         else {
@@ -62,7 +94,8 @@ impl Org {
         chain: &IdentityChain,
         step: &mut Step<'_, Effect>,
     ) -> Result<(), Reason> {
-        if let Err(reason) = self.link_key_allowed(chain) {
+        let newer = self.newer_identity(chain);
+        if let Err(reason) = self.link_key_allowed(chain.org(), newer.as_ref()) {
             let (actor, org) = (Actor::Partner(by), chain.org());
             let event = || AuditEvent {
                 actor,
@@ -81,10 +114,14 @@ impl Org {
 
     /// Keeps what is newer of an identity whose link key was found to be its own.
     pub(super) fn keep_identity(&mut self, chain: &IdentityChain, step: &mut Step<'_, Effect>) {
-        let org = chain.org();
-        let Some(newer) = self.newer_identity(chain) else {
-            return;
-        };
+        if let Some(newer) = self.newer_identity(chain) {
+            self.put_identity(newer, step);
+        }
+    }
+
+    /// Keeps an identity in place of what was kept of it.
+    pub(super) fn put_identity(&mut self, newer: IdentityChain, step: &mut Step<'_, Effect>) {
+        let org = newer.org();
         let id = |note: &Verified<Identity>| {
             [org.as_bytes().as_slice(), &note.note().serial.to_be_bytes()].concat()
         };
@@ -119,8 +156,16 @@ impl Org {
         step: &mut Step<'_, Effect>,
     ) {
         let org = conflict.org();
-        if self.snapshot.conflicts.contains_key(&org) {
-            return;
+        let known = self.snapshot.identities.get(&org);
+        let root = known.map(|known| known.current().root);
+        let newest = root == Some(*conflict.root());
+        if let Some(held) = self.snapshot.conflicts.get(&org) {
+            let under =
+                |root: &VerifyingKey| IdentityConflict::verify([&held[0], &held[1]], root).is_ok();
+            // Evidence under a root that was replaced must not stand in the way of what is worse.
+            if !newest || root.as_ref().is_some_and(under) {
+                return;
+            }
         }
         for (place, note) in (0_u8..).zip(conflict.notes()) {
             let id = [org.as_bytes().as_slice(), &[place]].concat();
@@ -144,8 +189,6 @@ impl Org {
         let active = partner.is_some_and(|partner| partner.state == PartnerState::Active);
         // Whoever got hold of a root key that was replaced signs with it what it likes: that is no
         // act of the partner.
-        let known = self.snapshot.identities.get(&org);
-        let newest = known.is_some_and(|known| known.current().root == *conflict.root());
         if active && newest {
             let suspend = Action::SuspendPartner { partner: org };
             let suspended = self.act(now, &Actor::System, &suspend, [0; 64], &[], step);

@@ -157,6 +157,7 @@ impl World {
                     self.sides[at].done.insert(reply.0, result);
                 }
                 org::Effect::Snapshot(snapshot) => self.on_snapshot(at, snapshot),
+                org::Effect::Govern(..) if self.sides[at].channels_full => {}
                 org::Effect::Govern(channel, govern) => {
                     let govern = self.planned(govern);
                     self.push_channel(at, channel, channel::Input::Govern(govern));

@@ -307,7 +307,14 @@ impl Act<'_> {
         offer: Offer,
         beyond_offer: bool,
     ) -> Outcome {
-        match OfferFate::of(self.state, host, charter, &offer, beyond_offer) {
+        match OfferFate::of(
+            self.state,
+            host,
+            charter,
+            &offer,
+            beyond_offer,
+            self.given.now,
+        ) {
             OfferFate::ApprovedAlready => Outcome::ConsentNow {
                 channel: offer.channel,
                 charter,

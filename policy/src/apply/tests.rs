@@ -1,5 +1,5 @@
 use crate::action::{Action, Actor, CharterFacts, Ends, Outcome};
-use crate::bounds::{INVITATION_MILLIS, TOKENS_PER_MEMBER_COUNT_MAX};
+use crate::bounds::{APPROVAL_MILLIS, INVITATION_MILLIS, TOKENS_PER_MEMBER_COUNT_MAX};
 use crate::decide::{carrier_allowed, decide, origin_allowed};
 use crate::id::{ChannelId, NoteHash};
 use crate::reason::Reason;
@@ -176,6 +176,29 @@ fn the_invited_side_joins_under_its_own_name_with_one_yes() {
         .project_named("Theirs")
         .expect("joining made it");
     assert!(world.state.projects()[&project].partners.contains(&GLOBEX));
+}
+
+/// Whoever said yes was told that it counts for so long. A host that waits longer has to ask again.
+#[test]
+fn a_yes_that_is_stale_is_asked_for_anew() {
+    let mut world = World::acme();
+    let terms = offer(9, None);
+    let number = world.accepted(GLOBEX, Some(terms.clone()));
+    let yes = approve(number, Some(WORDS), Some("theirs"));
+    world.must(world.other_eyes(), yes);
+    let seal = sealed(terms.channel, GLOBEX, &[US, GLOBEX], terms.ends);
+    world.must(Actor::System, seal);
+    let globex = Actor::Partner(GLOBEX);
+    let mut wider = terms;
+    wider.capabilities = wider.capabilities.with(Capability::File);
+    let number = world.requested(globex, put_before_us(GLOBEX, 6, wider.clone()));
+    world.must(world.other_eyes(), approve(number, None, None));
+    world.now = world.now.plus_millis(APPROVAL_MILLIS - 1);
+    let again = world.must(globex, put_before_us(GLOBEX, 6, wider.clone()));
+    assert!(matches!(again, Outcome::ConsentNow { .. }), "{again:?}");
+    world.now = world.now.plus_millis(1);
+    let again = world.must(globex, put_before_us(GLOBEX, 6, wider));
+    assert!(matches!(again, Outcome::Requested { .. }), "{again:?}");
 }
 
 #[test]

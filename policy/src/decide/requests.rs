@@ -178,7 +178,8 @@ impl Asked<'_> {
         if offer.ends.is_some_and(|ends| ends <= self.now) {
             return Err(Reason::ChannelEnded);
         }
-        let replaces = match OfferFate::of(self.state, host, charter, offer, beyond_offer) {
+        let replaces = match OfferFate::of(self.state, host, charter, offer, beyond_offer, self.now)
+        {
             OfferFate::ApprovedAlready | OfferFate::Waits => return Ok(()),
             OfferFate::DeclinedAlready => return Err(Reason::OfferDeclined),
             OfferFate::New { replaces } => replaces,

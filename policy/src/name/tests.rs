@@ -1,4 +1,5 @@
 use super::*;
+use crate::id::{ChannelId, MemberId};
 
 fn check(valid: bool, parse: fn(&str) -> bool, texts: &[&str]) {
     for text in texts {
@@ -26,6 +27,8 @@ fn members_names_are_plain() {
             "an na",
             "аnna",
             "a/b",
+            &MemberId([7; 16]).to_string(),
+            &OrgId([7; 32]).to_string(),
             &"a".repeat(65),
         ],
     );
@@ -46,6 +49,9 @@ fn channel_names_have_no_look_alikes() {
             "",
             "Launch",
             "../x",
+            &OrgId([7; 32]).to_string(),
+            &ChannelId([7; 32]).to_string(),
+            &MemberId([7; 16]).to_string(),
             "a.b",
             "lаunch",
             "#a",

@@ -103,6 +103,20 @@ fn by_withdrawal_only_for_who_withdrew() {
     );
 }
 
+/// What the organisation says to a channel finds no room in its queue where a partner keeps that full: its own state is
+/// enough.
+#[test]
+fn by_withdrawal_also_where_the_channel_is_not_told() {
+    let (mut world, channel) = World::shared(2);
+    world.sides[1].channels_full = true;
+    let cause = EndCause::Withdrawal;
+    world.act(1, Action::EndChannel { channel, cause });
+    check_over(&mut world, 1, channel, record::EndCause::Withdrawal);
+    let withdrawn = world.id(1);
+    let there = &world.sides[0].view(channel).governance;
+    assert!(!there.participants().any(|org| org == withdrawn));
+}
+
 #[test]
 fn by_termination_for_all() {
     let (mut world, channel) = World::shared(3);

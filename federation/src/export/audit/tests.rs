@@ -137,6 +137,22 @@ fn what_is_left_out_is_proven_to_be_there() {
     assert_eq!(report.entries, whole.entries);
 }
 
+/// A log begins with the act that made the organisation. Of an export without any entry nothing would be proven.
+#[test]
+fn an_export_without_entries_is_not_genuine() {
+    let world = world();
+    let mut lines = exported(&world, |_| false);
+    lines.retain(|line| !matches!(line, AuditLine::Entry { .. }));
+    for line in &mut lines {
+        if let AuditLine::Head { entries, .. } = line {
+            *entries = 0;
+        }
+    }
+    let report = verified(&stated(&world, lines));
+    assert!(!report.is_genuine());
+    assert_eq!(report.faults[0].wrong.id(), "LOG_NOT_OPENED");
+}
+
 /// The organisation itself changes what was signed, and signs the export: each change is found.
 #[test]
 fn what_was_signed_can_not_be_changed_afterwards() {

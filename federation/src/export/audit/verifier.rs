@@ -299,6 +299,10 @@ impl AuditVerifier {
             self.damaged = true;
         }
         let Some(written) = self.written.take() else {
+            // A log begins with the act that made the organisation: none is empty.
+            if !self.damaged {
+                self.fault(Wrong::NotOpened);
+            }
             return;
         };
         let org = self.report.org.unwrap_or(OrgId([0; 32]));

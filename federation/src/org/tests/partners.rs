@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::reason::Reason;
-use foedus_policy::state::{InvitationState, RequestKind};
+use foedus_policy::state::{InvitationState, PartnerState, RequestKind};
 use foedus_policy::vocabulary::Access;
 
 use crate::bounds::INTRODUCED_BY_ONE_MAX;
@@ -358,6 +358,126 @@ fn who_pairs_with_anothers_link_key_is_refused() {
         InvitationState::Open
     );
     assert_eq!(denials(&world), 1);
+}
+
+/// An identity of Initech under its first root, which says that it has these keys, and one under the root that it
+/// replaced that by.
+fn two_branches(world: &World, keys: u8) -> [IdentityChain; 2] {
+    let side = &world.sides[2];
+    let first = side.keys.identity.newest();
+    let of_first = Identity {
+        serial: 3,
+        link: *key(keys).verifying_key(),
+        sign: *key(keys + 1).verifying_key(),
+        ..first.note().clone()
+    };
+    let of_next = Identity {
+        serial: 2,
+        root: *key(60).verifying_key(),
+        ..first.note().clone()
+    };
+    let of_first = of_first.sign(&key(side.root)).expect("valid");
+    let of_next = of_next
+        .sign_new_root(&key(60), &key(side.root))
+        .expect("valid");
+    [of_first.bytes(), of_next.bytes()]
+        .map(|note| IdentityChain::verify([first.bytes(), note]).expect("valid"))
+}
+
+/// PROTOCOL 3.2: a root key that was replaced speaks for nobody. Whoever holds it may be heard before the organisation
+/// is; with whom people pair is decided by the root that they compared.
+#[test]
+fn who_is_paired_with_is_whom_the_compared_root_names() {
+    for invites in [0, 2] {
+        let mut world = World::of(3);
+        world.peer(0, 1);
+        let [stolen, genuine] = two_branches(&world, 98);
+        let by = world.id(1);
+        let chains = vec![stolen.clone()];
+        world.push_org(0, OrgInput::Introduced { by, chains });
+        world.settle();
+        let initech = world.id(2);
+        let held = |world: &World| {
+            world.sides[0].snapshot.identities[&initech]
+                .current()
+                .clone()
+        };
+        assert_eq!(held(&world).link, stolen.current().link);
+        let keys = OurKeys::clone(&world.sides[2].keys);
+        world.sides[2].keys = Arc::new(OurKeys {
+            identity: genuine.clone(),
+            ..keys
+        });
+        world.peer(invites, 2 - invites);
+        for restarted in [false, true] {
+            assert_eq!(held(&world), *genuine.current(), "restarted: {restarted}");
+            let pins: Vec<_> = world.sides[0].snapshot.pins().collect();
+            assert!(pins.contains(&(initech, *genuine.current().link.as_bytes())));
+            world.restart(0);
+        }
+    }
+}
+
+/// And a root that the organisation replaced, as it said itself, is refused.
+#[test]
+fn who_comes_with_a_root_that_was_replaced_is_refused() {
+    let mut world = World::of(3);
+    world.peer(0, 1);
+    let [_, genuine] = two_branches(&world, 98);
+    let by = world.id(1);
+    let chains = vec![genuine];
+    world.push_org(0, OrgInput::Introduced { by, chains });
+    world.settle();
+    let (accepted, _secret) = world.invite(2, 0);
+    world.accept(0, 2, accepted, &[]);
+    let result = world.sides[0].done.remove(&1).expect("answered");
+    assert_eq!(result, Err(Refused::Denied(Reason::RootKeyDiffers)));
+    assert!(
+        !world.sides[0]
+            .snapshot
+            .state
+            .partners()
+            .contains_key(&world.id(2))
+    );
+}
+
+/// PROTOCOL 3.3: evidence under a root that was replaced suspends nobody, and shields from nothing.
+#[test]
+fn evidence_under_a_replaced_root_hides_none_under_the_newest() {
+    let mut world = World::of(3);
+    world.peer(0, 1);
+    let [_, genuine] = two_branches(&world, 98);
+    let keys = OurKeys::clone(&world.sides[2].keys);
+    world.sides[2].keys = Arc::new(OurKeys {
+        identity: genuine.clone(),
+        ..keys
+    });
+    world.peer(0, 2);
+    let (initech, by) = (world.id(2), world.id(1));
+    let first = world.sides[2].keys.identity.notes()[0].clone();
+    let other = |of: &Identity| Identity {
+        handle: "other.example".parse().expect("a handle"),
+        ..of.clone()
+    };
+    let state = |world: &World| world.sides[0].snapshot.state.partners()[&initech].state;
+    let old = other(first.note())
+        .sign(&key(world.sides[2].root))
+        .expect("valid");
+    let new = other(genuine.current())
+        .sign_new_root(&key(60), &key(world.sides[2].root))
+        .expect("valid");
+    let of_old = IdentityChain::verify([old.bytes()]).expect("valid");
+    let of_new = IdentityChain::verify([first.bytes(), new.bytes()]).expect("valid");
+    for (chain, expected) in [
+        (of_old, PartnerState::Active),
+        (of_new, PartnerState::Suspended),
+    ] {
+        let chains = vec![chain];
+        world.push_org(0, OrgInput::Introduced { by, chains });
+        world.settle();
+        assert!(world.sides[0].snapshot.conflicts.contains_key(&initech));
+        assert_eq!(state(&world), expected);
+    }
 }
 
 /// An inviter that is reached at fewer places than before is dialled there alone, after a start,
