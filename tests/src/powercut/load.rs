@@ -34,6 +34,10 @@ const ROUNDS: u64 = 3;
 /// The round that ends by a kill: one follows.
 const KILLED: u64 = 1;
 
+/// How much longer each sync takes than the disk needs: as long as an answer is under way to whoever notes it, or one
+/// that overtakes its sync would be noted after the sync.
+const SYNC_MICROS: &str = "4000";
+
 /// Until when the channel is shared: longer than any check takes.
 const ENDS: &str = "90d";
 
@@ -167,6 +171,7 @@ fn begin(folder: &Path, options: &Options, trace: &Path, kill: &Path) -> Two {
             ("FOEDUS_RECORD_ROOT", place.data()),
             ("FOEDUS_RECORD_TRACE", trace.to_owned()),
             ("FOEDUS_RECORD_KILL", kill.to_owned()),
+            ("FOEDUS_RECORD_SYNC_MICROS", SYNC_MICROS.into()),
         ];
     };
     let globex = Organisation::begin_at(folder.path(), GLOBEX, GLOBEX_PEOPLE, equipment, recorded);

@@ -32,6 +32,7 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum kind {
@@ -62,6 +63,7 @@ static char root[PATH_MAX];
 static int trace = -1;
 static char unsynced[PATH_MAX];
 static char kill_at[PATH_MAX];
+static struct timespec sync_takes;
 
 /* What is known of an open file: it lies under the folder, and its syncs count as nothing. */
 enum { WATCHED = 1, UNSYNCED = 2 };
@@ -260,6 +262,8 @@ static int synced(int file, long call)
         record(SYNC_BEGINS, file, 0, 0, NULL, NULL);
     end_if_asked();
     pthread_mutex_unlock(&order);
+    /* Whatever is answered before its sync has ended is then heard of before that is recorded. */
+    nanosleep(&sync_takes, NULL);
     int result = (int)syscall(call, file);
     int failure = errno;
     if (result == 0 && counts) {
@@ -451,6 +455,8 @@ __attribute__((constructor)) static void begin(void)
     const char *when_to_end = getenv("FOEDUS_RECORD_KILL");
     if ((without_sync && strlen(without_sync) >= sizeof unsynced) || (when_to_end && strlen(when_to_end) >= sizeof kill_at))
         abort();
+    const char *micros = getenv("FOEDUS_RECORD_SYNC_MICROS");
+    sync_takes.tv_nsec = micros ? 1000 * strtol(micros, NULL, 10) : 0;
     strcpy(unsynced, without_sync ? without_sync : "");
     strcpy(kill_at, when_to_end ? when_to_end : "");
     int opened = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
