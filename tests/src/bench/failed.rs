@@ -21,6 +21,12 @@ pub enum Failed {
     /// A certificate for the bare stream.
     #[error("no certificate")]
     Certificate(#[from] rcgen::Error),
+    /// sled by itself.
+    #[error("sled by itself failed")]
+    Sled(#[from] sled::Error),
+    /// fjall by itself.
+    #[error("fjall by itself failed")]
+    Fjall(#[from] fjall::Error),
     /// No connection to a daemon.
     #[error("no connection to a daemon")]
     NotConnected(#[from] NotConnected),

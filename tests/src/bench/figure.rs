@@ -1,5 +1,6 @@
 //! What came out: figures, as a table for people and as JSON.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use foedus_daemon::store::EngineKind;
@@ -40,8 +41,8 @@ pub struct Figure {
     pub unit: &'static str,
     /// What is asked for, if anything is.
     pub target: Option<Target>,
-    /// The raw limit beside it, if there is one.
-    pub beside: Option<Beside>,
+    /// The raw limits beside it, the nearest first; none where nothing raw compares.
+    pub beside: Vec<Beside>,
 }
 
 impl Target {
@@ -77,7 +78,7 @@ impl Figure {
             value,
             unit,
             target: None,
-            beside: None,
+            beside: Vec::new(),
         }
     }
 
@@ -95,20 +96,18 @@ impl Figure {
         self
     }
 
-    /// Beside a raw limit.
+    /// Beside one more raw limit.
     #[must_use]
     pub fn beside(mut self, raw: impl Into<String>, value: f64) -> Self {
-        self.beside = Some(Beside {
+        self.beside.push(Beside {
             raw: raw.into(),
             value,
         });
         self
     }
 
-    /// How often the limit the figure is.
-    #[must_use]
-    pub fn ratio(&self) -> Option<f64> {
-        let beside = self.beside.as_ref()?;
+    /// How often a limit the figure is.
+    fn ratio(&self, beside: &Beside) -> Option<f64> {
         (beside.value > 0.0).then(|| self.value / beside.value)
     }
 
@@ -126,6 +125,10 @@ impl Figure {
             Target::AtLeast(least) => json!({ "at_least": least }),
             Target::AtMost(most) => json!({ "at_most": most }),
         });
+        let beside: Vec<Value> = beside
+            .iter()
+            .map(|one| json!({ "raw": one.raw, "value": one.value, "ratio": self.ratio(one) }))
+            .collect();
         json!({
             "case": case,
             "what": what,
@@ -134,20 +137,27 @@ impl Figure {
             "unit": unit,
             "target": target,
             "met": self.target.map(|target| target.is_met(*value)),
-            "beside": beside.as_ref().map(|beside| json!({ "raw": beside.raw, "value": beside.value })),
-            "ratio": self.ratio(),
+            "beside": beside,
         })
     }
 
-    fn row(&self) -> [String; 8] {
+    /// One row, and one more for each further raw limit.
+    fn rows(&self) -> Vec<[String; 8]> {
         let target = self.target.map(Target::text).unwrap_or_default();
         let met = match self.target.map(|target| target.is_met(self.value)) {
             Some(true) => "yes",
             Some(false) => "NO",
             None => "",
         };
-        let beside = self.beside.as_ref();
-        [
+        let limits = self.beside.iter().map(|one| {
+            let ratio = self.ratio(one);
+            let ratio = ratio.map(|ratio| format!("{}×", number(ratio)));
+            let raw = format!("{} ({})", one.raw, number(one.value));
+            [ratio.unwrap_or_default(), raw]
+        });
+        let mut limits: VecDeque<[String; 2]> = limits.collect();
+        let [ratio, raw] = limits.pop_front().unwrap_or_default();
+        let mut rows = vec![[
             self.case.to_owned(),
             self.what.clone(),
             self.engine
@@ -156,13 +166,23 @@ impl Figure {
             format!("{} {}", number(self.value), self.unit),
             target,
             met.to_owned(),
-            self.ratio()
-                .map(|ratio| format!("{}×", number(ratio)))
-                .unwrap_or_default(),
-            beside
-                .map(|beside| format!("{} ({})", beside.raw, number(beside.value)))
-                .unwrap_or_default(),
-        ]
+            ratio,
+            raw,
+        ]];
+        rows.extend(limits.into_iter().map(|[ratio, raw]| {
+            let nothing = String::new;
+            [
+                nothing(),
+                nothing(),
+                nothing(),
+                nothing(),
+                nothing(),
+                nothing(),
+                ratio,
+                raw,
+            ]
+        }));
+        rows
     }
 }
 
@@ -180,7 +200,7 @@ pub fn table(figures: &[Figure]) -> String {
         "the raw limit",
     ];
     let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(figures.iter().map(Figure::row));
+    rows.extend(figures.iter().flat_map(Figure::rows));
     let mut widths = [0; 8];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {

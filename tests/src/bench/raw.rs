@@ -2,16 +2,18 @@
 //! bare stream can do when nothing is made of them.
 
 mod arithmetic;
+mod bare;
 mod disk;
 mod engine;
 mod stream;
 mod threads;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use foedus_daemon::store::EngineKind;
 
-use super::bounds::{IN_FLIGHT, LIST_MESSAGES, PACE, PACED_RATE, PACED_TIMES};
+use super::bounds::{IN_FLIGHT, LIST_MESSAGES, MESSAGE_BYTES, PACE, PACED_RATE, PACED_TIMES};
 use super::failed::Failed;
 use super::figure::{Figure, percentile};
 
@@ -31,22 +33,47 @@ pub struct Raw {
     pub calls: f64,
     /// Messages over one stream over TLS.
     pub streamed: f64,
+    /// A call at the pace of `paced`, half of them at most.
+    pub paced_call_millis: f64,
+    /// Messages, each hashed once.
+    pub hashed: f64,
+    /// Messages, each with one signature that is made and verified.
+    pub signed: f64,
+    /// What each engine does.
+    engines: BTreeMap<&'static str, EngineLimits>,
     /// All of it as figures.
     pub figures: Vec<Figure>,
 }
 
-/// What an engine does, synced, through our own commit.
+/// What an engine does, synced.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EngineLimits {
-    /// Commits of one message, one after the other.
+    /// Batches of one message by the engine alone, one after the other.
+    pub bare_in_turn: f64,
+    /// Messages by the engine alone, in batches of one list each.
+    pub bare_in_lists: f64,
+    /// Commits of one message through our own store, one after the other.
     pub in_turn: f64,
-    /// Commits of one message, as many under way as in `post-64`.
+    /// The same, as many under way as in `post-64`.
     pub together: f64,
-    /// Messages, in commits of one list each.
+    /// Messages through our own store, in commits of one list each.
     pub in_lists: f64,
 }
 
+fn name(engine: EngineKind) -> &'static str {
+    match engine {
+        EngineKind::Sled => "sled",
+        EngineKind::Fjall => "fjall",
+    }
+}
+
 impl Raw {
+    /// What an engine does; nothing, if it was not measured.
+    #[must_use]
+    pub fn engine(&self, engine: EngineKind) -> EngineLimits {
+        self.engines.get(name(engine)).copied().unwrap_or_default()
+    }
+
     /// Measures all of them, each for `time`.
     pub fn measure(engines: &[EngineKind], time: Duration) -> Result<Self, Failed> {
         let mut raw = Self::default();
@@ -55,7 +82,7 @@ impl Raw {
         raw.arithmetic(time);
         raw.stream(time)?;
         for engine in engines {
-            raw.engine(*engine, time)?;
+            raw.engine_limits(*engine, time)?;
         }
         Ok(raw)
     }
@@ -121,15 +148,17 @@ impl Raw {
     fn arithmetic(&mut self, time: Duration) {
         let megabytes = arithmetic::hashed_megabytes_a_second(time);
         self.note("SHA-256", megabytes, "MB/s");
+        self.hashed = megabytes * 1e6 / MESSAGE_BYTES as f64;
         let (signed, verified) = arithmetic::signatures_a_second(time);
         self.note("Ed25519, signed", signed, "1/s");
         self.note("Ed25519, verified", verified, "1/s");
+        self.signed = 1.0 / (1.0 / signed + 1.0 / verified);
     }
 
     fn stream(&mut self, time: Duration) -> Result<(), Failed> {
         let limits = stream::measure(time)?;
         self.note("gRPC over TLS: calls in turn", limits.in_turn, "calls/s");
-        self.note(
+        self.paced_call_millis = self.note(
             format!("gRPC over TLS: {PACED_RATE} calls a second, p50"),
             limits.paced_millis,
             "ms",
@@ -147,24 +176,36 @@ impl Raw {
         Ok(())
     }
 
-    fn engine(&mut self, engine: EngineKind, time: Duration) -> Result<(), Failed> {
-        let limits = engine::measure(engine, time)?;
+    fn engine_limits(&mut self, engine: EngineKind, time: Duration) -> Result<(), Failed> {
+        let mut limits = engine::measure(engine, time)?;
+        bare::measure(engine, time, &mut limits)?;
+        self.engines.insert(name(engine), limits);
         let mut note = |what: String, value, unit| {
             let figure = Figure::new(CASE, what, value, unit);
             self.figures.push(figure.on(engine));
         };
         note(
-            "engine: commits in turn, synced".to_owned(),
+            "the engine alone: batches in turn, synced".to_owned(),
+            limits.bare_in_turn,
+            "batches/s",
+        );
+        note(
+            format!("the engine alone: in lists of {LIST_MESSAGES}, synced"),
+            limits.bare_in_lists,
+            "messages/s",
+        );
+        note(
+            "our store: commits in turn, synced".to_owned(),
             limits.in_turn,
             "commits/s",
         );
         note(
-            format!("engine: commits, {IN_FLIGHT} in flight, synced"),
+            format!("our store: commits, {IN_FLIGHT} in flight, synced"),
             limits.together,
             "commits/s",
         );
         note(
-            format!("engine: in lists of {LIST_MESSAGES}, synced"),
+            format!("our store: in lists of {LIST_MESSAGES}, synced"),
             limits.in_lists,
             "messages/s",
         );

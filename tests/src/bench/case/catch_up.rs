@@ -86,8 +86,11 @@ fn miss(run: &mut Run, engine: EngineKind, stage: &Stage, channels: usize) -> Re
         "messages/s",
     );
     let figure = figure.target(Target::AtLeast(25_000.0));
-    let streamed = run.raw.streamed;
-    run.note(figure.beside("a bare stream", streamed), engine);
+    let bare = run.raw.engine(engine).bare_in_lists;
+    let figure = figure
+        .beside("a bare stream", run.raw.streamed)
+        .beside("the engine alone, in lists", bare);
+    run.note(figure, engine);
     let waited = seconds(connected.saturating_duration_since(mended));
     run.note(
         Figure::new(

@@ -120,7 +120,11 @@ fn cost(
         half,
         "ms",
     );
-    run.note(figure.beside("two disk syncs, p50", syncs), engine);
+    let batch = 2e3 / run.raw.engine(engine).bare_in_turn;
+    let figure = figure
+        .beside("two disk syncs, p50", syncs)
+        .beside("two batches of the engine alone", batch);
+    run.note(figure, engine);
     let computed = spent.as_secs_f64() * 1e3 / took.len() as f64;
     let figure = Figure::new(
         case,

@@ -135,7 +135,11 @@ impl Flow<'_> {
             let value = percentile(&mut took, share)?;
             let what = format!("{}, {name}", self.spread());
             let figure = Figure::new(PACED, what, value, "ms").target(Target::AtMost(target));
-            self.note(figure.beside(format!("two disk syncs at this pace, {name}"), raw));
+            let figure = figure.beside(format!("two disk syncs at this pace, {name}"), raw);
+            self.note(figure.beside(
+                "a bare call at this pace, p50",
+                self.run.raw.paced_call_millis,
+            ));
         }
         Ok(())
     }
@@ -159,7 +163,9 @@ impl Flow<'_> {
         let raw = 1e3 / (2.0 * self.run.raw.sync_millis);
         let figure = Figure::new(POST_1, self.spread(), rate, "messages/s");
         let figure = figure.target(Target::AtLeast(300.0));
-        self.note(figure.beside("two disk syncs", raw));
+        let bare = self.run.raw.engine(self.engine).bare_in_turn / 2.0;
+        let figure = figure.beside("two disk syncs", raw);
+        self.note(figure.beside("two batches of the engine alone", bare));
         let half = percentile(&mut took, 0.50)? / 1e3;
         self.note(Figure::new(
             POST_1,
@@ -179,7 +185,12 @@ impl Flow<'_> {
         let figure = Figure::new(POST_64, self.spread(), rate, "messages/s");
         let figure = figure.target(Target::AtLeast(5_000.0));
         let calls = self.run.raw.calls;
-        self.note(figure.beside("bare calls, 64 in flight", calls));
+        let together = self.run.raw.engine(self.engine).together;
+        let figure = figure
+            .beside("bare calls, 64 in flight", calls)
+            .beside("commits of our store, 64 in flight", together)
+            .beside("a signature each, made and verified", self.run.raw.signed);
+        self.note(figure);
         self.note_spent(POST_64, spent);
         Ok(())
     }
@@ -193,7 +204,12 @@ impl Flow<'_> {
         let figure = Figure::new(POST_MANY, self.spread(), rate, "messages/s");
         let figure = figure.target(Target::AtLeast(25_000.0));
         let streamed = self.run.raw.streamed;
-        self.note(figure.beside("a bare stream", streamed));
+        let bare = self.run.raw.engine(self.engine).bare_in_lists;
+        let figure = figure
+            .beside("a bare stream", streamed)
+            .beside("the engine alone, in lists", bare)
+            .beside("SHA-256 of each text", self.run.raw.hashed);
+        self.note(figure);
         self.note_spent(POST_MANY, spent);
         Ok(())
     }

@@ -33,14 +33,19 @@ fn a_figure_says_whether_its_target_is_met_and_what_it_stands_beside() {
     let figure = Figure::new("post-64", "one channel", 4_000.0, "messages/s")
         .on(EngineKind::Fjall)
         .target(Target::AtLeast(5_000.0))
-        .beside("unary calls", 16_000.0);
+        .beside("unary calls", 16_000.0)
+        .beside("signatures", 8_000.0);
     let told = figure.json();
     assert_eq!(told["met"], false);
-    assert_eq!(told["ratio"], 0.25);
+    assert_eq!(told["beside"][0]["ratio"], 0.25);
+    assert_eq!(told["beside"][1]["ratio"], 0.5);
     assert_eq!(told["engine"], "fjall");
     assert_eq!(told["target"], json!({ "at_least": 5_000.0 }));
     let table = table(&[figure]);
     assert!(table.contains("4,000 messages/s  >= 5,000  NO"), "{table}");
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[1].ends_with("0.25×  unary calls (16,000)"), "{table}");
+    assert!(lines[2].ends_with("0.50×  signatures (8,000)"), "{table}");
     assert!(Target::AtMost(3.0).is_met(3.0));
     assert!(!Target::AtMost(3.0).is_met(3.1));
 }

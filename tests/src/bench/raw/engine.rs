@@ -14,10 +14,10 @@ use crate::bench::bounds::{ENGINE_LISTS, IN_FLIGHT, LIST_MESSAGES};
 use crate::bench::failed::Failed;
 
 /// A message as it is stored: its text, header and salt. So a list stays under what sled is given between two syncs.
-const STORED_BYTES: usize = 480;
+pub(super) const STORED_BYTES: usize = 480;
 
 /// Entries of one value of the store.
-const RUN_MESSAGES: usize = 16;
+pub(super) const RUN_MESSAGES: usize = 16;
 
 /// Measures an engine in a folder of its own.
 pub fn measure(kind: EngineKind, time: Duration) -> Result<EngineLimits, Failed> {
@@ -48,6 +48,7 @@ pub fn measure(kind: EngineKind, time: Duration) -> Result<EngineLimits, Failed>
         in_turn,
         together,
         in_lists: lists * LIST_MESSAGES as f64,
+        ..EngineLimits::default()
     })
 }
 
@@ -98,7 +99,7 @@ impl Work {
 }
 
 /// Bytes that do not compress.
-fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u64, bytes: usize) -> Vec<u8> {
     let mut word = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let words = (0..bytes.div_ceil(8)).flat_map(|_| {
         word ^= word << 13;
