@@ -4,6 +4,7 @@
 
 use foedus_policy::time::Timestamp;
 
+use crate::bounds::PARTNER_RESTS_MILLIS_MAX;
 use crate::bounds::api::{
     CLOCK_SKEW_MILLIS_MAX, DISK_LOW_FACTOR, END_NEAR_MILLIS, LAG_ENTRIES_MAX, LINK_DOWN_MILLIS_MAX,
 };
@@ -277,12 +278,14 @@ fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
             format!("it takes no link with us{why}"),
             "ask its administrator; if they ended it for good, end it here too: `foedus partner disconnect`",
         ),
-        None if partner.since_millis >= LINK_DOWN_MILLIS_MAX => (
+        // It looks in by itself, and then hears of what we have for it.
+        Some(Trouble::Rests) if partner.since_millis < PARTNER_RESTS_MILLIS_MAX => return,
+        None | Some(Trouble::Rests) if partner.since_millis >= LINK_DOWN_MILLIS_MAX => (
             "PARTNER_UNREACHABLE",
             format!("the link is down{why}"),
             "nothing, if they are known to be away: it is tried again by itself; else ask them whether their daemon runs and its port is open",
         ),
-        None | Some(Trouble::Refused) => return,
+        None | Some(Trouble::Refused | Trouble::Rests) => return,
     };
     found.push(Finding::warning(name, subject, text, fix).of(Severity::Error));
 }
@@ -471,6 +474,10 @@ mod tests {
         check(|facts| down(facts, MINUTE, None), &["PARTNER_UNREACHABLE"]);
         let wrong = Some(Trouble::WrongKey);
         check(|facts| down(facts, 0, wrong), &["WRONG_KEY"]);
+        let rests = Some(Trouble::Rests);
+        let most = PARTNER_RESTS_MILLIS_MAX;
+        check(|facts| down(facts, most - 1, rests), &[]);
+        check(|facts| down(facts, most, rests), &["PARTNER_UNREACHABLE"]);
         let old = Some(Trouble::Version);
         check(|facts| down(facts, 0, old), &["VERSION_TOO_OLD"]);
         // Who is asked for the first time refuses until its administrator has said yes.

@@ -197,7 +197,10 @@ fn told(report: &AuditReport, printer: &mut Printer) -> Result<(), Failure> {
         ("first:", text(first.map(format_time))),
         ("last:", text(last.map(format_time))),
     ]);
-    let page = log::faults_page(page.blank(), faults, *faults_more);
+    let page = match org {
+        None if *entries == 0 => log::no_export("foedus audit export"),
+        _ => log::faults_page(page.blank(), faults, *faults_more),
+    };
     printer.answer(&object, &page)?;
     log::verdict(faults.len() as u64 + faults_more)
 }

@@ -240,27 +240,36 @@ async fn confirmed(channel: &str, what: &str, yes: bool, session: &Session) -> R
         .call(session.channels().get_channel(request))
         .await?;
     let channel = present(response.channel)?;
-    Err(Failure::usage(
-        format!(
-            "nothing was done: for {}, shared with {}, the {what} is for good",
-            channel.name,
-            others(&channel).join(", ")
+    let others = others(&channel).join(", ");
+    let told = match channel.state() {
+        v1::ChannelState::Waiting => format!(
+            "nothing was done: {} is offered and not shared yet, and this takes the offer back",
+            channel.name
         ),
-        "repeat it with --yes",
-    ))
+        _ if others.is_empty() => format!(
+            "nothing was done: {} is not shared with anybody, so there is nothing to end",
+            channel.name
+        ),
+        _ => format!(
+            "nothing was done: for {}, shared with {others}, the {what} is for good",
+            channel.name
+        ),
+    };
+    Err(Failure::usage(told, "repeat it with --yes"))
 }
 
 /// A channel that was just ended. It may have been offered only: then it is local again.
 fn ended(what: &str, channel: Option<v1::Channel>, printer: &mut Printer) -> Result<(), Failure> {
     let channel = present(channel)?;
-    let page = Page::new()
-        .sentence(format!("{}: {what}.", channel.name))
-        .sentence(match channel.state() {
-            v1::ChannelState::Ended => {
-                "Nothing more goes out or comes in; what was written stays readable."
-            }
-            _ => "It was not shared yet, and is local again.",
-        });
+    let page = match channel.state() {
+        v1::ChannelState::Ended => Page::new()
+            .sentence(format!("{}: {what}.", channel.name))
+            .sentence("Nothing more goes out or comes in; what was written stays readable."),
+        _ => Page::new().sentence(format!(
+            "{}: the offer is taken back. It was not shared yet, and is local again.",
+            channel.name
+        )),
+    };
     printer.answer(&json::of(&channel), &page)
 }
 

@@ -96,8 +96,19 @@ pub fn verify(arguments: &VerifyArguments, printer: &mut Printer) -> Result<(), 
     let mut verifier = Verifier::new(claims);
     each_line(&arguments.file, |line, length| verifier.line(line, length))?;
     let report = verifier.finish();
-    printer.answer(&json_of(&report), &page_of(&report))?;
+    let of_nobody = report.exporter.is_none() && report.organisations.is_empty();
+    let page = match of_nobody {
+        true => no_export("foedus log export"),
+        false => page_of(&report),
+    };
+    printer.answer(&json_of(&report), &page)?;
     verdict(report.faults.len() as u64 + report.faults_more)
+}
+
+/// Of a file in which nothing is what an export has: its faults, a line each, would help nobody.
+pub fn no_export(command: &str) -> Page {
+    let told = format!("This is no file that `{command}` wrote: nothing in it can be read as one.");
+    Page::new().sentence(told)
 }
 
 /// What a command says at its end that found so many faults in a file.
@@ -109,7 +120,10 @@ pub fn verdict(faults: u64) -> Result<(), Failure> {
         reason: "NOT_GENUINE".to_owned(),
         ..Failure::new(
             Exit::Data,
-            format!("not all of it is genuine: {faults} faults"),
+            match faults {
+                1 => "not all of it is genuine: 1 fault".to_owned(),
+                _ => format!("not all of it is genuine: {faults} faults"),
+            },
             "trust nothing that rests on it; have it exported anew by whom it is from, or by another who was there",
         )
     })

@@ -56,7 +56,7 @@ impl fmt::Display for Ending {
             ),
             Self::Closed(Goodbye::Version) => formatter.write_str("no version in common"),
             Self::Closed(Goodbye::NothingShared) => {
-                formatter.write_str("closed by the partner, who shares nothing with us any more")
+                formatter.write_str("closed by the partner, who knows of nothing to share; it looks in again within ten minutes")
             }
             // The partner says that we broke it, or that ours is a second link: its own log says more.
             Self::Closed(_) => formatter.write_str("closed by the partner"),

@@ -186,6 +186,7 @@ impl PartnerLink {
             let trouble = match ending {
                 Ending::Closed(Goodbye::Version) => Some(Trouble::Version),
                 Ending::Closed(Goodbye::Refused) => Some(Trouble::Refused),
+                Ending::Closed(Goodbye::NothingShared) => Some(Trouble::Rests),
                 _ => None,
             };
             status.fail(problem, trouble, now);

@@ -55,6 +55,8 @@ pub enum Trouble {
     Version,
     /// The partner takes no link with us.
     Refused,
+    /// The partner shares nothing with us, by what it knows, and looks in from time to time.
+    Rests,
 }
 
 /// How the link of one partner is.

@@ -396,6 +396,7 @@ impl Act<'_> {
         if project.ended.is_some() {
             return Outcome::Unchanged;
         }
+        let project_name = project.name.clone();
         self.put(Record::Project(
             id,
             Project {
@@ -403,6 +404,17 @@ impl Act<'_> {
                 ..project
             },
         ));
+        // Nobody can say yes any more to what would have been shared for it.
+        self.close_requests(
+            |request| {
+                let share = matches!(request.kind, RequestKind::Share { .. });
+                let offer = request.kind.offer();
+                request.is_waiting()
+                    && share
+                    && offer.is_some_and(|offer| offer.project == project_name)
+            },
+            || RequestState::Withdrawn,
+        );
         let by_clock = self.actor == Actor::System;
         let us = self.state.org();
         let of_project: Vec<_> = self

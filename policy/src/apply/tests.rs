@@ -610,6 +610,23 @@ fn a_later_end_is_not_asked_for_once_the_channel_has_ended() {
     assert_eq!(world.state.projects()[&project].ended, Some(world.now));
 }
 
+/// Who approved it would be told that the project has ended, and it would wait for ever.
+#[test]
+fn what_is_asked_for_lapses_with_its_project() {
+    let mut world = World::acme();
+    world.shared("launch", "globex.example", GLOBEX);
+    let anna = member(world.anna());
+    let other = world.channel(anna, "other", false);
+    let ends = world.launch_end();
+    let asked = world.requested(anna, share(other, "globex.example", ends));
+    let project = world.state.project_named("Launch").expect("made");
+    world.must(world.other_eyes(), Action::EndProject { project });
+    assert_eq!(
+        world.state.requests()[&asked].state,
+        RequestState::Withdrawn
+    );
+}
+
 #[test]
 fn a_project_of_ours_goes_on_without_a_channel() {
     let mut world = World::acme();

@@ -53,6 +53,12 @@ fn who_joins_a_channel_writes_in_it_until_they_leave() {
     let folder = tempfile::tempdir().expect("a folder");
     let acme = acme(folder.path());
     let (anna, ben) = (acme.member(), acme.foedus().named("ben"));
+    let asked = anna.run(&["channel", "terminate", "launch"]);
+    assert_eq!(asked.exit, Some(64), "{asked:#?}");
+    assert!(
+        asked.err.contains("launch is not shared with anybody"),
+        "{asked:#?}"
+    );
     let (only_anna, both) = (
         set(["anna@acme.example"]),
         set(["anna@acme.example", "ben@acme.example"]),

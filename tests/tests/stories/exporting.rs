@@ -272,6 +272,14 @@ fn who_may_read_a_channel_may_export_what_is_read() {
     std::fs::write(in_folder(&two, "other"), "Dear Sir,\n\nit was not me.\n").expect("room");
     let report = found(&two, "log", &in_folder(&two, "other"));
     assert_eq!(report["faults"][0]["reason"], "FIRST_LINE", "{report}");
+    for noun in ["log", "audit"] {
+        let told = nobody(&two).run(&[noun, "verify", name(&in_folder(&two, "other"))]);
+        assert!(
+            told.out.starts_with("This is no file that `foedus "),
+            "{told:#?}"
+        );
+        assert!(!told.out.contains("line 2"), "{told:#?}");
+    }
 }
 
 #[test]

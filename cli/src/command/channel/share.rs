@@ -13,7 +13,7 @@ use crate::time::{self, Moment};
 /// `channel share`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  foedus channel share launch --with globex.example --project Launch --ends 2026-12-31T18:00:00Z\n  foedus channel share launch --with globex.example --ends 30d --capability post --capability react"
+    after_help = "Examples:\n  foedus channel share launch --with globex.example --project Launch --ends 2026-12-31T18:00:00Z\n  foedus channel share launch --with globex.example --project Launch --ends 30d --capability post --capability react"
 )]
 pub struct ShareArguments {
     /// Its name or identifier
@@ -21,7 +21,7 @@ pub struct ShareArguments {
     /// A partner, or the handle of an organisation to invite
     #[arg(long, value_name = "PARTNER")]
     with: String,
-    /// The project that it is for
+    /// The project that it is for, which is made if it is new; to be said always
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub struct ShareArguments {
     /// What the partner may do; only `full` in this release
     #[arg(long, value_enum, value_name = "ACCESS", default_value = "full")]
     access: AccessArgument,
-    /// What it is for, in one line
+    /// What it is for, in one line: for your own administrators, it is not sent
     #[arg(long, value_name = "TEXT")]
     purpose: Option<String>,
     /// What becomes of the history at the end; only `keep` in this release
