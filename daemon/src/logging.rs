@@ -18,9 +18,10 @@ pub fn start(config: LogConfig) -> Result<(), TryInitError> {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    // What libraries trace below a warning is theirs.
+    // What libraries trace below an error is theirs. h2 warns of frames of any stranger, one line each.
     let targets = tracing_subscriber::filter::Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
+        .with_default(level.min(LevelFilter::ERROR))
+        .with_target("h2", LevelFilter::OFF)
         .with_target("foedus_daemon", level)
         .with_target("foedusd", level);
     let registry = tracing_subscriber::registry().with(targets);

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foedus_policy::action::Actor;
+use foedus_policy::state::Scopes;
 use foedus_policy::time::Now;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
@@ -115,6 +116,7 @@ impl Api {
         let slot = (!key.is_empty()).then(|| {
             let id = Sha256::new()
                 .chain_update(source(&caller.actor))
+                .chain_update([rights(&caller.actor)])
                 .chain_update(&key);
             let now = self.runtime().now();
             self.inner.repeats.slot(id.finalize().into(), now)
@@ -187,6 +189,21 @@ pub(super) fn source(actor: &Actor) -> Vec<u8> {
         | Actor::Member { member, .. } => [b"mem".as_slice(), member.as_bytes()].concat(),
         Actor::Partner(org) => org.as_bytes().to_vec(),
         Actor::System => Vec::new(),
+    }
+}
+
+/// What a caller may. An answer is repeated to none that may less than whoever it was given to: it may hold a secret.
+fn rights(actor: &Actor) -> u8 {
+    match actor {
+        Actor::Member { scopes, .. } => {
+            let Scopes {
+                read,
+                write,
+                administer,
+            } = *scopes;
+            u8::from(read) | u8::from(write) << 1 | u8::from(administer) << 2
+        }
+        Actor::Operator { .. } | Actor::Partner(_) | Actor::System => u8::MAX,
     }
 }
 

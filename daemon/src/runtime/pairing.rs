@@ -18,6 +18,7 @@ use foedus_federation::record::EndpointAddress;
 use foedus_federation::transport::pairing::{VerifiedInviter, identify};
 use foedus_federation::transport::{PairError, PairingRefusal, Reach};
 use foedus_policy::action::{self, Action, Actor, Outcome};
+use foedus_policy::decide::{Decision, decide};
 use foedus_policy::id::{OrgId, RequestNumber};
 use foedus_policy::name::Label;
 use foedus_policy::reason::Reason;
@@ -125,6 +126,13 @@ impl Runtime {
         let ours = self.ours()?;
         if invitation.inviter.org() == ours.keys.org {
             return Err(AcceptInvitationError::Own);
+        }
+        // Asked here first: whoever may not take it up does not make us dial whatever it names.
+        let asked = accept_action(&invitation, &invitation.inviter, &ours);
+        let now = self.now().wall;
+        if let Decision::Deny(reason) = decide(&self.snapshot().state, &actor, &asked, now) {
+            self.act(actor, asked).await?;
+            return Err(org::Refused::Denied(reason).into());
         }
         let (connection, identity) = match meet(&ours, self.reach(), &invitation).await? {
             Ok(met) => (Ok(met.connection), met.identity),

@@ -126,6 +126,37 @@ async fn a_token_gives_what_its_scopes_say() {
     );
 }
 
+/// The answer may hold what the lesser token is not to see: here the secret of an invitation.
+#[tokio::test]
+async fn a_key_does_not_give_a_lesser_token_the_answer_of_a_greater() {
+    let daemon = acme_over(loopback(None)).await;
+    let all = [
+        v1::TokenScope::Read,
+        v1::TokenScope::Write,
+        v1::TokenScope::Administer,
+    ];
+    let (_, greater) = token(&daemon, "anna", &all).await;
+    let (_, lesser) = token(&daemon, "anna", &all[..1]).await;
+    let channel = clear(&daemon).await;
+    let (greater, lesser) = (
+        bearing(channel.clone(), &greater),
+        bearing(channel, &lesser),
+    );
+    let invite = v1::InvitePartnerRequest {
+        handle: "globex.example".to_owned(),
+        idempotency_key: "i".to_owned(),
+    };
+    let made = greater.partners().invite_partner(invite.clone()).await;
+    made.expect("invited");
+    let repeated = lesser.partners().invite_partner(invite.clone()).await;
+    assert_eq!(reason(repeated), "SCOPE_MISSING");
+    greater
+        .partners()
+        .invite_partner(invite)
+        .await
+        .expect("the same answer");
+}
+
 #[tokio::test]
 async fn a_stream_ends_with_its_token() {
     let daemon = acme_over(loopback(None)).await;
