@@ -66,7 +66,7 @@ pub const FJALL_GROUP_BYTES_MAX: usize = 1024 * 1024;
 pub const FJALL_GROUP_PAIRS_MAX: usize = 8192;
 
 /// Memory of an engine's cache, if the configuration says nothing.
-pub const STORE_CACHE_BYTES_DEFAULT: u64 = 32 * 1024 * 1024;
+pub const STORE_CACHE_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
 
 /// Free space of the disk below which commits are refused, if the configuration says nothing.
 pub const DISK_RESERVE_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
