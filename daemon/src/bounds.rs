@@ -158,6 +158,13 @@ pub const METRICS_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an accept loop sleeps when the system has no descriptor or memory for a connection.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Invitations that are being taken up at one time, each of which dials whatever addresses are in it. One more is
+/// refused.
+pub const ACCEPTING_MAX: usize = 8;
+
+/// Of these in the name of one member, or of the operator, so that others have room whatever one of them brings.
+pub const ACCEPTING_PER_CALLER_MAX: usize = 2;
+
 /// Connections of one partner that wait for its task. One more closes.
 pub const ACCEPTED_PER_PARTNER_MAX: usize = 4;
 
