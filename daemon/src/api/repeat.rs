@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foedus_policy::action::Actor;
+use foedus_policy::state::Scopes;
 use foedus_policy::time::Now;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
@@ -115,6 +116,7 @@ impl Api {
         let slot = (!key.is_empty()).then(|| {
             let id = Sha256::new()
                 .chain_update(source(&caller.actor))
+                .chain_update(permitted(&caller.actor))
                 .chain_update(&key);
             let now = self.runtime().now();
             self.inner.repeats.slot(id.finalize().into(), now)
@@ -187,6 +189,22 @@ pub(super) fn source(actor: &Actor) -> Vec<u8> {
         | Actor::Member { member, .. } => [b"mem".as_slice(), member.as_bytes()].concat(),
         Actor::Partner(org) => org.as_bytes().to_vec(),
         Actor::System => Vec::new(),
+    }
+}
+
+/// What is given again was answered to who may as much. Who may less asks anew, and is asked what it may.
+fn permitted(actor: &Actor) -> [u8; 4] {
+    match actor {
+        Actor::Member {
+            scopes:
+                Scopes {
+                    read,
+                    write,
+                    administer,
+                },
+            ..
+        } => [1, (*read).into(), (*write).into(), (*administer).into()],
+        Actor::Operator { .. } | Actor::Partner(_) | Actor::System => [0; 4],
     }
 }
 

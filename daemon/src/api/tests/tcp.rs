@@ -129,6 +129,35 @@ async fn a_token_gives_what_its_scopes_say() {
     );
 }
 
+/// What a greater token was answered is not for a lesser one of the same member, whatever key it repeats.
+#[tokio::test]
+async fn a_key_repeats_nothing_to_a_token_of_other_scopes() {
+    let daemon = acme_over(loopback(None)).await;
+    let channel = clear(&daemon).await;
+    let all = [
+        v1::TokenScope::Read,
+        v1::TokenScope::Write,
+        v1::TokenScope::Administer,
+    ];
+    let invite = |secret: String| {
+        let client = bearing(channel.clone(), &secret);
+        let invite = v1::InvitePartnerRequest {
+            handle: "globex.example".to_owned(),
+            idempotency_key: "k".to_owned(),
+        };
+        async move { client.partners().invite_partner(invite).await }
+    };
+    let (_, full) = token(&daemon, "anna", &all).await;
+    let invited = invite(full).await.expect("invited").into_inner();
+    assert!(!invited.invitation_text.is_empty());
+    let (_, reader) = token(&daemon, "anna", &all[..1]).await;
+    assert_eq!(reason(invite(reader).await), "SCOPE_MISSING");
+    // Another token that may as much asks for the same.
+    let (_, other) = token(&daemon, "anna", &all).await;
+    let again = invite(other).await.expect("repeated").into_inner();
+    assert_eq!(again, invited);
+}
+
 /// An invitation by Globex that says to dial there.
 async fn invitation_to(address: &str) -> String {
     let globex = Daemon::start().await;
