@@ -168,7 +168,7 @@ pub const ACCEPTING_PER_CALLER_MAX: usize = 2;
 /// Connections of one partner that wait for its task. One more closes.
 pub const ACCEPTED_PER_PARTNER_MAX: usize = 4;
 
-/// Pairing connections at one time. One more closes.
+/// Pairing connections at one time. One more takes the place of the oldest of the source that has the most of them.
 pub const PAIRING_CONNECTIONS_MAX: usize = 32;
 
 /// Replies to invitations that are looked at within a minute, whoever sends them: a small part of one core. The rest

@@ -2,13 +2,14 @@
 
 use foedus_federation::org;
 use foedus_federation::pairing::Invitation;
-use foedus_federation::transport::PairingRefusal;
+use foedus_federation::transport::{PairingRefusal, Reach, pairing::identify};
 use foedus_policy::action::Action;
 use foedus_policy::reason::Reason;
 use foedus_policy::state::PartnerState;
 use tokio::net::TcpListener;
 
 use super::world::*;
+use crate::bounds::{PAIRING_CONNECTIONS_MAX, PAIRING_TIMEOUT};
 use crate::runtime::{AcceptInvitationError, Delivery, LinkState, PasteReplyError, Undelivered};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,6 +73,25 @@ async fn an_invitation_is_good_for_one_answer() {
             .partners()
             .contains_key(&impostor.id())
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_that_stay_and_say_nothing_keep_nobody_from_answering() {
+    let acme = Org::new("acme.example", None).await;
+    let globex = Org::new("globex.example", None).await;
+    let stranger = Org::new("stranger.example", None).await;
+    let tls = stranger.runtime.ours().expect("initialised").tls.clone();
+    let mut silent = Vec::new();
+    for _ in 0..PAIRING_CONNECTIONS_MAX {
+        let met = identify(&tls, Reach::Everywhere, &acme.address, PAIRING_TIMEOUT).await;
+        silent.push(met.expect("it answers"));
+    }
+    let anna = acme.member("anna").await;
+    let (text, ..) = invite(&acme, anna, None).await;
+    let accepted = globex.runtime.accept_invitation(OPERATOR, &text).await;
+    let delivery = accepted.expect("accepted").delivery;
+    assert!(matches!(delivery, Delivery::Delivered), "{delivery:?}");
+    drop(silent);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
