@@ -158,10 +158,17 @@ pub const METRICS_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an accept loop sleeps when the system has no descriptor or memory for a connection.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Invitations that are being taken up at one time, each of which dials whatever addresses are in it. One more is
+/// refused.
+pub const ACCEPTING_MAX: usize = 8;
+
+/// Of these in the name of one member, or of the operator, so that others have room whatever one of them brings.
+pub const ACCEPTING_PER_CALLER_MAX: usize = 2;
+
 /// Connections of one partner that wait for its task. One more closes.
 pub const ACCEPTED_PER_PARTNER_MAX: usize = 4;
 
-/// Pairing connections at one time. One more closes.
+/// Pairing connections at one time. One more takes the place of the oldest of the source that has the most of them.
 pub const PAIRING_CONNECTIONS_MAX: usize = 32;
 
 /// Replies to invitations that are looked at within a minute, whoever sends them: a small part of one core. The rest

@@ -12,6 +12,7 @@ mod ending;
 mod frames;
 mod meet;
 mod pairing_host;
+mod pairings;
 mod partner;
 mod rest;
 mod session;
@@ -43,6 +44,7 @@ use crate::metrics::Metrics;
 use crate::runtime::{Ours, Runtime};
 
 use pairing_host::Host;
+use pairings::Pairings;
 use partner::{Life, PartnerLink};
 
 pub use rest::Rests;
@@ -123,7 +125,7 @@ impl Keeper {
         let mut org = self.runtime.org();
         let (accepted, counters) = self.accept(listener, limits, &ours);
         let mut accepted = accepted;
-        let mut pairings = tokio::task::JoinSet::new();
+        let mut pairings = Pairings::new(PAIRING_CONNECTIONS_MAX);
         let host = Host::new(self.runtime.clone());
         let mut ticks = tokio::time::interval(ORG_TICK);
         self.take_org(&org.borrow_and_update().clone(), &ours);
@@ -139,15 +141,17 @@ impl Keeper {
                     ours = newer;
                     self.renew(&org.borrow_and_update().clone(), &ours);
                 },
-                Some(_) = pairings.join_next() => {}
+                Some(()) = pairings.ended() => {}
                 Some(connection) = next(&mut accepted) => match connection {
-                    Accepted::Link(link) => self.take_link(link),
-                    Accepted::Pairing(connection) if pairings.len() < PAIRING_CONNECTIONS_MAX => {
-                        let host = host.of(Source::of(connection.peer.ip()));
-                        pairings.spawn(pairing::serve(connection, Arc::new(host), PAIRING_TIMEOUT));
+                    Accepted::Link(link) => {
+                        pairings.proved(link.partner, Source::of(link.peer.ip()));
+                        self.take_link(link);
                     }
-                    // It closes; whoever it was may come again.
-                    Accepted::Pairing(_) => {}
+                    Accepted::Pairing(connection) => {
+                        let source = Source::of(connection.peer.ip());
+                        let host = Arc::new(host.of(source));
+                        pairings.admit(source, pairing::serve(connection, host, PAIRING_TIMEOUT));
+                    }
                 },
                 _ = ticks.tick() => {
                     self.runtime.publish_queues();

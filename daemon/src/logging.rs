@@ -18,9 +18,10 @@ pub fn start(config: LogConfig) -> Result<(), TryInitError> {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    // What libraries trace below an error is theirs. h2 warns of frames of any stranger, one line each.
+    // What libraries trace below an error is theirs: a warning of h2 is one line for each frame that somebody sends,
+    // whoever it is, and a log must not grow as strangers like. What h2 calls an error, its caller is told, too.
     let targets = tracing_subscriber::filter::Targets::new()
-        .with_default(level.min(LevelFilter::ERROR))
+        .with_default(LevelFilter::ERROR)
         .with_target("h2", LevelFilter::OFF)
         .with_target("foedus_daemon", level)
         .with_target("foedusd", level);

@@ -10,6 +10,7 @@
 //! seconds. A channel waits for the organisation only. A link waits for both; what channels say to a link whose
 //! queue is full closes that link, which begins anew from what is stored.
 
+mod accepting;
 mod channels;
 mod clock;
 mod handle;
@@ -184,6 +185,7 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
         next_reply: std::sync::atomic::AtomicU64::new(0),
         initialising: tokio::sync::Mutex::new(()),
         renewing: tokio::sync::Mutex::new(None),
+        accepting: accepting::Accepting::default(),
     });
     Ok(Built { runtime, org_task })
 }

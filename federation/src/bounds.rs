@@ -154,6 +154,10 @@ pub mod transport {
     /// Addresses behind one name that are tried.
     pub const DIALLED_ADDRESSES_MAX: usize = 8;
 
+    /// Names that are looked up at a time. Each takes a thread of the pool in which signatures are checked, too, and
+    /// keeps it for as long as a server of names says nothing; a further one waits.
+    pub const LOOKUPS_MAX: usize = 64;
+
     /// Most connections that have not proved a pinned key, whether they shake hands or pair.
     pub const CONNECTIONS_MAX: usize = 256;
     /// Most of those from one source address (from one /64 in IPv6).

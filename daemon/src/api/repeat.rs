@@ -116,7 +116,7 @@ impl Api {
         let slot = (!key.is_empty()).then(|| {
             let id = Sha256::new()
                 .chain_update(source(&caller.actor))
-                .chain_update([rights(&caller.actor)])
+                .chain_update(permitted(&caller.actor))
                 .chain_update(&key);
             let now = self.runtime().now();
             self.inner.repeats.slot(id.finalize().into(), now)
@@ -192,18 +192,19 @@ pub(super) fn source(actor: &Actor) -> Vec<u8> {
     }
 }
 
-/// What a caller may. An answer is repeated to none that may less than whoever it was given to: it may hold a secret.
-fn rights(actor: &Actor) -> u8 {
+/// What is given again was answered to who may as much. Who may less asks anew, and is asked what it may.
+fn permitted(actor: &Actor) -> [u8; 4] {
     match actor {
-        Actor::Member { scopes, .. } => {
-            let Scopes {
-                read,
-                write,
-                administer,
-            } = *scopes;
-            u8::from(read) | u8::from(write) << 1 | u8::from(administer) << 2
-        }
-        Actor::Operator { .. } | Actor::Partner(_) | Actor::System => u8::MAX,
+        Actor::Member {
+            scopes:
+                Scopes {
+                    read,
+                    write,
+                    administer,
+                },
+            ..
+        } => [1, (*read).into(), (*write).into(), (*administer).into()],
+        Actor::Operator { .. } | Actor::Partner(_) | Actor::System => [0; 4],
     }
 }
 

@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::accepting::Accepting;
 use super::channels::{Channels, NoChannel};
 use super::links::{LinkStatus, Links};
 use super::message::{ChannelMessage, OrgMessage};
@@ -68,6 +69,7 @@ pub(super) struct Inner {
     pub(super) initialising: tokio::sync::Mutex<()>,
     /// A renewal of which it is not known whether it is durable.
     pub(super) renewing: tokio::sync::Mutex<Option<Renewing>>,
+    pub(super) accepting: Accepting,
 }
 
 /// What `init` is told.

@@ -24,6 +24,7 @@ use foedus_policy::name::Label;
 use foedus_policy::reason::Reason;
 use foedus_policy::state::{self, InvitationId, InvitationState};
 
+use super::accepting::NoRoom;
 use super::{Ours, Runtime};
 use crate::bounds::PAIRING_TIMEOUT;
 use crate::random;
@@ -76,6 +77,9 @@ pub enum AcceptInvitationError {
     /// The rules say no, or it could not be stored.
     #[error(transparent)]
     Refused(#[from] org::Refused),
+    /// As many as may be are under way.
+    #[error("too many invitations are being taken up at this time")]
+    TooMany,
     /// Whoever answers at the address is not the organisation that invited.
     #[error(
         "who answers at the invitation's address is not the organisation that invited: nothing was \
@@ -127,32 +131,25 @@ impl Runtime {
         if invitation.inviter.org() == ours.keys.org {
             return Err(AcceptInvitationError::Own);
         }
-        // Asked here first: whoever may not take it up does not make us dial whatever it names.
         let asked = accept_action(&invitation, &invitation.inviter, &ours);
-        let now = self.now().wall;
-        if let Decision::Deny(reason) = decide(&self.snapshot().state, &actor, &asked, now) {
-            self.act(actor, asked).await?;
+        // Asked here first, so that nobody is dialled for who may not; refused there, so that it is written down.
+        if let Decision::Deny(reason) =
+            decide(&self.snapshot().state, &actor, &asked, self.now().wall)
+        {
+            let inviter = invitation.inviter.clone();
+            self.ask_accept(actor, &ours, &invitation, inviter).await?;
+            // The rules were changed meanwhile: whoever asks again is answered by them.
             return Err(org::Refused::Denied(reason).into());
         }
+        let begun = self.inner().accepting.begin(&actor);
+        let _place = begun.map_err(|NoRoom| AcceptInvitationError::TooMany)?;
         let (connection, identity) = match meet(&ours, self.reach(), &invitation).await? {
             Ok(met) => (Ok(met.connection), met.identity),
             Err(undelivered) => (Err(undelivered), invitation.inviter.clone()),
         };
         let reply = self.reply_to(&ours, &invitation, &identity)?;
         let reply_text = reply.encode().map_err(AcceptInvitationError::Reply)?;
-        let outcome = self
-            .ask_org(|reply| org::Input::Accept {
-                reply,
-                actor,
-                action: Box::new(accept_action(&invitation, &identity, &ours)),
-                addresses: addresses_of(&invitation),
-                inviter: Box::new(identity),
-                entropy: random::bytes(),
-            })
-            .await?;
-        let Outcome::Requested { number: request } = outcome else {
-            return Err(org::Refused::Denied(Reason::PartnerExists).into());
-        };
+        let request = self.ask_accept(actor, &ours, &invitation, identity).await?;
         let delivered = match connection {
             Ok(connection) => {
                 deliver(&ours, self.reach(), &invitation, connection, &reply_text).await
@@ -184,6 +181,30 @@ impl Runtime {
             inviter: invitation.inviter.org(),
             delivery,
         })
+    }
+
+    /// Stores the request to approve of an invitation, if the rules permit it, and answers once it is durable.
+    async fn ask_accept(
+        &self,
+        actor: Actor,
+        ours: &Ours,
+        invitation: &Invitation,
+        inviter: IdentityChain,
+    ) -> Result<RequestNumber, org::Refused> {
+        let outcome = self
+            .ask_org(|reply| org::Input::Accept {
+                reply,
+                actor,
+                action: Box::new(accept_action(invitation, &inviter, ours)),
+                addresses: addresses_of(invitation),
+                inviter: Box::new(inviter),
+                entropy: random::bytes(),
+            })
+            .await?;
+        match outcome {
+            Outcome::Requested { number } => Ok(number),
+            _ => Err(org::Refused::Denied(Reason::PartnerExists)),
+        }
     }
 
     /// Takes note of a reply to an invitation of ours that came as text: the reply proves only its sender, and who

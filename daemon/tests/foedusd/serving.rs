@@ -254,3 +254,53 @@ pub async fn texts(home: &Path) -> Option<Vec<String>> {
         }
     }
 }
+
+/// How often a stranger says what nobody asked for.
+const UNASKED: usize = 10_000;
+
+/// What comes first on a connection of HTTP/2 (RFC 9113, 3.4), and then answers to pings that nobody sent.
+fn unasked_answers() -> Vec<u8> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let answer = [&[0, 0, 8, 6, 1, 0, 0, 0, 0], b"unasked!".as_slice()].concat();
+    [PREFACE, SETTINGS, &answer.repeat(UNASKED)].concat()
+}
+
+/// Sends what nobody asked for, and returns when all of it was taken: then a ping after it is answered.
+fn say_unasked(address: std::net::SocketAddr) {
+    let ping = [&[0, 0, 8, 6, 0, 0, 0, 0, 0], b"the end.".as_slice()].concat();
+    let answer = [&[0, 0, 8, 6, 1, 0, 0, 0, 0], b"the end.".as_slice()].concat();
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(GRACE)).expect("a time");
+    stream
+        .write_all(&[unasked_answers(), ping].concat())
+        .expect("taken");
+    let (mut said, mut piece) = (Vec::new(), [0; 1024]);
+    while !said.windows(answer.len()).any(|found| found == answer) {
+        let read = stream.read(&mut piece).expect("it goes on");
+        assert_ne!(read, 0, "it ended before the end: {said:?}");
+        said.extend_from_slice(&piece[..read]);
+    }
+}
+
+#[test]
+fn a_stranger_does_not_write_the_log() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = free.local_addr().expect("bound");
+    drop(free);
+    for level in ["info", "trace"] {
+        let home = home_with(&format!(
+            "[api]\nlisten = \"{address}\"\n[log]\nlevel = \"{level}\"\n"
+        ));
+        let mut child = foedusd(home.path()).spawn().expect("it runs");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let ready = lines.any(|line| line.is_ok_and(|line| line.contains("foedusd is ready")));
+        assert!(ready, "it said nothing of being ready");
+        let further = std::thread::spawn(move || lines.map_while(Result::ok).count());
+        say_unasked(address);
+        terminate(&child);
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+        let further = further.join().expect("no panic");
+        assert!(further < UNASKED / 100, "{further} lines at {level}");
+    }
+}

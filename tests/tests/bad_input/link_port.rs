@@ -1,13 +1,11 @@
 //! What strangers and partners may throw at the port for links: it costs them their connection and us nothing.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 
 use foedus_daemon::identity_files::{IdentityFiles, KeyRole};
 use foedus_proto::federation::v1 as proto;
 use foedus_proto::federation::v1::GoodbyeReason;
 use foedus_proto::federation::v1::frame::Kind;
-use foedus_tests::harness::SOON;
 use foedus_tests::harness::organisation::Organisation;
 use foedus_tests::harness::raw_link::{LINK, PAIRING, Taken, say};
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
@@ -40,56 +38,6 @@ fn refused(taken: &Taken, what: &str) {
     };
     let no_more = said.next().is_none();
     assert!(goodbye && no_more, "{what}: {taken:?}");
-}
-
-/// A frame of HTTP/2 on the connection itself: its type, its flags, and what is in it.
-fn http2(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len())
-        .expect("it is short")
-        .to_be_bytes();
-    let head = [&length[1..], &[kind, flags, 0, 0, 0, 0]].concat();
-    [&head, payload].concat()
-}
-
-/// Whoever reaches a port speaks HTTP/2 to it before anything is known of them.
-#[test]
-fn what_a_stranger_does_to_http2_fills_no_log() {
-    const SETTINGS: u8 = 4;
-    const PING: u8 = 6;
-    const ACK: u8 = 1;
-    let two = Two::begin();
-    let log = two.acme.daemon.place.log();
-    let lines = || {
-        std::fs::read_to_string(&log)
-            .expect("it is there")
-            .lines()
-            .count()
-    };
-    let before = lines();
-    let mut stream = TcpStream::connect(two.acme.daemon.place.api).expect("it listens");
-    stream.set_read_timeout(Some(SOON)).expect("set");
-    let mut said = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    said.extend(http2(SETTINGS, 0, &[]));
-    for _ in 0..2_000 {
-        said.extend(http2(PING, ACK, b"unasked!"));
-    }
-    // The answer to this comes after all of the others were read.
-    said.extend(http2(PING, 0, b"the last"));
-    stream.write_all(&said).expect("it reads");
-    let answer = http2(PING, ACK, b"the last");
-    let mut heard = Vec::new();
-    while !heard.windows(answer.len()).any(|window| window == answer) {
-        let mut bytes = [0; 4096];
-        let count = stream.read(&mut bytes).expect("it answers");
-        assert!(count > 0, "it is still open: {heard:?}");
-        heard.extend_from_slice(&bytes[..count]);
-    }
-    assert_eq!(
-        lines(),
-        before,
-        "{}",
-        std::fs::read_to_string(&log).expect("there")
-    );
 }
 
 #[test]

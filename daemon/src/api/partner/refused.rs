@@ -164,6 +164,12 @@ impl From<AcceptInvitationError> for Refusal {
                 "send it to the administrator of the organisation that you invite",
             ),
             E::Refused(refused) => refused.into(),
+            E::TooMany => Self::new(
+                Code::ResourceExhausted,
+                "INVITATIONS_TOO_MANY",
+                text,
+                "try again when those have ended; each may wait some minutes for an inviter that does not answer",
+            ),
             E::OtherInviter => Self::new(
                 Code::FailedPrecondition,
                 "INVITER_DIFFERS",

@@ -1,10 +1,13 @@
 //! Over TCP: tokens, scopes, TLS, and what needs no token.
 
+use foedus_federation::pairing::Invitation;
+use tokio::net::TcpListener;
 use tonic::transport::{Certificate, ClientTlsConfig};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::*;
+use crate::bounds::ACCEPTING_PER_CALLER_MAX;
 use crate::bounds::api::{CLOSE_GRACE, UNPROVED_TIMEOUT};
 
 fn loopback(tls: Option<TlsFiles>) -> Option<TcpConfig> {
@@ -126,35 +129,135 @@ async fn a_token_gives_what_its_scopes_say() {
     );
 }
 
-/// The answer may hold what the lesser token is not to see: here the secret of an invitation.
+/// What a greater token was answered is not for a lesser one of the same member, whatever key it repeats.
 #[tokio::test]
-async fn a_key_does_not_give_a_lesser_token_the_answer_of_a_greater() {
+async fn a_key_repeats_nothing_to_a_token_of_other_scopes() {
     let daemon = acme_over(loopback(None)).await;
+    let channel = clear(&daemon).await;
     let all = [
         v1::TokenScope::Read,
         v1::TokenScope::Write,
         v1::TokenScope::Administer,
     ];
-    let (_, greater) = token(&daemon, "anna", &all).await;
-    let (_, lesser) = token(&daemon, "anna", &all[..1]).await;
-    let channel = clear(&daemon).await;
-    let (greater, lesser) = (
-        bearing(channel.clone(), &greater),
-        bearing(channel, &lesser),
-    );
-    let invite = v1::InvitePartnerRequest {
-        handle: "globex.example".to_owned(),
-        idempotency_key: "i".to_owned(),
+    let invite = |secret: String| {
+        let client = bearing(channel.clone(), &secret);
+        let invite = v1::InvitePartnerRequest {
+            handle: "globex.example".to_owned(),
+            idempotency_key: "k".to_owned(),
+        };
+        async move { client.partners().invite_partner(invite).await }
     };
-    let made = greater.partners().invite_partner(invite.clone()).await;
-    made.expect("invited");
-    let repeated = lesser.partners().invite_partner(invite.clone()).await;
-    assert_eq!(reason(repeated), "SCOPE_MISSING");
-    greater
-        .partners()
-        .invite_partner(invite)
-        .await
-        .expect("the same answer");
+    let (_, full) = token(&daemon, "anna", &all).await;
+    let invited = invite(full).await.expect("invited").into_inner();
+    assert!(!invited.invitation_text.is_empty());
+    let (_, reader) = token(&daemon, "anna", &all[..1]).await;
+    assert_eq!(reason(invite(reader).await), "SCOPE_MISSING");
+    // Another token that may as much asks for the same.
+    let (_, other) = token(&daemon, "anna", &all).await;
+    let again = invite(other).await.expect("repeated").into_inner();
+    assert_eq!(again, invited);
+}
+
+/// An invitation by Globex that says to dial there.
+async fn invitation_to(address: &str) -> String {
+    let globex = Daemon::start().await;
+    let init = v1::InitRequest {
+        handle: "globex.example".to_owned(),
+        administrator: "gina".to_owned(),
+        ..v1::InitRequest::default()
+    };
+    let operator = globex.client(None).await;
+    operator.organisation().init(init).await.expect("made");
+    let invite = v1::InvitePartnerRequest {
+        handle: "acme.example".to_owned(),
+        ..v1::InvitePartnerRequest::default()
+    };
+    let gina = globex.client(Some("gina")).await;
+    let invited = gina.partners().invite_partner(invite).await;
+    let text = invited.expect("invited").into_inner().invitation_text;
+    let mut invitation = Invitation::parse(&text).expect("it reads");
+    invitation.addresses = [address.parse().expect("an address")].into();
+    invitation.encode().expect("an invitation")
+}
+
+/// A listener on which nobody is answered, and an invitation that says to dial there.
+async fn silent_inviter() -> (TcpListener, v1::AcceptInvitationRequest) {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = silent.local_addr().expect("bound").to_string();
+    let accept = v1::AcceptInvitationRequest {
+        invitation_text: invitation_to(&address).await,
+        ..v1::AcceptInvitationRequest::default()
+    };
+    (silent, accept)
+}
+
+/// Whoever may not take up an invitation sends the daemon nowhere, either, and is in the audit log.
+#[tokio::test]
+async fn an_invitation_that_is_refused_is_not_dialled() {
+    let daemon = acme_over(loopback(None)).await;
+    let (_, secret) = token(&daemon, "anna", &[v1::TokenScope::Read]).await;
+    let reader = bearing(clear(&daemon).await, &secret);
+    let (silent, accept) = silent_inviter().await;
+    let mut partners = reader.partners();
+    let refusal = tokio::select! {
+        biased;
+        _ = silent.accept() => panic!("the address was dialled"),
+        refusal = partners.accept_invitation(accept) => refusal,
+    };
+    assert_eq!(reason(refusal), "SCOPE_MISSING");
+    let dialled = tokio::time::timeout(Duration::from_millis(50), silent.accept()).await;
+    assert!(dialled.is_err(), "the address was dialled afterwards");
+    let operator = daemon.client(None).await;
+    let list = v1::ListAuditRecordsRequest {
+        denied_only: true,
+        ..v1::ListAuditRecordsRequest::default()
+    };
+    let listed = operator.audit().list_audit_records(list).await;
+    let records = listed.expect("listed").into_inner().records;
+    assert_eq!(records[0].action, "partner.accept", "{records:?}");
+}
+
+/// Whoever asks and goes away, again and again, has the daemon dial a few at a time.
+#[tokio::test]
+async fn few_invitations_of_one_caller_are_dialled_at_a_time() {
+    let daemon = acme_over(loopback(None)).await;
+    let anna = daemon.client(Some("anna")).await;
+    let (silent, accept) = silent_inviter().await;
+    let mut refused_at_once = 0;
+    let mut held = Vec::new();
+    for _ in 0..2 * ACCEPTING_PER_CALLER_MAX {
+        let mut partners = anna.partners();
+        tokio::select! {
+            biased;
+            dialled = silent.accept() => held.push(dialled.expect("taken")),
+            refusal = partners.accept_invitation(accept.clone()) => {
+                assert_eq!(refused(refusal), (Code::ResourceExhausted, "INVITATIONS_TOO_MANY".to_owned()));
+                refused_at_once += 1;
+            }
+        }
+    }
+    assert_eq!(
+        (held.len(), refused_at_once),
+        (ACCEPTING_PER_CALLER_MAX, ACCEPTING_PER_CALLER_MAX)
+    );
+    // Others go on.
+    let operator = daemon.client(None).await;
+    let mut partners = operator.partners();
+    tokio::select! {
+        dialled = silent.accept() => held.push(dialled.expect("taken")),
+        refusal = partners.accept_invitation(accept.clone()) => panic!("not dialled: {refusal:?}"),
+    }
+    // Who does not answer has room again when its connections are over.
+    held.clear();
+    drop(silent);
+    let room = async {
+        while let Err(status) = anna.partners().accept_invitation(accept.clone()).await {
+            assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let taken = tokio::time::timeout(Duration::from_secs(10), room).await;
+    taken.expect("there is room again");
 }
 
 #[tokio::test]

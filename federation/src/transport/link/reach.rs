@@ -1,11 +1,16 @@
 //! Where may be dialled, whatever a partner says that it can be reached at.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
-use crate::bounds::transport::DIALLED_ADDRESSES_MAX;
+use crate::bounds::transport::{DIALLED_ADDRESSES_MAX, LOOKUPS_MAX};
+
+/// Room for names that are being looked up. It is the process's, as the pool of threads is.
+static LOOKUPS: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
 
 /// None of the addresses behind a name may be dialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -51,12 +56,13 @@ impl Reach {
         self,
         address: &str,
     ) -> Result<io::Result<TcpStream>, OutOfReach> {
-        let found = match lookup_host(address).await {
+        let found = match look_up(address).await {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
         let mut failure = Err(OutOfReach);
         for address in found
+            .into_iter()
             .filter(|found| self.includes(found.ip()))
             .take(DIALLED_ADDRESSES_MAX)
         {
@@ -67,6 +73,21 @@ impl Reach {
         }
         failure
     }
+}
+
+/// The addresses behind `host:port`.
+async fn look_up(address: &str) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = address.parse() {
+        return Ok(vec![address]);
+    }
+    let room = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+    let address = address.to_owned();
+    let looked_up = spawn_blocking(move || {
+        // Whoever asked may be gone: the thread is taken until the lookup ends.
+        let _room = room;
+        address.to_socket_addrs().map(Iterator::collect)
+    });
+    looked_up.await.map_err(io::Error::other)?
 }
 
 /// Where a large cloud has its metadata in IPv6.
@@ -120,6 +141,26 @@ mod tests {
         let refused = Reach::Elsewhere.connect(&address).await;
         assert!(matches!(refused, Err(OutOfReach)), "{refused:?}");
         let reached = Reach::Everywhere.connect(&address).await;
+        reached.expect("it is in reach").expect("it listens");
+    }
+
+    #[tokio::test]
+    async fn few_names_are_looked_up_at_a_time_and_addresses_wait_for_none() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let name = format!("localhost:{}", address.port());
+        let all = u32::try_from(LOOKUPS_MAX).expect("a few");
+        let taken = LOOKUPS.acquire_many(all).await.expect("it is never closed");
+        let reached = Reach::Everywhere.connect(&address.to_string()).await;
+        reached.expect("it is in reach").expect("it listens");
+        let mut waiting = std::pin::pin!(Reach::Everywhere.connect(&name));
+        let soon = std::time::Duration::from_millis(50);
+        let waited = tokio::time::timeout(soon, &mut waiting).await;
+        assert!(waited.is_err(), "{waited:?}");
+        drop(taken);
+        let reached = waiting.await;
         reached.expect("it is in reach").expect("it listens");
     }
 }
