@@ -38,6 +38,9 @@ const KINDS: [u8; 4] = [0, 1, 2, 4];
 
 const COMPRESSION_NONE: u8 = 0;
 
+/// As much as is read and compared at a time.
+const ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
+
 /// Where the batches of the newest journal end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tip {
@@ -122,21 +125,37 @@ fn journals(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(journals)
 }
 
+/// What a journal says, without most of the zeros after it: fjall makes a journal 64 MB long at once, and most hold little.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let mut file = File::open(path)?;
+    let (mut piece, mut bytes, mut zeros) = ([0; ZEROS.len()], Vec::new(), 0);
+    loop {
+        let length = file.read(&mut piece)?;
+        if length == 0 {
+            return Ok(bytes);
+        }
+        if is_zeros(&piece[..length]) {
+            zeros += length;
+        } else {
+            bytes.resize(bytes.len() + zeros, 0);
+            bytes.extend_from_slice(&piece[..length]);
+            zeros = 0;
+        }
+    }
 }
 
-/// What comes before the last piece that is all zeros. fjall makes a journal 64 MB long at once: compared in pieces, as
-/// looking at each byte takes its time.
+/// What comes before the last piece that is all zeros.
 fn without_zeros(bytes: &[u8]) -> &[u8] {
-    const PIECE: [u8; 4096] = [0; 4096];
     let written = bytes
-        .chunks(PIECE.len())
-        .rposition(|piece| *piece != PIECE[..piece.len()]);
-    let end = written.map_or(0, |piece| (piece + 1) * PIECE.len());
+        .chunks(ZEROS.len())
+        .rposition(|piece| !is_zeros(piece));
+    let end = written.map_or(0, |piece| (piece + 1) * ZEROS.len());
     &bytes[..end.min(bytes.len())]
+}
+
+/// Compared as a whole, as looking at each byte takes its time.
+fn is_zeros(piece: &[u8]) -> bool {
+    piece == &ZEROS[..piece.len()]
 }
 
 /// How many bytes of a journal are whole batches, and the sequence of the last of them.
