@@ -100,7 +100,7 @@ impl Channel {
 
     /// Leaves where the organisation's own state says that we left: what it tells a channel beside may find no room, and
     /// a partner may see to that.
-    fn leave_if_decided(&mut self, now: Now, step: &mut Step<'_, Effect>) {
+    pub(super) fn leave_if_decided(&mut self, now: Now, step: &mut Step<'_, Effect>) {
         let known = self.org.state.channels().get(&self.keys.0);
         let left = known.is_some_and(|known| match &known.sharing {
             Sharing::Shared {
@@ -116,6 +116,8 @@ impl Channel {
     /// Ends the channel for us, at once and alone: whoever hosts it ends it for all.
     pub(super) fn leave(&mut self, now: Now, step: &mut Step<'_, Effect>) {
         let Some(newest) = self.governance.newest_naming(self.ours.org) else {
+            // Nothing is in force that could be left. If a seal comes that uses our yes, we leave then.
+            self.forget_proposal(step);
             return;
         };
         let (org, host, revision) = (self.ours.org, newest.charter().host, newest.hash());

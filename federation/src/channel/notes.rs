@@ -136,6 +136,7 @@ impl Channel {
         }
         self.on_spoken(carrier);
         let before = self.governance.digest();
+        let joining = self.governance.newest().is_none();
         let all = self.take_notes(now, carrier, notes, step);
         self.news |= self.governance.digest() != before;
         if !all {
@@ -146,6 +147,10 @@ impl Channel {
         }
         if std::mem::take(&mut self.news) {
             self.release_waiting(now, step);
+            if joining {
+                // The first of its charters uses a yes that was taken back: nothing is asked for under it.
+                self.leave_if_decided(now, step);
+            }
             // One of them may end the channel for us.
             if !self.end_if_due(now, step) {
                 self.charter_changed(now, step);
@@ -209,12 +214,12 @@ impl Channel {
         })));
     }
 
-    /// Whether we said yes to an offer of this host, and its charter has yet to come.
+    /// Whether we said yes to an offer of this host, also if we took it back since: its charter may have yet to come.
     fn is_joining(&self, carrier: OrgId) -> bool {
         let known = self.org.state.channels().get(&self.keys.0);
-        known.is_some_and(
-            |known| matches!(known.sharing, Sharing::Joining { host, .. } if host == carrier),
-        )
+        known.is_some_and(|known| {
+            matches!(known.sharing, Sharing::Joining { host, .. } | Sharing::Shared { host, .. } if host == carrier)
+        })
     }
 
     /// A proposed revision needs our yes, which only the organisation's rules give: it hears of
@@ -397,6 +402,14 @@ impl Channel {
     /// more: nobody is asked to say yes to it, and no yes puts it in force.
     pub(super) fn take_back_offer(&mut self, step: &mut Step<'_, Effect>) {
         if self.stands_by_offer() {
+            return;
+        }
+        self.forget_proposal(step);
+    }
+
+    /// Stands by nothing that is proposed: by no text as host, and by no yes to one as participant.
+    pub(super) fn forget_proposal(&mut self, step: &mut Step<'_, Effect>) {
+        if self.governance.proposal().is_none() {
             return;
         }
         let mut governance = Governance::clone(&self.governance);

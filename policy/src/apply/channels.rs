@@ -332,9 +332,9 @@ impl Act<'_> {
         self.set_sharing(id, shared);
     }
 
-    /// Ends what a channel shares, as far as it has come: a charter in force is ended; an offer
-    /// of ours is taken back; a channel that was to be joined, and where nothing was ever
-    /// written, goes. Returns the cause if a charter ended.
+    /// Ends what a channel shares, as far as it has come: a charter in force is ended, and so is one that we said yes to
+    /// and take our yes back; an offer of ours is taken back; a channel that was to be joined, and where nothing was ever
+    /// written, goes where nobody can use our yes any more. Returns the cause if a charter ended.
     pub(super) fn end_sharing(&mut self, id: ChannelId, cause: EndCause) -> Option<EndCause> {
         match self.channel(id).sharing {
             Sharing::Local | Sharing::Shared { ended: Some(_), .. } => None,
@@ -368,6 +368,15 @@ impl Act<'_> {
                 }
                 self.set_sharing(id, Sharing::Local);
                 None
+            }
+            // Our yes may be in the world by now. That we left is kept, so that the host is told of it as soon as it
+            // is known to have used it.
+            Sharing::Joining { host, offer } if cause == EndCause::Withdrawal => {
+                let us = self.state.org().expect("who joins is initialised");
+                let both = [(us, Access::Full), (host, Access::Full)].into();
+                self.share_ended(id, host, both, offer.ends, cause);
+                self.end_project_of_others(id);
+                Some(cause)
             }
             Sharing::Joining { .. } => {
                 let members: Vec<_> = self.state.memberships_of(id).map(|(id, _)| id).collect();

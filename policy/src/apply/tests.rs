@@ -178,6 +178,28 @@ fn the_invited_side_joins_under_its_own_name_with_one_yes() {
     assert!(world.state.projects()[&project].partners.contains(&GLOBEX));
 }
 
+/// Whoever takes a yes back before its charter is in force is out of the channel when it is, and nobody is asked again.
+#[test]
+fn a_yes_that_is_taken_back_ends_what_it_led_to() {
+    let mut world = World::acme();
+    let terms = offer(9, None);
+    let number = world.accepted(GLOBEX, Some(terms.clone()));
+    let yes = approve(number, Some(WORDS), Some("theirs"));
+    world.must(world.other_eyes(), yes);
+    let (channel, cause) = (terms.channel, EndCause::Withdrawal);
+    let left = world.must(world.other_eyes(), Action::EndChannel { channel, cause });
+    let channels = vec![(channel, cause)];
+    assert_eq!(left, Outcome::Ended { channels });
+    let known = &world.state.channels()[&channel];
+    assert!(known.is_over() && known.is_shared(), "{known:?}");
+    let seal = sealed(channel, GLOBEX, &[US, GLOBEX], terms.ends);
+    let refused = world.try_act(Actor::System, &seal).expect_err("it is over");
+    assert_eq!(refused, Reason::ChannelEnded);
+    let again = put_before_us(GLOBEX, 5, terms);
+    let refused = world.try_act(Actor::Partner(GLOBEX), &again);
+    assert_eq!(refused.expect_err("it is over"), Reason::ChannelEnded);
+}
+
 /// Whoever said yes was told that it counts for so long. A host that waits longer has to ask again.
 #[test]
 fn a_yes_that_is_stale_is_asked_for_anew() {

@@ -114,8 +114,8 @@ impl Governance {
         Ok(Learned::Kept)
     }
 
-    /// As host, stands by no proposed text any more. What others said to it is forgotten: if we propose
-    /// it again, they are asked again.
+    /// Stands by no proposed text any more. What was said to it is forgotten: if its host proposes it again, all are asked
+    /// again.
     pub fn take_back(&mut self) {
         if let Some(before) = self.proposal.take() {
             self.forget_notes_of(&before);

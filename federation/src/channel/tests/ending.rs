@@ -117,6 +117,54 @@ fn by_withdrawal_also_where_the_channel_is_not_told() {
     assert!(!there.participants().any(|org| org == withdrawn));
 }
 
+/// Our yes is on its way, or used already, when we take it back: whoever used it hears that we left.
+#[test]
+fn by_withdrawal_before_the_seal_is_here() {
+    let mut world = World::peered(2);
+    let channel = world.open(0, "launch");
+    world.offer(0, 1, channel);
+    world.hold(0, 1);
+    world.approve_all(1, "launch");
+    let withdrawn = world.id(1);
+    let there = &world.sides[0].view(channel).governance;
+    assert!(there.takes_part(withdrawn), "its host used the yes");
+    let cause = EndCause::Withdrawal;
+    world.act(1, Action::EndChannel { channel, cause });
+    assert!(world.sides[1].view(channel).governance.newest().is_none());
+    let sent = world.sides[1].sent.len();
+    world.deliver(0, 1);
+    check_over(&mut world, 1, channel, record::EndCause::Withdrawal);
+    let mut sent = world.sides[1].sent[sent..].iter();
+    assert!(sent.all(|(_, frame)| matches!(frame, Frame::Notes(_))));
+    let there = &world.sides[0].view(channel).governance;
+    assert!(!there.takes_part(withdrawn), "and knows that it left");
+    assert!(there.record(withdrawn).is_some());
+}
+
+/// A yes that had not left is never sent.
+#[test]
+fn by_withdrawal_before_the_yes_has_left() {
+    let mut world = World::peered(2);
+    let channel = world.open(0, "launch");
+    world.offer(0, 1, channel);
+    world.disconnect(0, 1);
+    world.approve_all(1, "launch");
+    let cause = EndCause::Withdrawal;
+    world.act(1, Action::EndChannel { channel, cause });
+    world.restart(1);
+    world.connect(0, 1);
+    world.pass(2 * DAY_MILLIS);
+    let there = &world.sides[0].view(channel).governance;
+    assert!(there.newest().is_none(), "nothing was sealed");
+    let yes = there.proposal().expect("it is offered still").consents();
+    assert_eq!(yes.count(), 0, "and nobody said yes to it");
+    let requests = world.sides[1].snapshot.state.requests();
+    assert!(
+        !requests.values().any(|request| request.is_waiting()),
+        "and nobody is asked again"
+    );
+}
+
 #[test]
 fn by_termination_for_all() {
     let (mut world, channel) = World::shared(3);
