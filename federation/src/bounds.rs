@@ -420,7 +420,8 @@ pub const FRAME_ENTRIES_BYTES_MAX: usize = 256 * 1024;
 /// How long a consent of ours may be sealed.
 pub const CONSENT_MILLIS: u64 = foedus_policy::bounds::APPROVAL_MILLIS;
 
-/// Organisations that we know only by introduction.
+/// Organisations that we know only by introduction. For one more, one that is in no channel goes; if there is none, it is not
+/// kept, and its channel alone knows who it is.
 pub const INTRODUCED_ORGS_MAX: usize = 10_000;
 
 /// Denials of one source by one rule that are written down within a minute; the rest is counted.
@@ -564,7 +565,7 @@ pub const EXAMINED_MAX: usize = 1024;
 /// what caused them comes again.
 pub const EXAMINES_PENDING_MAX: usize = 8;
 
-/// Organisations that we know by the introduction of one partner alone.
+/// Organisations that we know by the introduction of one partner alone. For one more, see [`INTRODUCED_ORGS_MAX`].
 pub const INTRODUCED_BY_ONE_MAX: usize = 1_000;
 
 /// Faults of a store that an inspection keeps; more are counted.

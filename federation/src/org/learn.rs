@@ -1,5 +1,6 @@
 //! What others say of themselves: who they are and where they can be reached.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foedus_policy::action::{Action, Actor};
@@ -7,7 +8,7 @@ use foedus_policy::audit::{AuditEvent, AuditOutcome};
 use foedus_policy::decide::{carrier_allowed, link_key_allowed};
 use foedus_policy::id::OrgId;
 use foedus_policy::reason::Reason;
-use foedus_policy::state::PartnerState;
+use foedus_policy::state::{PartnerState, Sharing};
 use foedus_policy::time::Now;
 
 use super::store::{ADDRESS, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING, note_key};
@@ -122,18 +123,15 @@ impl Org {
     /// Keeps an identity in place of what was kept of it.
     pub(super) fn put_identity(&mut self, newer: IdentityChain, step: &mut Step<'_, Effect>) {
         let org = newer.org();
-        let id = |note: &Verified<Identity>| {
-            [org.as_bytes().as_slice(), &note.note().serial.to_be_bytes()].concat()
-        };
         // What a longer chain lets go of would make it one that does not read.
         let known = self.snapshot.identities.get(&org).cloned();
         for note in known.iter().flat_map(|known| known.notes()) {
             if !newer.notes().contains(note) {
-                self.delete_note(IDENTITY, &id(note), step);
+                self.delete_note(IDENTITY, &identity_note_id(org, note), step);
             }
         }
         for note in newer.notes() {
-            self.put_note(IDENTITY, &id(note), note.bytes(), step);
+            self.put_note(IDENTITY, &identity_note_id(org, note), note.bytes(), step);
         }
         self.snapshot.identities.insert(org, Arc::new(newer));
     }
@@ -311,11 +309,7 @@ impl Org {
             );
             let speaks_for_itself = self.state().org() == Some(org) || is_pairing;
             let is_new = !self.snapshot.identities.contains_key(&org);
-            let introduced = &self.snapshot.introduced_by;
-            let by_one = introduced.values().filter(|introducer| **introducer == by);
-            let full = introduced.len() >= INTRODUCED_ORGS_MAX
-                || (is_new && by_one.count() >= INTRODUCED_BY_ONE_MAX);
-            if speaks_for_itself || (is_new && full) {
+            if speaks_for_itself || (is_new && !self.make_room_for_introduced(by, step)) {
                 continue;
             }
             let learned = self.learn_identity(now, by, chain, step);
@@ -324,6 +318,50 @@ impl Org {
                 self.snapshot.introduced_by.insert(org, by);
             }
         }
+    }
+
+    /// Whether one more is kept that `by` introduces. Where there are as many as may be, somebody goes who is in no channel
+    /// any more: else whoever filled the list once would have filled it for good.
+    fn make_room_for_introduced(&mut self, by: OrgId, step: &mut Step<'_, Effect>) -> bool {
+        let introduced = &self.snapshot.introduced_by;
+        let by_one = |introducer: &OrgId| *introducer == by;
+        let full_by_one =
+            introduced.values().filter(|it| by_one(it)).count() >= INTRODUCED_BY_ONE_MAX;
+        if !full_by_one && introduced.len() < INTRODUCED_ORGS_MAX {
+            return true;
+        }
+        let in_channels: BTreeSet<OrgId> = self
+            .state()
+            .channels()
+            .values()
+            .filter_map(|channel| match &channel.sharing {
+                Sharing::Shared { participants, .. } => Some(participants.keys().copied()),
+                Sharing::Local | Sharing::Offering { .. } | Sharing::Joining { .. } => None,
+            })
+            .flatten()
+            .collect();
+        let is_needed = |org: &OrgId| {
+            in_channels.contains(org)
+                || self.state().partners().contains_key(org)
+                || self.snapshot.conflicts.contains_key(org)
+        };
+        let mut may_go = introduced.iter().filter(|(org, _)| !is_needed(org));
+        let goes = may_go.find(|(_, introducer)| !full_by_one || by_one(introducer));
+        let Some(goes) = goes.map(|(org, _)| *org) else {
+            return false;
+        };
+        self.forget_introduced(goes, step);
+        true
+    }
+
+    /// Keeps nothing of an organisation that is known by introduction alone. The channels that it was in keep who it is.
+    fn forget_introduced(&mut self, org: OrgId, step: &mut Step<'_, Effect>) {
+        let known = self.snapshot.identities.remove(&org);
+        for note in known.iter().flat_map(|known| known.notes()) {
+            self.delete_note(IDENTITY, &identity_note_id(org, note), step);
+        }
+        self.delete_note(INTRODUCED, org.as_bytes(), step);
+        self.snapshot.introduced_by.remove(&org);
     }
 
     /// Signs where we can be reached, if that changed.
@@ -354,6 +392,10 @@ impl Org {
             .endpoints
             .insert(keys.org, Arc::new(endpoints));
     }
+}
+
+fn identity_note_id(org: OrgId, note: &Verified<Identity>) -> Vec<u8> {
+    [org.as_bytes().as_slice(), &note.note().serial.to_be_bytes()].concat()
 }
 
 /// The record of an address or of who introduced somebody: bytes that are no note.

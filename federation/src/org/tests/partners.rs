@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use foedus_policy::action::{Action, Actor, Outcome};
+use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::reason::Reason;
-use foedus_policy::state::{InvitationState, PartnerState, RequestKind};
+use foedus_policy::state::{InvitationState, PartnerState, RequestKind, Sharing};
 use foedus_policy::vocabulary::Access;
 
 use crate::bounds::INTRODUCED_BY_ONE_MAX;
-use crate::charter::{Charter, channel_id};
+use crate::charter::{Charter, Consent, channel_id};
 use crate::examples::{self, key};
 use crate::frame::{Frame, Notes};
 use crate::identity::{Identity, IdentityChain, org_id};
 use crate::key::VerifyingKey;
-use crate::message::{OrgInput, ReplyTo};
+use crate::message::{Govern, OrgInput, ReplyTo};
 use crate::note::NoteType;
 use crate::org::{OurKeys, Refused, read_audit_entry};
 use crate::pairing::{InvitationReply, InvitationSecret, PairingReply, reply_proof};
@@ -198,6 +199,73 @@ fn introductions_of_one_partner_are_bounded() {
     assert_eq!(introduced.len(), INTRODUCED_BY_ONE_MAX + 1);
     assert!(introduced.contains_key(&invented(u32::MAX).org()));
     assert!(!introduced.contains_key(&world.id(0)) && !introduced.contains_key(&world.id(2)));
+}
+
+/// Has everybody agree that an invented organisation is in the channel, too.
+fn admit(world: &mut World, channel: ChannelId, newcomer: OrgId) {
+    let governance = world.sides[0].view(channel).governance.clone();
+    let before = governance.newest().expect("sealed").charter();
+    let mut next = Charter {
+        number: before.number + 1,
+        predecessor: Some(before.hash()),
+        ..before.clone()
+    };
+    next.participants.insert(newcomer, Access::Full);
+    let signers = [
+        (world.id(1), world.sides[1].keys.sign.clone()),
+        (newcomer, key(91)),
+    ];
+    let consents = signers.map(|(org, sign)| {
+        let consent = Consent {
+            channel,
+            charter: next.hash(),
+            predecessor: next.predecessor,
+            withdrawal: None,
+            org,
+            good_until: world.now.wall.plus_millis(1_000),
+        };
+        consent.sign(&sign).expect("valid").bytes().to_vec()
+    });
+    world.govern(0, channel, Govern::Propose(Arc::new(next)));
+    let notes = Frame::Notes(Notes {
+        channel,
+        identities: Vec::new(),
+        notes: consents.to_vec(),
+    });
+    world.send(1, 0, notes);
+    let sharing = &world.sides[0].snapshot.state.channels()[&channel].sharing;
+    let Sharing::Shared { participants, .. } = sharing else {
+        panic!("{sharing:?}");
+    };
+    assert!(participants.contains_key(&newcomer));
+}
+
+/// Whoever filled the list makes room for whom it introduces next, and who is in a channel stays.
+#[test]
+fn who_is_in_no_channel_makes_room_for_who_is_introduced() {
+    let (mut world, channel) = World::shared(2);
+    let by = world.id(1);
+    let introduce = |world: &mut World, numbers: std::ops::Range<u32>| {
+        let chains = numbers.map(invented).collect();
+        world.push_org(0, OrgInput::Introduced { by, chains });
+        world.settle();
+    };
+    let most = INTRODUCED_BY_ONE_MAX as u32;
+    introduce(&mut world, 0..most);
+    let mut introduced = world.sides[0].snapshot.introduced_by.keys();
+    // It would be the first to go.
+    let stays = *introduced.next().expect("many");
+    admit(&mut world, channel, stays);
+    introduce(&mut world, most..most + 7);
+    world.restart(0);
+    let snapshot = &world.sides[0].snapshot;
+    let newest = invented(most + 6).org();
+    assert_eq!(snapshot.introduced_by.len(), INTRODUCED_BY_ONE_MAX);
+    for org in [stays, newest] {
+        assert!(snapshot.introduced_by.contains_key(&org) && snapshot.identity(org).is_some());
+    }
+    // Of who went nothing is left, with a restart in between.
+    assert_eq!(snapshot.identities.len(), INTRODUCED_BY_ONE_MAX + 2);
 }
 
 /// The newest identity of one side, but for its link key.
