@@ -198,6 +198,10 @@ pub const ALLOWANCE_BURST_MICROS: u64 = 1_000_000;
 /// What a frame counts for at least against what its partner may send.
 pub const FRAME_COUNTED_BYTES_MIN: u64 = 256;
 
+/// Bytes of one partner's frames that wait here, in whatever queue, until what they led to is durable. Of one that keeps to
+/// the credit of the protocol a quarter is under way at most; of one that does not, no further frame is looked at meanwhile.
+pub const LINK_INBOUND_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// For how long it is said of a partner that it was held back.
 pub const HELD_BACK_SHOWN_MILLIS: u64 = 10_000;
 

@@ -45,6 +45,7 @@ pub use clock::Clock;
 pub use handle::{Initialise, InitialiseError, Runtime};
 pub use inspect::{Inspected, inspect};
 pub use links::{LinkState, LinkStatus, Links, ToLink, Trouble};
+pub(crate) use message::Held;
 pub use pairing::{
     AcceptInvitationError, Accepted, Delivery, PasteReplyError, Undelivered, invitation_text,
 };

@@ -6,7 +6,7 @@ use foedus_federation::channel;
 use foedus_federation::org;
 use foedus_policy::id::ChannelId;
 
-use crate::runtime::Runtime;
+use crate::runtime::{Held, Runtime};
 
 /// One message.
 pub(super) enum Message {
@@ -18,7 +18,7 @@ pub(super) enum Message {
 /// small as what one frame leads to.
 pub(super) struct Delivery {
     runtime: Runtime,
-    waiting: VecDeque<Message>,
+    waiting: VecDeque<(Message, Held)>,
 }
 
 impl Delivery {
@@ -33,48 +33,49 @@ impl Delivery {
         self.waiting.is_empty()
     }
 
-    /// Says it now if there is room, and otherwise keeps it.
-    pub(super) fn say(&mut self, message: Message) {
+    /// Says it now if there is room, and otherwise keeps it. `held` is what the frame that led to it holds of what the
+    /// partner may have waiting.
+    pub(super) fn say(&mut self, message: Message, held: Held) {
         if !self.waiting.is_empty() {
-            self.waiting.push_back(message);
+            self.waiting.push_back((message, held));
             return;
         }
-        match message {
-            Message::Channel(channel, input) => {
-                if let Some(unsaid) = self.runtime.try_tell_channel(channel, *input) {
-                    self.waiting
-                        .push_back(Message::Channel(channel, Box::new(unsaid)));
-                }
-            }
-            Message::Org(input) => {
-                if let Some(unsaid) = self.runtime.try_tell_org(*input) {
-                    self.waiting.push_back(Message::Org(Box::new(unsaid)));
-                }
-            }
+        let unsaid = match message {
+            Message::Channel(channel, input) => self
+                .runtime
+                .try_tell_channel(channel, *input, held.clone())
+                .map(|unsaid| Message::Channel(channel, Box::new(unsaid))),
+            Message::Org(input) => self
+                .runtime
+                .try_tell_org(*input, held.clone())
+                .map(|unsaid| Message::Org(Box::new(unsaid))),
+        };
+        if let Some(unsaid) = unsaid {
+            self.waiting.push_back((unsaid, held));
         }
     }
 
     /// Says the first of what waits as soon as there is room. May be dropped and called again: what was not said
     /// stays the first.
     pub(super) async fn say_next(&mut self) {
-        let Some(first) = self.waiting.front() else {
+        let Some((first, _)) = self.waiting.front() else {
             return;
         };
         match first {
             Message::Channel(channel, _) => {
                 let room = self.runtime.channel_room(*channel).await;
-                if let Some(Message::Channel(_, input)) = self.waiting.pop_front()
+                if let Some((Message::Channel(_, input), held)) = self.waiting.pop_front()
                     && let Some(room) = room
                 {
-                    room.say(*input);
+                    room.say(*input, held);
                 }
             }
             Message::Org(_) => {
                 let room = self.runtime.org_room().await;
-                if let Some(Message::Org(input)) = self.waiting.pop_front()
+                if let Some((Message::Org(input), held)) = self.waiting.pop_front()
                     && let Some(room) = room
                 {
-                    room.say(*input);
+                    room.say(*input, held);
                 }
             }
         }
@@ -83,7 +84,7 @@ impl Delivery {
     /// The session is over: what it still had to say is said by the next one, from what is stored. Only that it is
     /// over has to be heard.
     pub(super) fn forget(&mut self) {
-        self.waiting.retain(|message| match message {
+        self.waiting.retain(|(message, _)| match message {
             Message::Channel(_, input) => matches!(**input, channel::Input::PartnerDown(_)),
             Message::Org(_) => false,
         });

@@ -9,13 +9,17 @@ use foedus_federation::frame::Frame;
 use foedus_federation::org::OrgSnapshot;
 use foedus_federation::transport::{LinkFailure, Received};
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use crate::bounds::{CHECKED_INLINE_ENTRIES_MAX, CHECKS_PER_LINK_MAX, FRAME_COUNTED_BYTES_MIN};
+use crate::bounds::{
+    CHECKED_INLINE_ENTRIES_MAX, CHECKS_PER_LINK_MAX, FRAME_COUNTED_BYTES_MIN,
+    LINK_INBOUND_BYTES_MAX,
+};
 
 /// What comes of one frame.
 pub(super) enum Inbound {
-    Frame(Box<CheckedFrame>),
+    /// Evidence, and what it holds of what the partner may have waiting.
+    Frame(Box<CheckedFrame>, Arc<OwnedSemaphorePermit>),
     Refused(RefusedFrame),
     Failed(LinkFailure),
 }
@@ -28,6 +32,10 @@ pub(super) struct Frames {
     org: watch::Receiver<Arc<OrgSnapshot>>,
     checks: FuturesOrdered<Check>,
     ended: bool,
+    /// Arrived, with what it holds while it waits here; it is not looked at before there is room for it.
+    arrived: Option<(Frame, u32)>,
+    /// Bytes that may wait, of all connections with the partner.
+    room: Arc<Semaphore>,
     received: Received,
     /// What had come over the connection when the last frame was taken.
     counted: u64,
@@ -40,8 +48,11 @@ impl Frames {
         receiver: mpsc::Receiver<Result<Frame, LinkFailure>>,
         received: Received,
         org: watch::Receiver<Arc<OrgSnapshot>>,
+        room: Arc<Semaphore>,
     ) -> Self {
         Self {
+            arrived: None,
+            room,
             received,
             counted: 0,
             receiver,
@@ -57,26 +68,37 @@ impl Frames {
         std::mem::take(&mut self.bytes)
     }
 
-    /// A small frame costs more than its bytes, and one may have come with the bytes that were counted before.
-    fn count(&mut self) {
+    /// What came since the last frame. A small frame costs more than its bytes, and one may have come with the bytes that
+    /// were counted before.
+    fn count(&mut self) -> u64 {
         let before = std::mem::replace(&mut self.counted, self.received.bytes());
         let bytes = self
             .counted
             .saturating_sub(before)
             .max(FRAME_COUNTED_BYTES_MIN);
         self.bytes = self.bytes.saturating_add(bytes);
+        bytes
     }
 
     /// The next frame; `None` at the end. May be dropped and called again.
     pub(super) async fn next(&mut self) -> Option<Inbound> {
         loop {
-            let room = !self.ended && self.checks.len() < CHECKS_PER_LINK_MAX;
+            let room =
+                !self.ended && self.arrived.is_none() && self.checks.len() < CHECKS_PER_LINK_MAX;
+            let bytes = self.arrived.as_ref().map_or(0, |(_, bytes)| *bytes);
             tokio::select! {
                 Some(inbound) = self.checks.next() => return Some(inbound),
+                Ok(held) = self.room.clone().acquire_many_owned(bytes), if self.arrived.is_some() => {
+                    if let Some((frame, _)) = self.arrived.take() {
+                        self.checks.push_back(check(frame, self.org.borrow().clone(), held));
+                    }
+                }
                 arrived = self.receiver.recv(), if room => match arrived {
                     Some(Ok(frame)) => {
-                        self.count();
-                        self.checks.push_back(check(frame, self.org.borrow().clone()));
+                        // The largest frame has room when nothing else waits.
+                        let bytes = self.count().min(LINK_INBOUND_BYTES_MAX as u64);
+                        let bytes = u32::try_from(bytes).expect("the bound is of 32 bits");
+                        self.arrived = Some((frame, bytes));
                     }
                     Some(Err(failure)) => {
                         self.ended = true;
@@ -90,12 +112,12 @@ impl Frames {
     }
 }
 
-fn check(frame: Frame, org: Arc<OrgSnapshot>) -> Check {
+fn check(frame: Frame, org: Arc<OrgSnapshot>, held: OwnedSemaphorePermit) -> Check {
     if is_light(&frame) {
         // A hand-over to another thread costs more than such a check.
-        return Box::pin(async move { of(CheckedFrame::check(frame, &org)) });
+        return Box::pin(async move { of(CheckedFrame::check(frame, &org), held) });
     }
-    let checked = tokio::task::spawn_blocking(move || of(CheckedFrame::check(frame, &org)));
+    let checked = tokio::task::spawn_blocking(move || of(CheckedFrame::check(frame, &org), held));
     // A check refuses and does not panic: it ends without an answer only while everything stops.
     Box::pin(async move {
         checked
@@ -104,9 +126,9 @@ fn check(frame: Frame, org: Arc<OrgSnapshot>) -> Check {
     })
 }
 
-fn of(checked: Result<CheckedFrame, RefusedFrame>) -> Inbound {
+fn of(checked: Result<CheckedFrame, RefusedFrame>, held: OwnedSemaphorePermit) -> Inbound {
     match checked {
-        Ok(frame) => Inbound::Frame(Box::new(frame)),
+        Ok(frame) => Inbound::Frame(Box::new(frame), Arc::new(held)),
         Err(refused) => Inbound::Refused(refused),
     }
 }

@@ -1,17 +1,20 @@
 //! The task of one partner: connections come and go, one is kept, and the link machine speaks over it.
 
+use std::sync::Arc;
+
 use foedus_federation::frame::Goodbye;
 use foedus_federation::link::Link;
 use foedus_federation::transport::{AcceptedLink, Kept, LinkFailure, Reach, kept};
 use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::OrgId;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Terms;
 use super::doorway::{Doorway, Established};
 use super::ending::Ending;
 use super::session::Session;
+use crate::bounds::LINK_INBOUND_BYTES_MAX;
 use crate::runtime::{LinkState, Ours, Runtime, Trouble};
 
 /// When the task of a partner begins and ends.
@@ -30,6 +33,8 @@ pub(super) struct PartnerLink {
     us: OrgId,
     partner: OrgId,
     doorway: Doorway,
+    /// For what came of it and is not dealt with, over all its connections.
+    room: Arc<Semaphore>,
     stop: CancellationToken,
     /// The task that this partner had before, if it may not have ended yet.
     before: Option<CancellationToken>,
@@ -57,6 +62,7 @@ impl PartnerLink {
             us: ours.keys.org,
             partner,
             doorway: Doorway::new(runtime, ours.tls.clone(), partner, accepted, reach, terms),
+            room: Arc::new(Semaphore::new(LINK_INBOUND_BYTES_MAX)),
             stop,
             before,
             _ended: ended.drop_guard(),
@@ -143,7 +149,8 @@ impl PartnerLink {
             self.doorway.stop_dialling();
         }
         let runtime = self.runtime.clone();
-        let mut session = Session::begin(&runtime, machine, established);
+        let room = self.room.clone();
+        let mut session = Session::begin(&runtime, machine, established, room);
         let (ending, replacement) = session.run(self.us, &mut self.doorway, &self.stop).await;
         let ending = self.told(ending);
         let machine = session.end(&ending).await;

@@ -18,7 +18,7 @@ use foedus_federation::transport::{Kept, LinkFailure, LinkHandle, kept};
 use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::time::{Now, Timestamp};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ use crate::bounds::{
     LINK_FRESH, LINK_OUTBOX_FRAMES_MAX, LINK_QUEUE_MESSAGES_MAX, LINK_TICK, WARNINGS_PER_MINUTE_MAX,
 };
 use crate::per_minute::PerMinute;
-use crate::runtime::{LinkState, Runtime, ToLink, chain};
+use crate::runtime::{Held, LinkState, Runtime, ToLink, chain};
 use crate::store::StoreError;
 
 const TOO_SLOW: &str = "frames or channels came faster than the link could take them";
@@ -72,7 +72,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn begin(runtime: &Runtime, machine: Link, established: Established) -> Self {
+    pub(super) fn begin(
+        runtime: &Runtime,
+        machine: Link,
+        established: Established,
+        room: Arc<Semaphore>,
+    ) -> Self {
         let Established { session, remote } = established;
         let (messages, from_channels) = mpsc::channel(LINK_QUEUE_MESSAGES_MAX);
         let overflown = CancellationToken::new();
@@ -93,7 +98,7 @@ impl Session {
             machine,
             handle: session.handle,
             sender: session.sender,
-            frames: Frames::new(session.receiver, session.received, runtime.org()),
+            frames: Frames::new(session.receiver, session.received, runtime.org(), room),
             outbox: VecDeque::new(),
             delivery: Delivery::new(runtime.clone()),
             from_channels,
@@ -120,7 +125,7 @@ impl Session {
             .machine
             .handle(now, Input::Org(newest), &mut effects);
         session.machine.handle(now, Input::Opened, &mut effects);
-        session.carry(effects);
+        session.carry(effects, None);
         session
     }
 
@@ -197,7 +202,7 @@ impl Session {
 
     fn take_frame(&mut self, inbound: Option<Inbound>) {
         match inbound {
-            Some(Inbound::Frame(frame)) => {
+            Some(Inbound::Frame(frame, held)) => {
                 let now = self.runtime.now();
                 if let CheckedFrame::Entries(entries) = &*frame {
                     self.expect_ack(entries);
@@ -206,7 +211,7 @@ impl Session {
                     self.warn_of_refused(notes);
                 }
                 self.seen = now.wall;
-                self.handle(Input::Frame(frame));
+                self.handle_holding(Input::Frame(frame), Some(held));
                 self.note_up(now);
             }
             Some(Inbound::Refused(refused)) => {
@@ -303,12 +308,17 @@ impl Session {
     }
 
     fn handle(&mut self, input: Input) {
-        let mut effects = Vec::new();
-        self.machine.handle(self.runtime.now(), input, &mut effects);
-        self.carry(effects);
+        self.handle_holding(input, None);
     }
 
-    fn carry(&mut self, effects: Vec<Effect>) {
+    /// What comes of a frame holds what the frame does.
+    fn handle_holding(&mut self, input: Input, held: Held) {
+        let mut effects = Vec::new();
+        self.machine.handle(self.runtime.now(), input, &mut effects);
+        self.carry(effects, held);
+    }
+
+    fn carry(&mut self, effects: Vec<Effect>, held: Held) {
         for effect in effects {
             match effect {
                 Effect::Send(frame) => {
@@ -321,9 +331,10 @@ impl Session {
                     if let channel::Input::PartnerUp { .. } = *input {
                         self.watch(channel);
                     }
-                    self.delivery.say(Message::Channel(channel, input));
+                    self.delivery
+                        .say(Message::Channel(channel, input), held.clone());
                 }
-                Effect::ToOrg(input) => self.delivery.say(Message::Org(input)),
+                Effect::ToOrg(input) => self.delivery.say(Message::Org(input), held.clone()),
                 Effect::Read(channel, subscription, reader) => {
                     self.reads.push_back((channel, subscription, reader));
                 }
@@ -419,7 +430,7 @@ impl Session {
         delivery.forget();
         for effect in effects {
             if let Effect::ToChannel(channel, input) = effect {
-                delivery.say(Message::Channel(channel, input));
+                delivery.say(Message::Channel(channel, input), None);
             }
         }
         tokio::join!(delivery.flush(), handle.close(ending.goodbye()));

@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use super::accepting::Accepting;
 use super::channels::{Channels, NoChannel};
 use super::links::{LinkStatus, Links};
-use super::message::{ChannelMessage, OrgMessage};
+use super::message::{ChannelMessage, Held, OrgMessage};
 use super::renew::Renewing;
 use super::scope::Ground;
 use super::{Clock, Ours};
@@ -237,6 +237,7 @@ impl Runtime {
                 request,
             },
             reply: Some((reply, sender)),
+            held: None,
         };
         self.inner
             .channels
@@ -360,6 +361,7 @@ impl Runtime {
         let message = OrgMessage {
             input: input(reply),
             reply: Some((reply, sender)),
+            held: None,
         };
         // Not even queued, or queued and without an answer: the daemon stops.
         let queued = self.inner.org_queue.send(message).await;
@@ -387,16 +389,19 @@ impl Runtime {
         &self,
         channel: ChannelId,
         input: channel::Input,
+        held: Held,
     ) -> Option<channel::Input> {
-        match self.inner.channels.try_send(channel, input.into()) {
+        let message = ChannelMessage::holding(input, held);
+        match self.inner.channels.try_send(channel, message) {
             Ok(Err(unsaid)) => Some(unsaid.input),
             Ok(Ok(())) | Err(NoChannel) => None,
         }
     }
 
     /// As [`Runtime::try_tell_channel`], to the organisation.
-    pub(crate) fn try_tell_org(&self, input: org::Input) -> Option<org::Input> {
-        match self.inner.org_queue.try_send(input.into()) {
+    pub(crate) fn try_tell_org(&self, input: org::Input, held: Held) -> Option<org::Input> {
+        let message = OrgMessage::holding(input, held);
+        match self.inner.org_queue.try_send(message) {
             Err(mpsc::error::TrySendError::Full(unsaid)) => Some(unsaid.input),
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
         }
@@ -416,7 +421,7 @@ impl Runtime {
             endpoints: None,
             peering: None,
         };
-        let _comes_again = self.try_tell_org(said).is_some();
+        let _comes_again = self.try_tell_org(said, None).is_some();
     }
 
     /// Waits for room in a channel's queue; `None` if there is no such channel.
@@ -461,8 +466,8 @@ impl Runtime {
 pub(crate) struct ChannelRoom(mpsc::OwnedPermit<ChannelMessage>);
 
 impl ChannelRoom {
-    pub(crate) fn say(self, input: channel::Input) {
-        drop(self.0.send(input.into()));
+    pub(crate) fn say(self, input: channel::Input, held: Held) {
+        drop(self.0.send(ChannelMessage::holding(input, held)));
     }
 }
 
@@ -470,7 +475,7 @@ impl ChannelRoom {
 pub(crate) struct OrgRoom(mpsc::OwnedPermit<OrgMessage>);
 
 impl OrgRoom {
-    pub(crate) fn say(self, input: org::Input) {
-        drop(self.0.send(input.into()));
+    pub(crate) fn say(self, input: org::Input, held: Held) {
+        drop(self.0.send(OrgMessage::holding(input, held)));
     }
 }

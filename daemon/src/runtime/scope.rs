@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::message::{Message, Replies};
+use super::message::{Held, Message, Replies};
 use crate::bounds::SCAN_PAIRS_MAX;
 use crate::metrics::Metrics;
 use crate::store::{Engine, Store, StoreError};
@@ -32,6 +32,8 @@ pub(super) struct Scope<M: Machine> {
     step_loop: StepLoop<M>,
     ground: Ground,
     asked: Option<Ask>,
+    /// Of the inputs that are under way.
+    held: Vec<Held>,
     uncertain: bool,
     damaged: Option<Damaged>,
 }
@@ -42,6 +44,7 @@ impl<M: Machine> Scope<M> {
             step_loop: StepLoop::new(setup),
             ground,
             asked: None,
+            held: Vec::new(),
             uncertain: false,
             damaged: None,
         }
@@ -60,9 +63,12 @@ impl<M: Machine> Scope<M> {
     ) {
         let mut next = Some(message);
         let mut room = STEP_INPUTS_MAX;
-        while let Some(Message { input, reply }) = next {
+        while let Some(Message { input, reply, held }) = next {
             if let Some((reply, waiting)) = reply {
                 replies.insert(reply, waiting);
+            }
+            if held.is_some() {
+                self.held.push(held);
             }
             self.push(input);
             room -= 1;
@@ -95,6 +101,9 @@ impl<M: Machine> Scope<M> {
         };
         let now = self.ground.clock.now();
         self.asked = self.step_loop.advance(now, answer, out);
+        if self.asked.is_none() {
+            self.held.clear();
+        }
         match self.step_loop.take_damage() {
             // It is tried again and again; a human is told once.
             Some(damage) if self.damaged.as_ref() == Some(&damage) => {}

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foedus_federation::batch::{Batch, CommitOutcome, Key, Value};
+use tokio::sync::watch;
 
 use super::{Store, StoreError, check_batch, check_key, check_scan};
 
@@ -253,6 +254,7 @@ impl VirtualDisk {
 #[derive(Debug, Clone, Default)]
 pub struct MemoryEngine {
     disk: Arc<Mutex<VirtualDisk>>,
+    hangs: watch::Sender<bool>,
 }
 
 impl MemoryEngine {
@@ -260,7 +262,13 @@ impl MemoryEngine {
     pub fn new(disk: VirtualDisk) -> Self {
         MemoryEngine {
             disk: Arc::new(Mutex::new(disk)),
+            hangs: watch::Sender::default(),
         }
+    }
+
+    /// As long as it hangs, no commit begins: each waits.
+    pub fn set_hangs(&self, hangs: bool) {
+        self.hangs.send_replace(hangs);
     }
 
     /// The disk, to plan faults, crash and restart it. Never held across an await.
@@ -286,6 +294,9 @@ impl Store for MemoryEngine {
     }
 
     async fn try_commit(&self, batch: Batch) -> Result<CommitOutcome, StoreError> {
+        let mut hangs = self.hangs.subscribe();
+        // The sender is ours, so there is an answer.
+        let _goes_on = hangs.wait_for(|hangs| !hangs).await.is_ok();
         self.disk().try_apply(batch)
     }
 }

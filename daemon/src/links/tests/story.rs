@@ -213,15 +213,19 @@ async fn a_channel_whose_queue_is_full_hears_of_the_end_of_a_session() {
     let runtime = acme.runtime.clone();
     let mut delivery = Delivery::new(runtime.clone());
     assert!(runtime.view(channel).await.is_some());
-    let fill = || runtime.try_tell_channel(channel, Input::Tick).is_none();
+    let fill = || {
+        runtime
+            .try_tell_channel(channel, Input::Tick, None)
+            .is_none()
+    };
     while fill() {}
     let down = || Message::Channel(channel, Box::new(Input::PartnerDown(acme.id())));
-    delivery.say(Message::Channel(channel, Box::new(Input::Tick)));
+    delivery.say(Message::Channel(channel, Box::new(Input::Tick)), None);
     assert!(!delivery.is_empty(), "there is no room for it");
     delivery.forget();
     assert!(delivery.is_empty());
     // The machine may have said so when it closed the session, before the session's own end.
-    delivery.say(down());
+    delivery.say(down(), None);
     delivery.forget();
     assert!(!delivery.is_empty());
     within("room", delivery.flush()).await;
