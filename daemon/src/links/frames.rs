@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use foedus_federation::evidence::{CheckedFrame, RefusedFrame};
 use foedus_federation::frame::Frame;
@@ -10,6 +11,7 @@ use foedus_federation::org::OrgSnapshot;
 use foedus_federation::transport::{LinkFailure, Received};
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::Instant;
 
 use crate::bounds::{
     CHECKED_INLINE_ENTRIES_MAX, CHECKS_PER_LINK_MAX, FRAME_COUNTED_BYTES_MIN,
@@ -39,8 +41,10 @@ pub(super) struct Frames {
     received: Received,
     /// What had come over the connection when the last frame was taken.
     counted: u64,
-    /// What came since it was last asked.
-    bytes: u64,
+    /// What had come when it was last asked how much.
+    asked: u64,
+    /// What small frames that came since then cost beside their bytes.
+    surcharge: u64,
 }
 
 impl Frames {
@@ -59,25 +63,32 @@ impl Frames {
             org,
             checks: FuturesOrdered::new(),
             ended: false,
-            bytes: 0,
+            asked: 0,
+            surcharge: 0,
         }
     }
 
-    /// How much came since this was last asked.
+    /// How much came since this was last asked, in frames or beside them.
     pub(super) fn take_bytes(&mut self) -> u64 {
-        std::mem::take(&mut self.bytes)
+        let bytes = self.received.bytes();
+        let before = std::mem::replace(&mut self.asked, bytes);
+        let surcharge = std::mem::take(&mut self.surcharge);
+        bytes.saturating_sub(before).saturating_add(surcharge)
+    }
+
+    /// Nothing more is read for so long.
+    pub(super) fn hold(&self, time: Duration) {
+        self.received.hold_until(Instant::now() + time);
     }
 
     /// What came since the last frame. A small frame costs more than its bytes, and one may have come with the bytes that
     /// were counted before.
     fn count(&mut self) -> u64 {
-        let before = std::mem::replace(&mut self.counted, self.received.bytes());
-        let bytes = self
-            .counted
-            .saturating_sub(before)
-            .max(FRAME_COUNTED_BYTES_MIN);
-        self.bytes = self.bytes.saturating_add(bytes);
-        bytes
+        let bytes = self.received.bytes();
+        let came = bytes.saturating_sub(std::mem::replace(&mut self.counted, bytes));
+        let cost = came.max(FRAME_COUNTED_BYTES_MIN);
+        self.surcharge = self.surcharge.saturating_add(cost - came);
+        cost
     }
 
     /// The next frame; `None` at the end. May be dropped and called again.

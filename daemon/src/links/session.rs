@@ -151,10 +151,15 @@ impl Session {
             if self.org.has_changed().unwrap_or(false) {
                 self.take_org(doorway);
             }
+            // Whatever it is that came: also what is no frame, or none yet.
+            doorway.spend(self.frames.take_bytes());
             // Neither read nor acknowledged meanwhile: the partner's credit runs out, and it waits.
             // But for the hello, without which the link would be taken for broken.
             let held_back = doorway.holds_back().filter(|_| self.machine.is_up());
-            self.held_back |= held_back.is_some();
+            if let Some(time) = held_back {
+                self.held_back = true;
+                self.frames.hold(time);
+            }
             tokio::select! {
                 () = stop.cancelled() => return (Ending::Stopped, None),
                 Ok(()) = self.org.changed() => self.take_org(doorway),
@@ -166,7 +171,6 @@ impl Session {
                 }
                 Some(_) = self.closing.join_next() => {}
                 inbound = self.frames.next(), if self.delivery.is_empty() && held_back.is_none() => {
-                    doorway.spend(self.frames.take_bytes());
                     self.take_frame(inbound);
                 }
                 () = tokio::time::sleep(held_back.unwrap_or_default()), if held_back.is_some() => {}

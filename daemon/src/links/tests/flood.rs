@@ -7,6 +7,7 @@ use std::time::Duration;
 use foedus_federation::channel::{Input, ReplyTo, Request, Text, Verb};
 use foedus_federation::frame::{Ack, Frame};
 use foedus_federation::transport::Received;
+use foedus_policy::id::ChannelId;
 use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -30,7 +31,7 @@ async fn no_frame_is_looked_at_before_there_is_room_for_it() {
     );
     for number in 0..20 {
         let ack = Ack {
-            channel: foedus_policy::id::ChannelId([1; 32]),
+            channel: ChannelId([1; 32]),
             number,
             void: 0,
             withheld: 0,
@@ -58,6 +59,35 @@ async fn no_frame_is_looked_at_before_there_is_room_for_it() {
     );
     drop(next);
     assert!(within("room", frames.next()).await.is_some());
+}
+
+/// What is sent beside frames, or in one that never ends, is paid for like frames.
+#[tokio::test]
+async fn whatever_comes_is_counted() {
+    let acme = Org::new("acme.example", None).await;
+    let (sender, receiver) = mpsc::channel(1);
+    let room = Arc::new(Semaphore::new(LINK_INBOUND_BYTES_MAX));
+    let received = Received::default();
+    let mut frames = Frames::new(receiver, received.clone(), acme.runtime.org(), room);
+    received.count(100_000);
+    assert!(frames.next().now_or_never().is_none());
+    assert_eq!(frames.take_bytes(), 100_000);
+    // A small frame costs more than its bytes, and nothing is paid for twice.
+    received.count(6);
+    let asked = Frame::UnknownCursor(ChannelId([1; 32]));
+    sender.try_send(Ok(asked)).expect("room");
+    assert!(within("a frame", frames.next()).await.is_some());
+    received.count(1_000);
+    assert_eq!(frames.take_bytes(), 1_006);
+    sender
+        .try_send(Ok(Frame::UnknownCursor(ChannelId([1; 32]))))
+        .expect("room");
+    assert!(within("a frame", frames.next()).await.is_some());
+    sender
+        .try_send(Ok(Frame::UnknownCursor(ChannelId([1; 32]))))
+        .expect("room");
+    assert!(within("a frame", frames.next()).await.is_some());
+    assert_eq!(frames.take_bytes(), FRAME_COUNTED_BYTES_MIN);
 }
 
 fn posts(count: usize, text: &str) -> Verb {
