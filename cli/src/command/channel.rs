@@ -246,6 +246,10 @@ async fn confirmed(channel: &str, what: &str, yes: bool, session: &Session) -> R
             "nothing was done: {} is offered and not shared yet, and this takes the offer back",
             channel.name
         ),
+        _ if others.is_empty() && channel.shared => format!(
+            "nothing was done: nobody else is in {} any more, and the {what} is for good",
+            channel.name
+        ),
         _ if others.is_empty() => format!(
             "nothing was done: {} is not shared with anybody, so there is nothing to end",
             channel.name
@@ -326,20 +330,30 @@ fn list_page(channels: &[v1::Channel], to_a_member: bool) -> Page {
     Page::new().table(&columns[..shown], rows.collect(), "There are no channels.")
 }
 
+/// The other organisations that take part.
 fn others(channel: &v1::Channel) -> Vec<&str> {
-    channel
-        .participants
-        .iter()
-        .filter(|participant| !participant.ours)
-        .map(|participant| participant.handle.as_str())
+    let others = channel.participants.iter();
+    others
+        .filter(|one| !one.ours && one.withdrew_at.is_none())
+        .map(|one| one.handle.as_str())
         .collect()
+}
+
+/// The same, and who has left.
+fn shared_with(channel: &v1::Channel) -> String {
+    let others = channel.participants.iter().filter(|one| !one.ours);
+    let others = others.map(|one| match one.withdrew_at {
+        Some(_) => format!("{} (withdrew)", one.handle),
+        None => one.handle.clone(),
+    });
+    others.collect::<Vec<_>>().join(", ")
 }
 
 fn row(channel: &v1::Channel) -> Vec<String> {
     vec![
         channel.name.clone(),
         state(channel),
-        others(channel).join(", "),
+        shared_with(channel),
         channel.project.clone(),
         time::listed(channel.ended_at.as_ref().or(channel.ends_at.as_ref())),
         channel.member_count.to_string(),

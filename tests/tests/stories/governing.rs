@@ -1,6 +1,7 @@
 //! Step 13: what administrators decide about what is shared. One side leaves alone, a host ends for all, a project is
 //! extended by consent of both; and what comes before a channel: a project, a partner.
 
+use super::doctor;
 use super::projects::has_ended;
 use foedus_tests::harness::command::Foedus;
 use foedus_tests::harness::organisation::{Organisation, text, told};
@@ -85,6 +86,7 @@ fn one_side_withdraws_alone() {
     }
 
     let mut tail = Tail::start(&two.globex.member(), ACME_LAUNCH);
+    let tail_at_acme = Tail::start(&two.acme.member(), LAUNCH);
     let shown = gina.json(&withdraw);
     assert_eq!(shown["state"], "ended", "{shown}");
     tail.ends();
@@ -102,6 +104,7 @@ fn one_side_withdraws_alone() {
     assert!(left(GLOBEX) && !left(ACME), "{shown}");
     let told = alice.text(&["channel", "show", LAUNCH]);
     assert!(told.contains("withdrew "), "{told}");
+    is_told_to_be_alone(&two, tail_at_acme);
     two.acme.member().must(&["post", LAUNCH, "Alone."]);
     assert_eq!(two.acme.texts(LAUNCH).len(), 3);
     assert_eq!(two.globex.texts(ACME_LAUNCH).len(), 2);
@@ -110,6 +113,36 @@ fn one_side_withdraws_alone() {
         audit.contains("channel.end") && audit.contains("withdrawal"),
         "{audit}"
     );
+}
+
+/// Whoever would go on writing hears that nobody reads it, wherever they look.
+#[track_caller]
+fn is_told_to_be_alone(two: &Two, tail: Tail) {
+    let who = format!("{GLOBEX} withdrew");
+    let problem = doctor::tells(&two.acme, "CHANNEL_ALONE", "warning", &[&who]);
+    assert_eq!(problem["subject"], LAUNCH, "{problem}");
+    let (alice, anna) = (two.acme.administrator(), two.acme.member());
+    for told in [
+        alice.text(&["status"]),
+        anna.text(&["channel", "show", LAUNCH]),
+    ] {
+        assert!(told.contains("nobody else is in it any more"), "{told}");
+    }
+    let list = anna.text(&["channel", "list"]);
+    assert!(list.contains(&format!("{GLOBEX} (withdrew)")), "{list}");
+    let terminate = ["channel", "terminate", LAUNCH];
+    let asked = alice.run(&terminate);
+    assert!(asked.err.contains("nobody else is in launch"), "{asked:#?}");
+    // Who follows hears of it at once, and who begins to follow at the beginning.
+    let left = eventually("the tail to tell who left", SOON, || {
+        let left = tail.departures();
+        left.first().cloned().ok_or_else(|| format!("{left:?}"))
+    });
+    assert_eq!(left["handle"], GLOBEX, "{left}");
+    assert_eq!(left["alone"], true, "{left}");
+    assert_eq!(tail.departures().len(), 1, "it is told once");
+    let read = anna.text(&["tail", LAUNCH, "--no-follow"]);
+    assert!(read.contains(&format!("{who} from {LAUNCH} at ")), "{read}");
 }
 
 #[test]
@@ -126,6 +159,13 @@ fn its_host_terminates_a_channel_for_all() {
         for of in [ACME, GLOBEX] {
             assert_eq!(record(organisation, of)["cause"], "termination");
         }
+    }
+    // Who did not end it is told who did.
+    for (organisation, told) in [(&two.acme, false), (&two.globex, true)] {
+        let found = organisation.administrator().run(&["doctor"]);
+        let who = format!("{ACME} ended it for all");
+        let tells = found.out.contains("CHANNEL_TERMINATED") && found.out.contains(&who);
+        assert_eq!(tells, told, "{found:#?}");
     }
     // It has ended: once more changes nothing.
     alice.must(&terminate);
