@@ -34,7 +34,7 @@ impl Api {
                 };
                 let acted = api.runtime().act(caller.actor, action).await;
                 let outcome = acted.map_err(|refused| {
-                    refused::not_approached(&api.seen(), &handle.unwrap_or_default(), refused)
+                    refused::not_invited(&api.seen(), &handle.unwrap_or_default(), refused)
                 })?;
                 let Outcome::Invited { invitation, .. } = outcome else {
                     return Err(unexpected());

@@ -326,13 +326,14 @@ impl Doorway {
             if status.state == LinkState::Connecting {
                 status.state = LinkState::Down;
             }
-            // Nobody needs to do anything about a partner with whom nothing is shared.
-            if status.state != LinkState::Resting {
-                let trouble = match error {
-                    DialError::WrongKey => Some(Trouble::WrongKey),
-                    DialError::Refused => Some(Trouble::Refused),
-                    _ => None,
-                };
+            let trouble = match error {
+                DialError::WrongKey => Some(Trouble::WrongKey),
+                DialError::Refused => Some(Trouble::Refused),
+                _ => None,
+            };
+            // Nobody needs to do anything about a partner with whom nothing is shared. But one that has ended the
+            // peering can say so in no other way.
+            if status.state != LinkState::Resting || trouble == Some(Trouble::Refused) {
                 status.fail_to_dial(problem, trouble, clocks);
             }
         });
