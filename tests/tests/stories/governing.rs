@@ -49,10 +49,11 @@ fn record(organisation: &Organisation, of: &str) -> Value {
 
 /// Without `--yes` only what would end is said.
 #[track_caller]
-fn asks_first(administrator: &Foedus, arguments: &[&str]) {
+fn asks_first(administrator: &Foedus, arguments: &[&str], would: &str) {
     let answer = administrator.run(arguments);
     assert_ne!(answer.exit, Some(0), "{answer:#?}");
-    assert!(answer.err.contains("nothing was done"), "{answer:#?}");
+    let told = format!("nothing was done: {would}");
+    assert!(answer.err.contains(&told), "{answer:#?}");
     assert!(answer.err.contains("--yes"), "{answer:#?}");
 }
 
@@ -67,11 +68,28 @@ fn one_side_withdraws_alone() {
     let two = talking("+1h");
     let gina = two.globex.administrator();
     let withdraw = ["channel", "withdraw", ACME_LAUNCH, "--yes"];
-    asks_first(&gina, &withdraw[..3]);
+    let would = format!("this organisation would leave {ACME_LAUNCH}, which goes on with {ACME}");
+    asks_first(&gina, &withdraw[..3], &would);
     is_refused(&two.globex.member(), &withdraw, "NOT_ADMINISTRATOR");
     is_refused(&two.globex.foedus(), &withdraw, "MEMBER_NEEDED");
     let terminate = ["channel", "terminate", ACME_LAUNCH, "--yes"];
     let withdraw_as_host = ["channel", "withdraw", LAUNCH, "--yes"];
+    for (who, tried) in [
+        (&gina, &terminate[..3]),
+        (&two.globex.member(), &withdraw[..3]),
+    ] {
+        // Where to say yes would not help, nobody is asked to.
+        let refusal = who.refused(tried);
+        assert_ne!(refusal.exit, 64, "{refusal:?}");
+    }
+    let anna = two.acme.member();
+    anna.must(&["channel", "create", "own"]);
+    let refusal = two
+        .acme
+        .administrator()
+        .refused(&["channel", "terminate", "own"]);
+    assert_eq!(refusal.reason, "CHANNEL_NOT_SHARED", "{refusal:?}");
+    assert!(refusal.fix.contains("channel archive own"), "{refusal:?}");
     for (who, tried, would_do) in [
         (&gina, terminate, withdraw),
         (
@@ -150,7 +168,8 @@ fn its_host_terminates_a_channel_for_all() {
     let two = talking("+1h");
     let alice = two.acme.administrator();
     let terminate = ["channel", "terminate", LAUNCH, "--yes"];
-    asks_first(&alice, &terminate[..3]);
+    let would = format!("{LAUNCH} would end for all, here and at {GLOBEX}");
+    asks_first(&alice, &terminate[..3], &would);
     is_refused(&two.acme.foedus(), &terminate, "MEMBER_NEEDED");
     alice.must(&terminate);
     is_over(&two.acme, LAUNCH, "termination");
