@@ -252,8 +252,9 @@ impl AuditExport {
             Refusal::from(Failure::Damaged)
         })?;
         let at = stored.at;
-        let record = seen.audit_message(number, stored);
-        if !self.filter.meets(&record) {
+        let concerns = seen.concerns(&stored);
+        let record = seen.audit_message(number, stored, &concerns);
+        if !self.filter.meets(&record, &concerns) {
             return Ok(None);
         }
         Ok(Some(AuditShown {

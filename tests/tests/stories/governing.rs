@@ -179,6 +179,21 @@ fn its_host_terminates_a_channel_for_all() {
             assert_eq!(record(organisation, of)["cause"], "termination");
         }
     }
+    // The audit log has all of it by the partner's name, and nothing that it has no part in.
+    let list = alice.json(&["audit", "list", "--partner", GLOBEX, "--limit", "100"]);
+    let records = list["records"].as_array().expect("a list").iter();
+    let actions: Vec<&str> = records.filter_map(|one| one["action"].as_str()).collect();
+    for action in [
+        "channel.share",
+        "request.approve",
+        "partner.reply",
+        "partner.confirm",
+        "channel.seal",
+        "channel.end",
+    ] {
+        assert!(actions.contains(&action), "{action}: {list}");
+    }
+    assert!(!actions.contains(&"member.add"), "{list}");
     // Who did not end it is told who did.
     for (organisation, told) in [(&two.acme, false), (&two.globex, true)] {
         let found = organisation.administrator().run(&["doctor"]);
