@@ -28,7 +28,37 @@ pub(in crate::api) fn not_approached(seen: &Seen, handle: &str, refused: org::Re
             fix: "name another organisation".to_owned(),
             ..Refusal::from(Reason::HandleTaken)
         },
-        refused => refused.into(),
+        refused => names_whom(refused, handle),
+    }
+}
+
+/// A refusal that is about a partner, with who that is.
+pub(in crate::api) fn names_whom(refused: org::Refused, handle: &str) -> Refusal {
+    let org::Refused::Denied(reason) = refused else {
+        return refused.into();
+    };
+    let (text, fix) = match reason {
+        Reason::PartnerDenied => (
+            format!("{handle} is on the deny list"),
+            format!(
+                "an administrator can take it off: `foedus --as NAME partner deny {handle} --remove`, or with the pattern \
+                 that denies it, by `foedus partner list`"
+            ),
+        ),
+        Reason::PartnerSuspended => (
+            format!("{handle} is suspended"),
+            format!("an administrator can resume it: `foedus --as NAME partner resume {handle}`"),
+        ),
+        Reason::PartnerNotApproved => (
+            format!("{handle} waits to become a partner, and has not been approved here yet"),
+            format!("`foedus partner show {handle}` says what an administrator does next"),
+        ),
+        reason => return reason.into(),
+    };
+    Refusal {
+        text,
+        fix,
+        ..Refusal::from(reason)
     }
 }
 
