@@ -54,7 +54,7 @@ pub struct PartnerFacts {
     pub trouble: Option<Trouble>,
     /// How far its clock is ahead of ours, by its last hello.
     pub skew_millis: Option<i64>,
-    /// Entries that it has not acknowledged.
+    /// Entries that it has not acknowledged; without a link, that it had not when the last one ended.
     pub lag_entries: u64,
 }
 
@@ -294,6 +294,10 @@ fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
     }
     let why = partner.problem.as_deref();
     let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    let behind = match partner.lag_entries {
+        0 => String::new(),
+        count => format!("; when the last link ended, it had not acknowledged {count} entries"),
+    };
     let (name, text, fix) = match partner.trouble {
         Some(Trouble::WrongKey) => (
             "WRONG_KEY",
@@ -307,14 +311,14 @@ fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
         ),
         Some(Trouble::Refused) if partner.since_millis >= LINK_DOWN_MILLIS_MAX => (
             "PARTNER_REFUSES",
-            format!("it takes no link with us{why}"),
+            format!("it takes no link with us{why}{behind}"),
             "ask its administrator; if they ended it for good, end it here too: `foedus partner disconnect`",
         ),
         // It looks in by itself, and then hears of what we have for it.
         Some(Trouble::Rests) if partner.since_millis < PARTNER_RESTS_MILLIS_MAX => return,
         None | Some(Trouble::Rests) if partner.since_millis >= LINK_DOWN_MILLIS_MAX => (
             "PARTNER_UNREACHABLE",
-            format!("the link is down{why}"),
+            format!("the link is down{why}{behind}"),
             "nothing, if they are known to be away: it is tried again by itself; else ask them whether their daemon runs and its port is open",
         ),
         None | Some(Trouble::Refused | Trouble::Rests) => return,
@@ -563,6 +567,16 @@ mod tests {
             |facts| facts.partners[0].lag_entries = LAG_ENTRIES_MAX - 1,
             &[],
         );
+    }
+
+    #[test]
+    fn how_far_behind_who_is_gone_was_is_told() {
+        let mut facts = well();
+        down(&mut facts, MINUTE, None);
+        let told = |facts: &Facts| examine(facts).remove(0).text;
+        assert_eq!(told(&facts), "the link is down");
+        facts.partners[0].lag_entries = 7;
+        assert!(told(&facts).ends_with("it had not acknowledged 7 entries"));
     }
 
     #[test]

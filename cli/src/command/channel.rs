@@ -552,6 +552,7 @@ mod tests {
             link_state: v1::LinkState::Down.into(),
             lag: Some(v1::Lag {
                 unacknowledged_entries: 4,
+                known_at: None,
             }),
             ..v1::Participant::default()
         };

@@ -197,6 +197,11 @@ fn a_partner_that_is_denied_is_cut_off_until_the_line_goes() {
     let shown = alice.json(&["partner", "show", GLOBEX]);
     assert_eq!(shown["state"], "denied", "{shown}");
     assert_eq!(shown["link_state"], "closed", "{shown}");
+    // What was known of it when the link ended is known still, and since when.
+    assert!(shown["last_seen_at"].is_string(), "{shown}");
+    assert!(shown["lag"]["known_at"].is_string(), "{shown}");
+    let figures = alice.text(&["partner", "list"]);
+    assert!(!figures.contains("unknown"), "{figures}");
     let found = alice.json(&["doctor"]).to_string();
     assert!(found.contains("PARTNER_DENIED"), "{found}");
     let member = two.acme.member();
