@@ -16,6 +16,7 @@ mod pairings;
 mod partner;
 mod rest;
 mod session;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,6 +50,7 @@ use pairings::Pairings;
 use partner::{Life, PartnerLink};
 
 pub use rest::Rests;
+pub(crate) use words::undelivered;
 
 /// On what terms links are kept with partners.
 #[derive(Debug, Clone, Copy)]

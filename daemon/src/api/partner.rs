@@ -15,6 +15,7 @@ use super::caller::{Caller, administrator, reader};
 use super::member::unexpected;
 use super::refusal::Refusal;
 use super::{Api, Seen, page, service};
+use crate::links::undelivered;
 use crate::runtime::{Accepted, Delivery, invitation_text};
 
 impl Api {
@@ -84,7 +85,7 @@ impl Api {
             Delivery::Undelivered {
                 reply_text,
                 problem,
-            } => (false, reply_text, crate::runtime::chain(&problem)),
+            } => (false, reply_text, undelivered(&problem)),
         };
         // The words are in the request.
         let partner = without_words(self.partner_now(accepted.inviter), false);

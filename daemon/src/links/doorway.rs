@@ -22,6 +22,7 @@ use super::Terms;
 use super::allowance::Allowance;
 use super::meet::{may_be_keys, meet};
 use super::rest::Rest;
+use super::words;
 use crate::bounds::{
     MEET_AGAIN_PAUSE, MET_AGAIN_PAUSE, OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX,
 };
@@ -319,7 +320,7 @@ impl Doorway {
             error,
             met,
         } = undialled;
-        let problem = format!("{address}: {}", chain(error));
+        let problem = format!("{address}: {}", words::undialled(error));
         tracing::debug!(remote = address, error = %chain(error), "a partner could not be dialled");
         let clocks = self.runtime.now();
         self.runtime.link_registry().update(self.partner, |status| {
