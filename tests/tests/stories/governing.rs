@@ -167,6 +167,9 @@ fn is_told_to_be_alone(two: &Two, tail: Tail) {
 fn its_host_terminates_a_channel_for_all() {
     let two = talking("+1h");
     let alice = two.acme.administrator();
+    two.acme.member().must(&["channel", "create", "second"]);
+    let declined = two.ask_to_share("second", &["--project", PROJECT, "--ends-with-project"]);
+    alice.must(&["request", "decline", &declined, "--reason", "Not now."]);
     let terminate = ["channel", "terminate", LAUNCH, "--yes"];
     let would = format!("{LAUNCH} would end for all, here and at {GLOBEX}");
     asks_first(&alice, &terminate[..3], &would);
@@ -186,6 +189,7 @@ fn its_host_terminates_a_channel_for_all() {
     for action in [
         "channel.share",
         "request.approve",
+        "request.decline",
         "partner.reply",
         "partner.confirm",
         "channel.seal",
