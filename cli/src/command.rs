@@ -185,6 +185,11 @@ async fn collect<T>(
     }
 }
 
+/// What can't be undone is done when it is asked for twice. `what` says what would happen, and to whom.
+fn unconfirmed(what: impl std::fmt::Display) -> Failure {
+    Failure::usage(format!("nothing was done: {what}"), "repeat it with --yes")
+}
+
 /// What the API promises to fill in; without it, nothing can be shown.
 fn present<T>(field: Option<T>) -> Result<T, Failure> {
     field.ok_or_else(|| {

@@ -55,10 +55,30 @@ impl NewFile {
     pub fn finish_and_tell(self, check: &str, printer: &mut Printer) -> Result<(), Failure> {
         let name = self.path.display().to_string();
         let bytes = self.finish()?;
-        let page = Page::new()
-            .sentence(format!("Wrote {bytes} bytes to {name}."))
-            .sentence(format!("To check it anywhere: {check} {name}"));
-        printer.answer(&json!({ "file": name, "bytes": bytes }), &page)
+        let object = json!({ "file": name, "bytes": bytes });
+        printer.answer(&object, &written_page(&name, bytes, check))
+    }
+
+    /// The same, of a channel that may have been written to before it was shared.
+    pub fn finish_and_tell_what_is_left_out(
+        self,
+        check: &str,
+        entries_left_out: u64,
+        printer: &mut Printer,
+    ) -> Result<(), Failure> {
+        let name = self.path.display().to_string();
+        let bytes = self.finish()?;
+        let object = json!({ "file": name, "bytes": bytes, "entries_left_out": entries_left_out });
+        let left_out = match entries_left_out {
+            0 => String::new(),
+            1 => "Left out is 1 entry from before the channel was shared: it was given to nobody."
+                .to_owned(),
+            count => format!(
+                "Left out are {count} entries from before the channel was shared: they were given to nobody."
+            ),
+        };
+        let page = written_page(&name, bytes, check).sentence_if(left_out);
+        printer.answer(&object, &page)
     }
 
     /// Says how many bytes it has.
@@ -78,6 +98,12 @@ impl NewFile {
         let what = format_args!("cannot write {}", self.path.display());
         Failure::io(what, source)
     }
+}
+
+fn written_page(name: &str, bytes: u64, check: &str) -> Page {
+    Page::new()
+        .sentence(format!("Wrote {bytes} bytes to {name}."))
+        .sentence(format!("To check it anywhere: {check} {name}"))
 }
 
 impl Drop for NewFile {

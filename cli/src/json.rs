@@ -150,6 +150,7 @@ mod tests {
             }),
             lag: Some(v1::Lag {
                 unacknowledged_entries: u64::MAX,
+                known_at: None,
             }),
             ..Default::default()
         };

@@ -79,6 +79,11 @@ fn events() -> v1::SubscribeResponse {
         cause: hostile(),
         ..v1::ChannelEnded::default()
     };
+    let left = v1::ParticipantLeft {
+        channel_name: hostile(),
+        handle: hostile(),
+        ..v1::ParticipantLeft::default()
+    };
     let held = v1::Held {
         entries: 1,
         origins: vec![hostile()],
@@ -86,6 +91,7 @@ fn events() -> v1::SubscribeResponse {
     };
     let items = [
         Item::Held(held),
+        Item::ParticipantLeft(left),
         Item::ChannelEnded(ended),
         Item::Event(event(v1::EventKind::Joined)),
         Item::Event(event(v1::EventKind::Reacted)),

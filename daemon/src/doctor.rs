@@ -2,11 +2,12 @@
 //!
 //! Pure. It must not know how a fact was had, nor how a finding is shown.
 
-use foedus_policy::time::Timestamp;
+use foedus_policy::time::{DAY_MILLIS, Timestamp};
 
 use crate::bounds::PARTNER_RESTS_MILLIS_MAX;
 use crate::bounds::api::{
     CLOCK_SKEW_MILLIS_MAX, DISK_LOW_FACTOR, END_NEAR_MILLIS, LAG_ENTRIES_MAX, LINK_DOWN_MILLIS_MAX,
+    TERMINATION_TOLD_MILLIS,
 };
 use crate::runtime::Trouble;
 
@@ -53,7 +54,7 @@ pub struct PartnerFacts {
     pub trouble: Option<Trouble>,
     /// How far its clock is ahead of ours, by its last hello.
     pub skew_millis: Option<i64>,
-    /// Entries that it has not acknowledged.
+    /// Entries that it has not acknowledged; without a link, that it had not when the last one ended.
     pub lag_entries: u64,
 }
 
@@ -113,6 +114,28 @@ pub struct Fork {
     pub what: Forked,
 }
 
+/// A channel that all others have left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alone {
+    /// The channel, as we call it.
+    pub channel: String,
+    /// Whether we are its host.
+    pub hosted: bool,
+    /// Who left, and when.
+    pub left: Vec<(String, Timestamp)>,
+}
+
+/// A channel that its host, another organisation, ended for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terminated {
+    /// The channel, as we call it.
+    pub channel: String,
+    /// Its host's handle.
+    pub host: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// All that is looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -128,6 +151,10 @@ pub struct Facts {
     pub held: Vec<Held>,
     /// What was signed in two ways.
     pub forks: Vec<Fork>,
+    /// Channels that all others have left.
+    pub alone: Vec<Alone>,
+    /// Channels that others ended for all.
+    pub terminated: Vec<Terminated>,
     /// Quotas that are used up: whose, and which.
     pub quotas: Vec<(String, Quota)>,
     /// What waits for an administrator, and how to look at it.
@@ -159,6 +186,11 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     let kept_out = facts.kept_out.iter();
     found.extend(kept_out.map(|(handle, how)| self::kept_out(handle, *how)));
     found.extend(facts.forks.iter().map(forked));
+    let now = facts.now;
+    found.extend(facts.alone.iter().map(|one| alone(one, now)));
+    let lately = facts.terminated.iter();
+    let lately = lately.filter(|one| now.millis_since(one.at) < TERMINATION_TOLD_MILLIS);
+    found.extend(lately.map(|one| terminated(one, now)));
     store(facts, &mut found);
     people(facts, &mut found);
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -262,6 +294,10 @@ fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
     }
     let why = partner.problem.as_deref();
     let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    let behind = match partner.lag_entries {
+        0 => String::new(),
+        count => format!("; when the last link ended, it had not acknowledged {count} entries"),
+    };
     let (name, text, fix) = match partner.trouble {
         Some(Trouble::WrongKey) => (
             "WRONG_KEY",
@@ -275,14 +311,14 @@ fn link(partner: &PartnerFacts, found: &mut Vec<Finding>) {
         ),
         Some(Trouble::Refused) if partner.since_millis >= LINK_DOWN_MILLIS_MAX => (
             "PARTNER_REFUSES",
-            format!("it takes no link with us{why}"),
+            format!("it takes no link with us{why}{behind}"),
             "ask its administrator; if they ended it for good, end it here too: `foedus partner disconnect`",
         ),
         // It looks in by itself, and then hears of what we have for it.
         Some(Trouble::Rests) if partner.since_millis < PARTNER_RESTS_MILLIS_MAX => return,
         None | Some(Trouble::Rests) if partner.since_millis >= LINK_DOWN_MILLIS_MAX => (
             "PARTNER_UNREACHABLE",
-            format!("the link is down{why}"),
+            format!("the link is down{why}{behind}"),
             "nothing, if they are known to be away: it is tried again by itself; else ask them whether their daemon runs and its port is open",
         ),
         None | Some(Trouble::Refused | Trouble::Rests) => return,
@@ -313,6 +349,44 @@ pub fn forked(fork: &Fork) -> Finding {
         ),
     };
     Finding::warning(name, &fork.signer, text, fix).of(Severity::Error)
+}
+
+/// What is found of a channel that all others have left, wherever it is told.
+#[must_use]
+pub fn alone(alone: &Alone, now: Timestamp) -> Finding {
+    let left = alone.left.iter();
+    let left = left.map(|(who, at)| format!("{who} withdrew {}", ago(*at, now)));
+    let left: Vec<String> = left.collect();
+    let why = match left.is_empty() {
+        true => String::new(),
+        false => format!(": {}", left.join(", ")),
+    };
+    let text = format!("nobody else is in it any more{why}. What is written in it goes to nobody");
+    let channel = &alone.channel;
+    let how = match alone.hosted {
+        true => "terminate",
+        false => "withdraw",
+    };
+    let fix = format!(
+        "`foedus --as NAME channel {how} {channel} --yes` puts it away, and all of it stays readable; to go on \
+         together, share another channel"
+    );
+    Finding::warning("CHANNEL_ALONE", channel, text, fix)
+}
+
+fn terminated(terminated: &Terminated, now: Timestamp) -> Finding {
+    let Terminated { channel, host, at } = terminated;
+    let text = format!("{host} ended it for all {}", ago(*at, now));
+    let fix = format!(
+        "nothing: what was written stays readable by `foedus history {channel}`; if it came unexpected, ask its \
+         administrator"
+    );
+    Finding::warning("CHANNEL_TERMINATED", channel, text, fix).of(Severity::Notice)
+}
+
+/// The time is its sender's: it may be ahead of ours.
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ago", shown_time(now.millis_since(at)))
 }
 
 fn store(facts: &Facts, found: &mut Vec<Finding>) {
@@ -367,7 +441,8 @@ fn shown_time(millis: u64) -> String {
     match (minutes, hours) {
         (..=1, _) => "a minute".to_owned(),
         (..=120, _) => format!("{minutes} minutes"),
-        _ => format!("{hours} hours"),
+        (_, ..=48) => format!("{hours} hours"),
+        _ => format!("{} days", millis.div_ceil(DAY_MILLIS)),
     }
 }
 
@@ -495,6 +570,16 @@ mod tests {
     }
 
     #[test]
+    fn how_far_behind_who_is_gone_was_is_told() {
+        let mut facts = well();
+        down(&mut facts, MINUTE, None);
+        let told = |facts: &Facts| examine(facts).remove(0).text;
+        assert_eq!(told(&facts), "the link is down");
+        facts.partners[0].lag_entries = 7;
+        assert!(told(&facts).ends_with("it had not acknowledged 7 entries"));
+    }
+
+    #[test]
     fn who_is_kept_out_here_is_worth_knowing() {
         let kept_out = |facts: &mut Facts, how| {
             facts.kept_out = vec![("globex.example".to_owned(), how)];
@@ -525,6 +610,59 @@ mod tests {
     }
 
     #[test]
+    fn a_channel_without_others_is_told() {
+        let now = well().now;
+        let hours_ago = |hours: u64| now.minus_millis(hours * 60 * MINUTE);
+        let left = |hosted, left: &[(&str, Timestamp)]| {
+            let left = left.iter().map(|(who, at)| ((*who).to_owned(), *at));
+            let facts = Facts {
+                alone: vec![Alone {
+                    channel: "launch".to_owned(),
+                    hosted,
+                    left: left.collect(),
+                }],
+                ..well()
+            };
+            examine(&facts).remove(0)
+        };
+        let found = left(true, &[("globex.example", hours_ago(5))]);
+        assert_eq!(
+            (found.name, found.severity),
+            ("CHANNEL_ALONE", Severity::Warning)
+        );
+        assert!(
+            found.text.contains("globex.example withdrew 5 hours ago"),
+            "{found:?}"
+        );
+        assert!(
+            found.fix.contains("channel terminate launch --yes"),
+            "{found:?}"
+        );
+        let found = left(false, &[]);
+        assert!(found.text.contains("any more. What"), "{found:?}");
+        assert!(
+            found.fix.contains("channel withdraw launch --yes"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn who_ended_a_channel_for_all_is_told_for_a_week() {
+        let ended = |millis_ago: u64| {
+            move |facts: &mut Facts| {
+                facts.terminated = vec![Terminated {
+                    channel: "launch".to_owned(),
+                    host: "globex.example".to_owned(),
+                    at: facts.now.minus_millis(millis_ago),
+                }];
+            }
+        };
+        check(ended(0), &["CHANNEL_TERMINATED"]);
+        check(ended(7 * DAY_MILLIS - 1), &["CHANNEL_TERMINATED"]);
+        check(ended(7 * DAY_MILLIS), &[]);
+    }
+
+    #[test]
     fn time_is_told_in_the_unit_that_people_would_use() {
         let minute = 60_000;
         let told = [
@@ -534,6 +672,8 @@ mod tests {
             25 * minute,
             120 * minute,
             121 * minute,
+            48 * 60 * minute,
+            48 * 60 * minute + 1,
         ]
         .map(shown_time);
         let expected = [
@@ -543,6 +683,8 @@ mod tests {
             "25 minutes",
             "120 minutes",
             "3 hours",
+            "48 hours",
+            "3 days",
         ];
         assert_eq!(told, expected);
     }

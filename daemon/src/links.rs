@@ -16,6 +16,7 @@ mod pairings;
 mod partner;
 mod rest;
 mod session;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use foedus_federation::transport::{
 };
 use foedus_policy::decide::carrier_allowed;
 use foedus_policy::id::OrgId;
+use foedus_policy::state::PartnerState;
 use foedus_policy::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -48,6 +50,7 @@ use pairings::Pairings;
 use partner::{Life, PartnerLink};
 
 pub use rest::Rests;
+pub(crate) use words::undelivered;
 
 /// On what terms links are kept with partners.
 #[derive(Debug, Clone, Copy)]
@@ -218,6 +221,10 @@ impl Keeper {
         }
         self.told_claims = claims;
         let active = |partner: &OrgId| carrier_allowed(&org.state, *partner).is_ok();
+        let partners = org.state.partners().iter();
+        let partners = partners.filter(|(_, partner)| partner.state != PartnerState::Disconnected);
+        let named = partners.map(|(id, partner)| (*id, partner.handle.to_string()));
+        self.runtime.metrics().name_partners(named.collect());
         let links = self.runtime.link_registry();
         let leaving = &mut self.leaving;
         leaving.retain(|_, ended| !ended.is_cancelled());

@@ -1,10 +1,13 @@
 //! What is counted, in the form that Prometheus reads.
 //!
-//! Labels are few and bounded: partners by id, rules by name. No names of people or channels.
+//! Labels are few and bounded: partners by id, rules by name. No names of people or channels. What a partner calls itself
+//! is in one metric only, beside its id, for it may call itself otherwise one day.
 
 pub mod server;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use foedus_federation::batch::CommitOutcome;
@@ -38,6 +41,12 @@ struct ByPartner {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartnerInfo {
+    partner: String,
+    handle: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByPartnerAndVerdict {
     partner: String,
     verdict: &'static str,
@@ -60,6 +69,9 @@ pub struct Metrics {
     commits: Family<ByOutcome, Counter>,
     commit_seconds: Histogram,
     entries: Family<ByPartnerAndVerdict, Counter>,
+    partner_info: Family<PartnerInfo, Gauge>,
+    /// Who is in that one.
+    partners_named: Mutex<BTreeMap<OrgId, String>>,
     link_up: Family<ByPartner, Gauge>,
     link_resting: Family<ByPartner, Gauge>,
     link_lag: Family<ByPartner, Gauge>,
@@ -85,6 +97,8 @@ impl Default for Metrics {
             commits: Family::default(),
             commit_seconds: Histogram::new(buckets),
             entries: Family::default(),
+            partner_info: Family::default(),
+            partners_named: Mutex::default(),
             link_up: Family::default(),
             link_resting: Family::default(),
             link_lag: Family::default(),
@@ -135,6 +149,11 @@ impl Metrics {
             "entries",
             "Entries taken from a partner by verdict",
             self.entries.clone(),
+        );
+        r.register(
+            "partner_info",
+            "What a partner calls itself; always 1",
+            self.partner_info.clone(),
         );
         r.register("link_up", "Whether there is a link", self.link_up.clone());
         r.register(
@@ -260,6 +279,26 @@ impl Metrics {
         }
     }
 
+    /// The partners that there are, and what they call themselves.
+    pub fn name_partners(&self, partners: BTreeMap<OrgId, String>) {
+        let labels = |(org, handle): (&OrgId, &String)| PartnerInfo {
+            partner: org.to_string(),
+            handle: handle.clone(),
+        };
+        let named = self.partners_named.lock();
+        let mut named = named.unwrap_or_else(PoisonError::into_inner);
+        let gone = named
+            .iter()
+            .filter(|(org, handle)| partners.get(org) != Some(handle));
+        for gone in gone {
+            self.partner_info.remove(&labels(gone));
+        }
+        for partner in &partners {
+            self.partner_info.get_or_create(&labels(partner)).set(1);
+        }
+        *named = partners;
+    }
+
     /// How the link of a partner is.
     pub fn link(&self, partner: OrgId, up: bool, lag_entries: u64, skew_millis: Option<i64>) {
         let labels = ByPartner {
@@ -306,6 +345,41 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn partners_are_named_as_they_call_themselves_now() {
+        let metrics = Metrics::default();
+        let (acme, globex) = (OrgId([1; 32]), OrgId([2; 32]));
+        let lines = |named: &[(OrgId, &str)]| {
+            let named = named
+                .iter()
+                .map(|(org, handle)| (*org, (*handle).to_owned()));
+            metrics.name_partners(named.collect());
+            let text = metrics.text();
+            let lines = text
+                .lines()
+                .filter(|line| line.starts_with("foedus_partner_info{"));
+            let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        let line = |org: OrgId, handle: &str| {
+            format!("foedus_partner_info{{partner=\"{org}\",handle=\"{handle}\"}} 1")
+        };
+        let mut both = vec![line(acme, "acme.example"), line(globex, "globex.example")];
+        both.sort();
+        assert_eq!(
+            lines(&[(acme, "acme.example"), (globex, "globex.example")]),
+            both
+        );
+        // One has another name now, and the other is none any more.
+        assert_eq!(
+            lines(&[(acme, "acme2.example")]),
+            [line(acme, "acme2.example")]
+        );
+        // What is no handle could not break out of its label.
+        assert_eq!(lines(&[(acme, "a\"}\n")]), [line(acme, "a\\\"}\\n")]);
+    }
 
     #[test]
     fn what_was_counted_is_in_the_text() {

@@ -208,6 +208,8 @@ def show(item):
         note("all that was there is printed")
     elif which == "held":
         note(f"{item.held.entries} entries wait for their time")
+    elif which == "participant_left":
+        note(f"{clean(item.participant_left.handle)} has left the channel")
     elif which == "channel_ended":
         note(f"the channel has ended ({item.channel_ended.cause})")
 

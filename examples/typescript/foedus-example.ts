@@ -226,10 +226,11 @@ function store(state: string | undefined, cursor: string) {
   renameSync(`${state}.new`, state);
 }
 
-function show({ event, caughtUp, held, channelEnded }: SubscribeItem) {
+function show({ event, caughtUp, held, participantLeft, channelEnded }: SubscribeItem) {
   if (event) console.log(`${author(event.author)}${said(event)}`);
   else if (caughtUp) note("all that was there is printed");
   else if (held) note(`${held.entries} entries wait for their time`);
+  else if (participantLeft) note(`${clean(participantLeft.handle)} has left the channel`);
   else if (channelEnded) note(`the channel has ended (${channelEnded.cause})`);
 }
 

@@ -73,7 +73,7 @@ reasons! {
     MemberNeeded "MEMBER_NEEDED" Unmet
         "This is done in a member's name: name one with `--as NAME`, or use a member's token."
     MemberUnknown "MEMBER_UNKNOWN" Missing
-        "There is no such member: an administrator can add one."
+        "There is no such member: `foedus member list --all` shows who there is; an administrator can add one."
     MemberInactive "MEMBER_INACTIVE" Unmet
         "This member was deactivated; a new member needs another name."
     LastAdministrator "LAST_ADMINISTRATOR" Unmet

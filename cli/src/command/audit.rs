@@ -46,7 +46,7 @@ pub struct ExportArguments {
     /// Only what records before this time say
     #[arg(long, value_name = "TIME", value_parser = time::parse_any_moment, allow_hyphen_values = true)]
     until: Option<Moment>,
-    /// Only what records say that concern this partner
+    /// Only what records say that concern this partner, as in `audit list`
     #[arg(long, value_name = "PARTNER")]
     partner: Option<String>,
 }
@@ -81,7 +81,8 @@ pub struct ListArguments {
     /// Only actions that begin with this, such as `request.`
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// Only those that concern this partner
+    /// Only those that concern this partner: acts by it and on it, and on requests, invitations, channels and projects
+    /// that it has a part in
     #[arg(long, value_name = "PARTNER")]
     partner: Option<String>,
     /// Only denials

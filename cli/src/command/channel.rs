@@ -6,7 +6,7 @@ use clap::Subcommand;
 use foedus_proto::api::v1;
 
 use super::organisation::problem_page;
-use super::{Limit, collect, present, wording};
+use super::{Limit, collect, present, unconfirmed, wording};
 use crate::connection::Session;
 use crate::failure::Failure;
 use crate::page::Page;
@@ -192,21 +192,27 @@ pub async fn run(
             done("no longer has you as a member", response.channel, printer)
         }
         ChannelCommand::Withdraw { channel, yes } => {
-            confirmed(&channel, "withdrawal from it", yes, session).await?;
             let request = v1::WithdrawFromChannelRequest {
                 channel,
                 idempotency_key: session.idempotency_key(),
+                preview: !yes,
             };
             let response = session.call(client.withdraw_from_channel(request)).await?;
+            if !yes {
+                return Err(unconfirmed_end(response.channel, false)?);
+            }
             ended("we have withdrawn from it", response.channel, printer)
         }
         ChannelCommand::Terminate { channel, yes } => {
-            confirmed(&channel, "termination for all", yes, session).await?;
             let request = v1::TerminateChannelRequest {
                 channel,
                 idempotency_key: session.idempotency_key(),
+                preview: !yes,
             };
             let response = session.call(client.terminate_channel(request)).await?;
+            if !yes {
+                return Err(unconfirmed_end(response.channel, true)?);
+            }
             ended("it is terminated for all", response.channel, printer)
         }
         ChannelCommand::Add { channel, member } => {
@@ -228,34 +234,27 @@ fn done(what: &str, channel: Option<v1::Channel>, printer: &mut Printer) -> Resu
     printer.answer(&json::of(&channel), &page)
 }
 
-/// Without `--yes`, says what would end, and that nothing was done.
-async fn confirmed(channel: &str, what: &str, yes: bool, session: &Session) -> Result<(), Failure> {
-    if yes {
-        return Ok(());
-    }
-    let request = v1::GetChannelRequest {
-        channel: channel.to_owned(),
+/// What would end, of a channel of which it could.
+fn unconfirmed_end(channel: Option<v1::Channel>, for_all: bool) -> Result<Failure, Failure> {
+    let channel = present(channel)?;
+    let (name, others) = (&channel.name, others(&channel).join(", "));
+    let what = match (channel.state(), for_all) {
+        (v1::ChannelState::Ended, _) => {
+            let told = format!("nothing was done: {name} has ended already");
+            return Ok(Failure::usage(told, "nothing is to be done"));
+        }
+        _ if !channel.shared => {
+            format!("{name} is offered and not shared yet, and the offer would be taken back")
+        }
+        _ if others.is_empty() => {
+            format!("nobody else is in {name} any more, and it would end here, for good")
+        }
+        (_, true) => format!("{name} would end for all, here and at {others}, for good"),
+        (_, false) => {
+            format!("this organisation would leave {name}, which goes on with {others}, for good")
+        }
     };
-    let response = session
-        .call(session.channels().get_channel(request))
-        .await?;
-    let channel = present(response.channel)?;
-    let others = others(&channel).join(", ");
-    let told = match channel.state() {
-        v1::ChannelState::Waiting => format!(
-            "nothing was done: {} is offered and not shared yet, and this takes the offer back",
-            channel.name
-        ),
-        _ if others.is_empty() => format!(
-            "nothing was done: {} is not shared with anybody, so there is nothing to end",
-            channel.name
-        ),
-        _ => format!(
-            "nothing was done: for {}, shared with {others}, the {what} is for good",
-            channel.name
-        ),
-    };
-    Err(Failure::usage(told, "repeat it with --yes"))
+    Ok(unconfirmed(what))
 }
 
 /// A channel that was just ended. It may have been offered only: then it is local again.
@@ -326,20 +325,30 @@ fn list_page(channels: &[v1::Channel], to_a_member: bool) -> Page {
     Page::new().table(&columns[..shown], rows.collect(), "There are no channels.")
 }
 
+/// The other organisations that take part.
 fn others(channel: &v1::Channel) -> Vec<&str> {
-    channel
-        .participants
-        .iter()
-        .filter(|participant| !participant.ours)
-        .map(|participant| participant.handle.as_str())
+    let others = channel.participants.iter();
+    others
+        .filter(|one| !one.ours && one.withdrew_at.is_none())
+        .map(|one| one.handle.as_str())
         .collect()
+}
+
+/// The same, and who has left.
+fn shared_with(channel: &v1::Channel) -> String {
+    let others = channel.participants.iter().filter(|one| !one.ours);
+    let others = others.map(|one| match one.withdrew_at {
+        Some(_) => format!("{} (withdrew)", one.handle),
+        None => one.handle.clone(),
+    });
+    others.collect::<Vec<_>>().join(", ")
 }
 
 fn row(channel: &v1::Channel) -> Vec<String> {
     vec![
         channel.name.clone(),
         state(channel),
-        others(channel).join(", "),
+        shared_with(channel),
         channel.project.clone(),
         time::listed(channel.ended_at.as_ref().or(channel.ends_at.as_ref())),
         channel.member_count.to_string(),
@@ -543,6 +552,7 @@ mod tests {
             link_state: v1::LinkState::Down.into(),
             lag: Some(v1::Lag {
                 unacknowledged_entries: 4,
+                known_at: None,
             }),
             ..v1::Participant::default()
         };

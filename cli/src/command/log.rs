@@ -75,10 +75,12 @@ pub async fn run(
     };
     let mut client = session.logs();
     let mut pieces = session.call(client.export_log(request)).await?;
+    let mut left_out = 0;
     while let Some(piece) = session.next(&mut pieces).await? {
+        left_out = piece.entries_left_out;
         file.write(&piece.lines)?;
     }
-    file.finish_and_tell("foedus log verify", printer)
+    file.finish_and_tell_what_is_left_out("foedus log verify", left_out, printer)
 }
 
 /// Goes through a file twice: what organisations state of each other's logs stands before and after

@@ -3,7 +3,7 @@
 use clap::{Subcommand, ValueEnum};
 use foedus_proto::api::v1;
 
-use super::{Limit, collect, present, wording};
+use super::{Limit, collect, present, unconfirmed, wording};
 use crate::connection::Session;
 use crate::failure::Failure;
 use crate::json;
@@ -40,10 +40,13 @@ pub enum MemberCommand {
         limit: Limit,
     },
     /// End a member's tokens, streams and memberships, at once
-    #[command(after_help = "Example:\n  foedus member deactivate anna")]
+    #[command(after_help = "Example:\n  foedus member deactivate anna --yes")]
     Deactivate {
         /// The name before the @ of the address
         member: String,
+        /// Do it; without this, only what would end is said
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -111,12 +114,22 @@ pub async fn run(
             printer.answer(&json::of(&member), &page)
         }
         MemberCommand::List { all, limit } => list(all, limit, session, printer).await,
-        MemberCommand::Deactivate { member } => {
-            let request = v1::DeactivateMemberRequest { member };
+        MemberCommand::Deactivate { member, yes } => {
+            let request = v1::DeactivateMemberRequest {
+                member,
+                preview: !yes,
+            };
             let response = session
                 .call(session.members().deactivate_member(request))
                 .await?;
             let member = present(response.member)?;
+            if !yes {
+                return Err(unconfirmed(format_args!(
+                    "{} would be deactivated for good: tokens, streams and memberships end at once, what they wrote \
+                     stays, and nobody else gets the name",
+                    member.address
+                )));
+            }
             let page = Page::new().sentence(format!("{} is deactivated.", member.address));
             printer.answer(&json::of(&member), &page)
         }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use foedus_proto::api::v1;
 
-use super::{invitation, present, wording};
+use super::{invitation, present, unconfirmed, wording};
 use crate::connection::Session;
 use crate::failure::Failure;
 use crate::page::Page;
@@ -34,12 +34,15 @@ pub enum IdentityCommand {
     Show,
     /// Make new keys for links and for signing; the root key has to be in its place
     #[command(
-        after_help = "Partners hear of the new keys by themselves, also those that are away now.\n\nExamples:\n  foedus identity renew --as alice\n  foedus identity renew --role link --as alice"
+        after_help = "Partners hear of the new keys by themselves, also those that are away now.\n\nExamples:\n  foedus identity renew --yes --as alice\n  foedus identity renew --role link --yes --as alice"
     )]
     Renew {
         /// Which key: link, sign or all
         #[arg(long, value_enum, default_value_t = Role::All)]
         role: Role,
+        /// Do it; without this, only what would change is said
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -55,6 +58,14 @@ pub enum Role {
 }
 
 impl Role {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Link => "a new key for its links",
+            Self::Sign => "a new key that signs",
+            Self::All => "new keys, for its links and for signing",
+        }
+    }
+
     fn keys(self) -> Vec<i32> {
         let (link, sign) = (v1::KeyRole::Link.into(), v1::KeyRole::Sign.into());
         match self {
@@ -95,19 +106,32 @@ pub async fn identity(
 ) -> Result<(), Failure> {
     match command {
         IdentityCommand::Show => show(session, printer).await,
-        IdentityCommand::Renew { role } => renew(role, session, printer).await,
+        IdentityCommand::Renew { role, yes } => renew(role, yes, session, printer).await,
     }
 }
 
-async fn renew(role: Role, session: &Session, printer: &mut Printer) -> Result<(), Failure> {
+async fn renew(
+    role: Role,
+    yes: bool,
+    session: &Session,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
     let request = v1::RenewKeysRequest {
         roles: role.keys(),
         idempotency_key: session.idempotency_key(),
+        preview: !yes,
     };
     let response = session
         .call(session.organisation().renew_keys(request))
         .await?;
     let identity = present(response.identity)?;
+    if !yes {
+        return Err(unconfirmed(format_args!(
+            "{} would go on under {}; its links end and come up again, and what it goes on under now is over for good",
+            identity.handle,
+            role.words()
+        )));
+    }
     let page = Page::new()
         .sentence(format!("{} goes on under new keys.", identity.handle))
         .then(identity_page(&identity));

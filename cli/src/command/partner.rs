@@ -552,10 +552,13 @@ async fn disconnect(
         )?;
     }
     if !yes {
+        let handle = present(touched.partner)?.handle;
         return Err(Failure::usage(
-            "nothing was done: a disconnection is for good",
             format!(
-                "repeat it with --yes, or stop the traffic for now with `foedus partner suspend {partner}`"
+                "nothing was done: the peering with {handle} would end, and every channel that needs it, for good"
+            ),
+            format!(
+                "repeat it with --yes, or stop the traffic for now with `foedus partner suspend {handle}`"
             ),
         ));
     }

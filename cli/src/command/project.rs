@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use foedus_proto::api::v1;
 
-use super::{Limit, collect, present, wording};
+use super::{Limit, collect, present, unconfirmed, wording};
 use crate::connection::Session;
 use crate::failure::Failure;
 use crate::json;
@@ -354,32 +354,27 @@ async fn end(
     session: &Session,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
-    if !yes {
-        let request = v1::GetProjectRequest {
-            project: project.clone(),
-        };
-        let response = session
-            .call(session.projects().get_project(request))
-            .await?;
-        let found = present(response.project)?;
-        return Err(Failure::usage(
-            format!(
-                "nothing was done: the end of {} is for good, and so is that of its channels ({})",
-                found.name,
-                found.channels.join(", ")
-            ),
-            "repeat it with --yes",
-        ));
-    }
     let request = v1::EndProjectRequest {
         project,
         reason: reason.unwrap_or_default(),
         idempotency_key: session.idempotency_key(),
+        preview: !yes,
     };
     let response = session
         .call(session.projects().end_project(request))
         .await?;
     let project = present(response.project)?;
+    if !yes {
+        let channels = match project.channels.is_empty() {
+            true => "; it has no channels here".to_owned(),
+            false => format!(
+                ", and with it its channels: {}",
+                project.channels.join(", ")
+            ),
+        };
+        let what = format!("{} would end for good{channels}", project.name);
+        return Err(unconfirmed(what));
+    }
     let page = Page::new()
         .sentence(format!("{} is {}.", project.name, state(&project)))
         .sentence(format!(

@@ -285,6 +285,20 @@ impl Tail {
                 printer.item(&item_json("held", crate::json::of(held)), &page)?;
                 Ok(Next::GoOn)
             }
+            Item::ParticipantLeft(left) => {
+                let alone = match left.alone {
+                    true => "; nobody else is in it any more, and what is written goes to nobody",
+                    false => "",
+                };
+                let page = Page::new().sentence(format!(
+                    "-- {} withdrew from {} at {}{alone}",
+                    left.handle,
+                    left.channel_name,
+                    time::show(left.at.as_ref()),
+                ));
+                printer.item(&item_json("participant_left", crate::json::of(left)), &page)?;
+                Ok(Next::GoOn)
+            }
             Item::ChannelEnded(ended) => {
                 let page = Page::new().sentence(format!(
                     "-- {} ended at {} ({})",

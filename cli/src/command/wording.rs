@@ -30,9 +30,13 @@ pub fn lag(lag: Option<&v1::Lag>) -> String {
     let Some(lag) = lag else {
         return "unknown".to_owned();
     };
-    match lag.unacknowledged_entries {
+    let behind = match lag.unacknowledged_entries {
         0 => "none".to_owned(),
         behind => format!("{behind} not acknowledged"),
+    };
+    match &lag.known_at {
+        None => behind,
+        Some(at) => format!("{behind} at {}", time::show(Some(at))),
     }
 }
 
@@ -224,8 +228,15 @@ mod tests {
         assert_eq!(lag(Some(&v1::Lag::default())), "none");
         let behind = v1::Lag {
             unacknowledged_entries: 3,
+            known_at: None,
         };
         assert_eq!(lag(Some(&behind)), "3 not acknowledged");
+        let then = v1::Lag {
+            known_at: Some(prost_types::Timestamp::default()),
+            ..behind
+        };
+        let told = lag(Some(&then));
+        assert!(told.starts_with("3 not acknowledged at 1"), "{told}");
     }
 
     #[test]

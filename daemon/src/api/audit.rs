@@ -1,15 +1,20 @@
 //! `AuditService`: the audit log, newest first.
 
-use std::collections::BTreeMap;
+mod concerns;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use foedus_federation::batch::Read;
 use foedus_federation::keys;
 use foedus_federation::org::read_audit_entry;
 use foedus_federation::org_store::{StoredAudit, StoredOutcome, read_audit};
 use foedus_federation::steploop::Failure;
-use foedus_policy::id::{ChannelId, MemberId, OrgId};
+use foedus_policy::id::{ChannelId, MemberId, OrgId, ProjectId};
+use foedus_policy::state::Sharing;
 use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
+
+use concerns::Concerns;
 
 use super::caller::{Caller, administrator, reader};
 use super::message::Sent;
@@ -23,8 +28,14 @@ pub(super) struct Filter {
     until: Option<Timestamp>,
     actor: String,
     action_prefix: String,
-    partner: String,
+    partner: Option<About>,
     denied_only: bool,
+}
+
+/// One partner, and the projects of the channels that are shared with it.
+struct About {
+    partner: OrgId,
+    projects: BTreeSet<ProjectId>,
 }
 
 impl Api {
@@ -41,7 +52,7 @@ impl Api {
             until: parse::time(request.until)?,
             actor: request.actor,
             action_prefix: request.action_prefix,
-            partner: partner_of(&seen, &request.partner)?,
+            partner: about(&seen, &request.partner)?,
             denied_only: request.denied_only,
         };
         let mut before = place_of(&request.page_token)?;
@@ -67,8 +78,9 @@ impl Api {
                 if filter.since.is_some_and(|since| stored.at < since) {
                     break 'reading;
                 }
-                let message = seen.audit_message(record.number, stored);
-                if filter.meets(&message) {
+                let concerns = seen.concerns(&stored);
+                let message = seen.audit_message(record.number, stored, &concerns);
+                if filter.meets(&message, &concerns) {
                     page.push(record.number.to_be_bytes().to_vec(), message);
                 }
             }
@@ -87,12 +99,21 @@ impl Api {
     }
 }
 
-/// The handle of the partner that is meant; empty if none is.
-fn partner_of(seen: &Seen, partner: &str) -> Result<String, Refusal> {
-    match partner.is_empty() {
-        true => Ok(String::new()),
-        false => Ok(seen.handle(seen.partner(partner)?)),
+/// The partner that is meant, if one is.
+fn about(seen: &Seen, partner: &str) -> Result<Option<About>, Refusal> {
+    if partner.is_empty() {
+        return Ok(None);
     }
+    let partner = seen.partner(partner)?;
+    let channels = seen.state().channels().values();
+    let shared = channels.filter(|channel| match &channel.sharing {
+        Sharing::Shared { participants, .. } => participants.contains_key(&partner),
+        _ => false,
+    });
+    Ok(Some(About {
+        partner,
+        projects: shared.filter_map(|channel| channel.project).collect(),
+    }))
 }
 
 /// The number of the record before which a page goes on.
@@ -126,12 +147,12 @@ impl Filter {
             until: parse::time(request.until)?,
             actor: String::new(),
             action_prefix: String::new(),
-            partner: partner_of(seen, &request.partner)?,
+            partner: about(seen, &request.partner)?,
             denied_only: false,
         })
     }
 
-    pub(super) fn meets(&self, record: &v1::AuditRecord) -> bool {
+    pub(super) fn meets(&self, record: &v1::AuditRecord, concerns: &Concerns) -> bool {
         let at = record.at.map_or(0, |at| {
             u64::try_from(at.seconds).unwrap_or(0) * 1000
                 + u64::try_from(at.nanos).unwrap_or(0) / 1_000_000
@@ -142,8 +163,19 @@ impl Filter {
                 || record.actor == self.actor
                 || is_name(&record.actor, &self.actor))
             && record.action.starts_with(&self.action_prefix)
-            && (self.partner.is_empty() || record.partner == self.partner)
+            && self
+                .partner
+                .as_ref()
+                .is_none_or(|about| about.is_in(concerns))
             && (!self.denied_only || record.outcome() == v1::AuditOutcome::Denied)
+    }
+}
+
+impl About {
+    fn is_in(&self, concerns: &Concerns) -> bool {
+        let project = concerns.project.as_ref();
+        concerns.orgs.contains(&self.partner)
+            || project.is_some_and(|project| self.projects.contains(project))
     }
 }
 
@@ -160,7 +192,12 @@ fn is_name(actor: &str, name: &str) -> bool {
 }
 
 impl Seen {
-    pub(super) fn audit_message(&self, number: u64, stored: StoredAudit) -> v1::AuditRecord {
+    pub(super) fn audit_message(
+        &self,
+        number: u64,
+        stored: StoredAudit,
+        concerns: &Concerns,
+    ) -> v1::AuditRecord {
         let StoredAudit {
             at,
             actor,
@@ -178,8 +215,6 @@ impl Seen {
             "audit.denials" => details.remove("count"),
             _ => None,
         };
-        let named = std::iter::once(&object).chain(details.values());
-        let partner = named.filter_map(|text| text.parse::<OrgId>().ok()).next();
         let subject = self.audit_subject(&object);
         for value in details.values_mut() {
             *value = self.audit_subject(value);
@@ -196,7 +231,10 @@ impl Seen {
             subject,
             outcome: outcome.into(),
             rule,
-            partner: partner.map_or_else(String::new, |org| self.handle(org)),
+            partner: concerns
+                .orgs
+                .first()
+                .map_or_else(String::new, |org| self.handle(*org)),
             details,
             count: counted.and_then(|count| count.parse().ok()).unwrap_or(1),
         }

@@ -291,9 +291,12 @@ impl Api {
             key,
             request,
             |api, caller, request| async move {
-                let cause = EndCause::Withdrawal;
+                let (cause, preview) = (EndCause::Withdrawal, request.preview);
                 Ok(v1::WithdrawFromChannelResponse {
-                    channel: Some(api.end_channel(&caller, &request.channel, cause).await?),
+                    channel: Some(
+                        api.end_channel(&caller, &request.channel, cause, preview)
+                            .await?,
+                    ),
                 })
             },
         )
@@ -312,9 +315,12 @@ impl Api {
             key,
             request,
             |api, caller, request| async move {
-                let cause = EndCause::Termination;
+                let (cause, preview) = (EndCause::Termination, request.preview);
                 Ok(v1::TerminateChannelResponse {
-                    channel: Some(api.end_channel(&caller, &request.channel, cause).await?),
+                    channel: Some(
+                        api.end_channel(&caller, &request.channel, cause, preview)
+                            .await?,
+                    ),
                 })
             },
         )
@@ -328,11 +334,12 @@ impl Api {
         caller: &Caller,
         channel: &str,
         cause: EndCause,
+        preview: bool,
     ) -> Result<v1::Channel, Refusal> {
         let channel = self.seen().channel(&caller.actor, channel)?;
         let before = self.channel_now(caller, channel).await;
         let action = Action::EndChannel { channel, cause };
-        let acted = self.runtime().act(caller.actor, action).await;
+        let acted = self.do_or_preview(caller, action, preview).await;
         acted.map_err(|refused| refused::not_ended(&self.seen(), channel, refused))?;
         if self.seen().state().channels().contains_key(&channel) {
             return Ok(self.channel_now(caller, channel).await);

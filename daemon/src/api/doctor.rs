@@ -7,7 +7,7 @@ use foedus_federation::channel::{ChannelView, Waiting};
 use foedus_policy::bounds::REQUESTS_PER_PARTNER_COUNT_MAX;
 use foedus_policy::decide::{carrier_allowed, origin_allowed};
 use foedus_policy::id::OrgId;
-use foedus_policy::state::{PartnerState, Person};
+use foedus_policy::state::{EndCause, PartnerState, Person, Sharing};
 use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
 use tokio::net::TcpStream;
@@ -19,7 +19,9 @@ use super::refusal::Refusal;
 use super::show::held;
 use super::{Api, Seen, service};
 use crate::bounds::api::OWN_ADDRESS_TIMEOUT;
-use crate::doctor::{Facts, Finding, Held, KeptOut, PartnerFacts, Quota, Severity, examine};
+use crate::doctor::{
+    Facts, Finding, Held, KeptOut, PartnerFacts, Quota, Severity, Terminated, examine,
+};
 use crate::runtime::LinkState;
 
 impl Api {
@@ -52,6 +54,7 @@ impl Api {
             partners: self.partner_facts(seen),
             kept_out: kept_out(seen),
             approvals: approvals(seen),
+            terminated: terminated(seen),
             ends: seen
                 .state()
                 .projects()
@@ -94,6 +97,7 @@ impl Api {
                 };
                 facts.quotas.extend(full.map(of_channel));
                 facts.forks.extend(seen.forks(&name, &view));
+                facts.alone.extend(seen.alone(&name, &view));
             }
         }
         facts
@@ -186,6 +190,26 @@ fn full_of_requests(seen: &Seen) -> Vec<(String, Quota)> {
     });
     full.map(|org| (seen.handle(*org), Quota::Requests))
         .collect()
+}
+
+/// Channels that their hosts ended for all.
+fn terminated(seen: &Seen) -> Vec<Terminated> {
+    let channels = seen.state().channels().values();
+    let terminated = channels.filter_map(|channel| match &channel.sharing {
+        Sharing::Shared {
+            host,
+            ended: Some(ended),
+            ..
+        } if ended.cause == EndCause::Termination && Some(*host) != seen.org.org() => {
+            Some(Terminated {
+                channel: channel.name.to_string(),
+                host: seen.handle(*host),
+                at: ended.at,
+            })
+        }
+        _ => None,
+    });
+    terminated.collect()
 }
 
 /// What waits for an administrator, and how to look at it.

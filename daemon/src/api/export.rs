@@ -122,7 +122,10 @@ impl Api {
 
 impl Exporting {
     /// The pieces, as messages of the API.
-    fn pieces<T: Send + 'static>(self, message: fn(Vec<u8>) -> T) -> Sent<T> {
+    fn pieces<T: Send + 'static>(
+        self,
+        message: impl Fn(Vec<u8>) -> T + Copy + Send + 'static,
+    ) -> Sent<T> {
         let pieces = stream::unfold(self, move |mut export| async move {
             let piece = export.next().await?;
             Some((piece.map(message).map_err(Status::from), export))
@@ -249,8 +252,9 @@ impl AuditExport {
             Refusal::from(Failure::Damaged)
         })?;
         let at = stored.at;
-        let record = seen.audit_message(number, stored);
-        if !self.filter.meets(&record) {
+        let concerns = seen.concerns(&stored);
+        let record = seen.audit_message(number, stored, &concerns);
+        if !self.filter.meets(&record, &concerns) {
             return Ok(None);
         }
         Ok(Some(AuditShown {
@@ -279,7 +283,14 @@ service!(v1::log_service_server::LogService {}
     ) -> Result<Response<Self::ExportLogStream>, Status> {
         let (caller, request) = super::taken(request)?;
         let export = self.clone().export_channel(caller, request).await?;
-        let message = |lines| v1::ExportLogResponse { lines };
+        let entries_left_out = match &export.of {
+            Of::Channel(export) => export.left_out(),
+            Of::Audit(_) => 0,
+        };
+        let message = move |lines| v1::ExportLogResponse {
+            lines,
+            entries_left_out,
+        };
         Ok(Response::new(export.pieces(message)))
     }
 );

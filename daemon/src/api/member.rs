@@ -104,7 +104,7 @@ impl Api {
     ) -> Result<v1::DeactivateMemberResponse, Refusal> {
         let member = self.seen().member(&request.member)?;
         let action = Action::DeactivateMember { member };
-        self.runtime().act(caller.actor, action).await?;
+        self.do_or_preview(caller, action, request.preview).await?;
         Ok(v1::DeactivateMemberResponse {
             member: Some(self.seen().member_message(member)),
         })

@@ -4,19 +4,40 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use foedus_federation::bounds::{POST_TEXTS_MAX, TEXT_BYTES_MAX};
-use foedus_federation::channel::{Posted, Request, Text, Verb};
-use foedus_policy::id::{ChannelId, EntryRef};
+use foedus_federation::channel::{self, Posted, Request, Text, Verb};
+use foedus_federation::org;
+use foedus_policy::decide::origin_allowed;
+use foedus_policy::id::{ChannelId, EntryRef, OrgId};
+use foedus_policy::reason::Reason;
+use foedus_policy::state::Sharing;
 use foedus_proto::api::v1;
 use futures_util::{Stream, StreamExt as _, stream};
 use tonic::{Response, Status, Streaming};
 
 use super::caller::Caller;
+use super::partner::refused::names_whom;
 use super::refusal::Refusal;
-use super::{Api, parse, service, show};
+use super::{Api, Seen, parse, service, show};
 use crate::bounds::api::POST_LISTS_UNDER_WAY_MAX;
 
 /// What a stream sends.
 pub(super) type Sent<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+impl Seen {
+    /// Where somebody in the channel is kept out here, with who that is.
+    fn not_written(&self, channel: ChannelId, reason: Reason) -> Refusal {
+        let known = self.state().channels().get(&channel);
+        let participants = match known.map(|known| &known.sharing) {
+            Some(Sharing::Shared { participants, .. }) => participants,
+            _ => return reason.into(),
+        };
+        let kept_out = |org: &&OrgId| origin_allowed(self.state(), **org) == Err(reason);
+        match participants.keys().find(kept_out) {
+            Some(org) => names_whom(org::Refused::Denied(reason), &self.handle(*org)),
+            None => reason.into(),
+        }
+    }
+}
 
 impl Api {
     /// Hands a request to its channel, in the caller's name.
@@ -35,10 +56,11 @@ impl Api {
             // The runtime draws it.
             entropy: [0; 32],
         };
-        Ok(self
-            .runtime()
-            .request(channel, caller.actor, request)
-            .await?)
+        let posted = self.runtime().request(channel, caller.actor, request).await;
+        posted.map_err(|refused| match refused {
+            channel::Refused::Denied(reason) => self.seen().not_written(channel, reason),
+            refused => refused.into(),
+        })
     }
 
     async fn post(

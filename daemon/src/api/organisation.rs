@@ -126,7 +126,10 @@ impl Api {
         request: &v1::RenewKeysRequest,
     ) -> Result<v1::RenewKeysResponse, Refusal> {
         let keys = renewed_keys(request)?;
-        let renewed = self.runtime().renew_keys(caller.actor, keys).await;
+        let renewed = match request.preview {
+            true => self.runtime().may_renew_keys(caller.actor, keys),
+            false => self.runtime().renew_keys(caller.actor, keys).await,
+        };
         renewed.map_err(|error| not_renewed(&error))?;
         Ok(v1::RenewKeysResponse {
             identity: Some(self.identity(&self.seen())?),

@@ -3,7 +3,9 @@
 pub(super) mod refused;
 
 use foedus_federation::key::VerifyingKey;
+use foedus_federation::org;
 use foedus_policy::action::{Action, Outcome};
+use foedus_policy::decide::decide;
 use foedus_policy::id::OrgId;
 use foedus_policy::reason::Reason;
 use foedus_policy::state::{PartnerMode, PartnerState};
@@ -13,6 +15,7 @@ use super::caller::{Caller, administrator, reader};
 use super::member::unexpected;
 use super::refusal::Refusal;
 use super::{Api, Seen, page, service};
+use crate::links::undelivered;
 use crate::runtime::{Accepted, Delivery, invitation_text};
 
 impl Api {
@@ -34,7 +37,7 @@ impl Api {
                 };
                 let acted = api.runtime().act(caller.actor, action).await;
                 let outcome = acted.map_err(|refused| {
-                    refused::not_approached(&api.seen(), &handle.unwrap_or_default(), refused)
+                    refused::not_invited(&api.seen(), &handle.unwrap_or_default(), refused)
                 })?;
                 let Outcome::Invited { invitation, .. } = outcome else {
                     return Err(unexpected());
@@ -82,7 +85,7 @@ impl Api {
             Delivery::Undelivered {
                 reply_text,
                 problem,
-            } => (false, reply_text, crate::runtime::chain(&problem)),
+            } => (false, reply_text, undelivered(&problem)),
         };
         // The words are in the request.
         let partner = without_words(self.partner_now(accepted.inviter), false);
@@ -379,20 +382,19 @@ impl Api {
     }
 
     /// Does an act, or says only whether it would be permitted.
-    async fn do_or_preview(
+    pub(super) async fn do_or_preview(
         &self,
         caller: &Caller,
         action: Action,
         preview: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), org::Refused> {
         if preview {
             let seen = self.seen();
-            let decision =
-                foedus_policy::decide::decide(seen.state(), &caller.actor, &action, seen.now);
-            return Ok(decision.into_result().map(drop)?);
+            let decision = decide(seen.state(), &caller.actor, &action, seen.now);
+            let decided = decision.into_result().map(drop);
+            return decided.map_err(org::Refused::Denied);
         }
-        self.runtime().act(caller.actor, action).await?;
-        Ok(())
+        self.runtime().act(caller.actor, action).await.map(drop)
     }
 
     fn partner_now(&self, partner: OrgId) -> v1::Partner {

@@ -148,9 +148,8 @@ impl Api {
             |api, caller, request| async move {
                 super::partner::no_reason(&request.reason)?;
                 let project = api.seen().project(&request.project)?;
-                api.runtime()
-                    .act(caller.actor, Action::EndProject { project })
-                    .await?;
+                let action = Action::EndProject { project };
+                api.do_or_preview(&caller, action, request.preview).await?;
                 Ok(v1::EndProjectResponse {
                     project: Some(api.seen().project_message(&caller.actor, project)),
                 })

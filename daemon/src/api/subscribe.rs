@@ -10,7 +10,7 @@
 mod lane;
 mod wakes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -198,6 +198,7 @@ impl Follow {
             target: now.arrival,
             held_told: (0, None),
             ended_told: false,
+            left_told: BTreeSet::new(),
         };
         self.wakes.watch(channel, lane.number, view);
         self.lanes.insert(channel, lane);

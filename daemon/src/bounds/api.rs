@@ -136,6 +136,9 @@ pub const DISK_LOW_FACTOR: u64 = 4;
 /// Before so long, the end of a project is near: three days.
 pub const END_NEAR_MILLIS: u64 = 3 * 24 * 60 * 60 * 1000;
 
+/// For so long it is told that another organisation ended a channel for all: a week.
+pub const TERMINATION_TOLD_MILLIS: u64 = 7 * 24 * 60 * 60 * 1000;
+
 /// What one daemon's store should take at most, if the configuration says nothing: 64 GiB. It is said from eight
 /// tenths of it on.
 pub const STORE_ADVISED_BYTES_DEFAULT: u64 = 64 << 30;

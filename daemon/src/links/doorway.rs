@@ -22,6 +22,7 @@ use super::Terms;
 use super::allowance::Allowance;
 use super::meet::{may_be_keys, meet};
 use super::rest::Rest;
+use super::words;
 use crate::bounds::{
     MEET_AGAIN_PAUSE, MET_AGAIN_PAUSE, OPENING_PER_PARTNER_MAX, SESSIONS_PER_MINUTE_MAX,
 };
@@ -319,20 +320,21 @@ impl Doorway {
             error,
             met,
         } = undialled;
-        let problem = format!("{address}: {}", chain(error));
+        let problem = format!("{address}: {}", words::undialled(error));
         tracing::debug!(remote = address, error = %chain(error), "a partner could not be dialled");
         let clocks = self.runtime.now();
         self.runtime.link_registry().update(self.partner, |status| {
             if status.state == LinkState::Connecting {
                 status.state = LinkState::Down;
             }
-            // Nobody needs to do anything about a partner with whom nothing is shared.
-            if status.state != LinkState::Resting {
-                let trouble = match error {
-                    DialError::WrongKey => Some(Trouble::WrongKey),
-                    DialError::Refused => Some(Trouble::Refused),
-                    _ => None,
-                };
+            let trouble = match error {
+                DialError::WrongKey => Some(Trouble::WrongKey),
+                DialError::Refused => Some(Trouble::Refused),
+                _ => None,
+            };
+            // Nobody needs to do anything about a partner with whom nothing is shared. But one that has ended the
+            // peering can say so in no other way.
+            if status.state != LinkState::Resting || trouble == Some(Trouble::Refused) {
                 status.fail_to_dial(problem, trouble, clocks);
             }
         });

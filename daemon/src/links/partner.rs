@@ -186,10 +186,10 @@ impl PartnerLink {
         };
         tracing::info!(reason = problem, "a link has ended");
         tracing::debug!(?ending, "how the link ended");
-        self.runtime.metrics().link(self.partner, false, 0, None);
+        let mut lag_entries = 0;
         self.runtime.link_registry().update(self.partner, |status| {
             status.turn(LinkState::Down, now);
-            status.lag_entries = 0;
+            lag_entries = status.lag_entries;
             let trouble = match ending {
                 Ending::Closed(Goodbye::Version) => Some(Trouble::Version),
                 Ending::Closed(Goodbye::Refused) => Some(Trouble::Refused),
@@ -198,5 +198,7 @@ impl PartnerLink {
             };
             status.fail(problem, trouble, now);
         });
+        let metrics = self.runtime.metrics();
+        metrics.link(self.partner, false, lag_entries, None);
     }
 }

@@ -402,14 +402,16 @@ impl Session {
     fn publish(&mut self) {
         let (up, lag) = (self.machine.is_up(), self.machine.lag());
         let held_back = std::mem::take(&mut self.held_back);
-        let now = self.runtime.now().steady_millis;
+        let now = self.runtime.now();
         self.runtime
             .metrics()
             .link(self.partner, up, lag, self.skew_millis);
         self.runtime.link_registry().update(self.partner, |status| {
-            status.lag_entries = lag;
+            if up {
+                (status.lag_entries, status.lag_known_at) = (lag, Some(now.wall));
+            }
             if held_back {
-                status.held_back_steady_millis = Some(now);
+                status.held_back_steady_millis = Some(now.steady_millis);
             }
             if self.seen > Timestamp::ZERO {
                 status.last_seen = Some(self.seen);
@@ -418,7 +420,9 @@ impl Session {
     }
 
     /// Says goodbye, lets the channels know, and gives the machine back.
-    pub(super) async fn end(self, ending: &Ending) -> Link {
+    pub(super) async fn end(mut self, ending: &Ending) -> Link {
+        // How far the partner was when the link ended is what is known of it from then on.
+        self.publish();
         let Self {
             runtime,
             partner,

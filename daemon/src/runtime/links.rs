@@ -68,8 +68,10 @@ pub struct LinkStatus {
     pub since_steady_millis: u64,
     /// When the partner last said anything.
     pub last_seen: Option<Timestamp>,
-    /// Arrivals of all common channels that the partner has not been sent yet.
+    /// Arrivals of all common channels that the partner has not acknowledged. Without a link: as the last one left it.
     pub lag_entries: u64,
+    /// When that was so; `None`: there has been no link.
+    pub lag_known_at: Option<Timestamp>,
     /// How far the partner's clock is ahead of ours, by its last hello.
     pub clock_skew_millis: Option<i64>,
     /// The address at the other end.
@@ -217,11 +219,13 @@ impl Links {
         change(self.lock().status.entry(partner).or_default());
     }
 
-    /// Forgets a link that can't be any more, but for when its partner was last seen.
+    /// Forgets a link that can't be any more, but for when its partner was last seen, and what it had by then.
     pub fn forget(&self, partner: OrgId) {
         if let Some(status) = self.lock().status.get_mut(&partner) {
             *status = LinkStatus {
                 last_seen: status.last_seen,
+                lag_entries: status.lag_entries,
+                lag_known_at: status.lag_known_at,
                 ..LinkStatus::default()
             };
         }

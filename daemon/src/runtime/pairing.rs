@@ -171,10 +171,13 @@ impl Runtime {
                     closed => AcceptInvitationError::Closed(closed),
                 });
             }
-            Err(problem) => Delivery::Undelivered {
-                reply_text,
-                problem,
-            },
+            Err(problem) => {
+                tracing::debug!(error = %super::chain(&problem), "a reply could not be handed to its inviter");
+                Delivery::Undelivered {
+                    reply_text,
+                    problem,
+                }
+            }
         };
         Ok(Accepted {
             request,

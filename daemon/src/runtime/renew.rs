@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use foedus_federation::identity::{Extension, Identity, IdentityChain};
-use foedus_federation::key::VerifyingKey;
+use foedus_federation::key::{SigningKey, VerifyingKey};
 use foedus_federation::note::NoteType as _;
 use foedus_federation::org::{self, OurKeys};
 use foedus_federation::steploop::Failure;
@@ -99,15 +99,29 @@ impl Runtime {
         Ok(())
     }
 
+    /// Whether keys could be made anew: by the rules, and with the root key that is in its place.
+    pub fn may_renew_keys(&self, actor: Actor, keys: RenewedKeys) -> Result<(), RenewError> {
+        let action = Action::RenewKeys { keys, serial: 0 };
+        let decision = decide(&self.snapshot().state, &actor, &action, self.now().wall);
+        let decided = decision.into_result().map(drop);
+        decided.map_err(org::Refused::Denied)?;
+        self.root_key().map(drop)
+    }
+
+    fn root_key(&self) -> Result<SigningKey, RenewError> {
+        let root = self.inner().files.load(KeyRole::Root)?.signing_key();
+        match *root.verifying_key() == self.ours()?.keys.identity.current().root {
+            true => Ok(root),
+            false => Err(RenewError::OtherRoot),
+        }
+    }
+
     /// Makes the files of the new keys, and the note that names them.
     fn make_keys(&self, keys: RenewedKeys) -> Result<Renewing, RenewError> {
         let files = &self.inner().files;
         let ours = self.ours()?;
         let known = &ours.keys.identity;
-        let root = files.load(KeyRole::Root)?.signing_key();
-        if *root.verifying_key() != known.current().root {
-            return Err(RenewError::OtherRoot);
-        }
+        let root = self.root_key()?;
         let roles: Vec<KeyRole> = match keys {
             RenewedKeys::Link => vec![KeyRole::Link],
             RenewedKeys::Sign => vec![KeyRole::Sign],

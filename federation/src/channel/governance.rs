@@ -301,6 +301,18 @@ impl Governance {
         self.withdrawal(org).map(|withdrawal| withdrawal.note().at)
     }
 
+    /// The organisations that the newest revision names and that left by their own word, and when.
+    pub fn left(&self) -> impl Iterator<Item = (OrgId, Timestamp)> + '_ {
+        let newest = self.newest().into_iter();
+        let named = newest.flat_map(|newest| newest.charter().participants.keys());
+        named.filter_map(|org| Some((*org, self.withdrew_at(*org)?)))
+    }
+
+    /// Whether all but us have left a channel that goes on for us at `wall`.
+    pub fn is_alone(&self, wall: Timestamp) -> bool {
+        self.is_open(wall) && self.participants().all(|org| org == self.us)
+    }
+
     /// The withdrawals of an organisation that beat the revision of this number: those after the
     /// newest that one of its consents names, to this revision or to one before it.
     fn withdrawals_from(

@@ -117,6 +117,14 @@ impl ChannelExport {
         }
     }
 
+    /// How many entries are left out, because they were written before the channel was shared.
+    pub fn left_out(&self) -> u64 {
+        let shared = self.view.governance.newest().is_some();
+        let logs = self.view.logs.values();
+        let left_out = logs.filter(|log| shared && !log.is_shared());
+        left_out.map(|log| log.frontier.size()).sum()
+    }
+
     /// Goes on with what was read; the first call brings nothing.
     ///
     /// # Panics

@@ -31,6 +31,8 @@ pub(super) struct Read {
     pending: Vec<Value>,
     /// The last cursor. Empty: none.
     cursor: String,
+    /// Organisations that left the channel.
+    departures: Vec<Value>,
     /// The channel ended.
     ended: bool,
 }
@@ -107,6 +109,12 @@ impl Tail {
         self.lock().texts()
     }
 
+    /// Who was said to have left the channel, in order.
+    #[must_use]
+    pub fn departures(&self) -> Vec<Value> {
+        self.lock().departures.clone()
+    }
+
     /// How many events were read for good.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -161,6 +169,7 @@ impl Read {
                 self.cursor = super::organisation::text(&item, "cursor");
             }
             Some("event") => self.pending.push(item),
+            Some("participant_left") => self.departures.push(item),
             Some("channel_ended") => {
                 self.ended = true;
                 self.events.append(&mut self.pending);

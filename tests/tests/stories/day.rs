@@ -138,8 +138,14 @@ fn who_is_deactivated_is_gone_at_once_and_what_they_said_stays() {
         read.contains("From the phone.").then_some(()).ok_or(read)
     });
 
-    let deactivate = ["member", "deactivate", "ben"];
+    let deactivate = ["member", "deactivate", "ben", "--yes"];
     assert_eq!(anna.refused(&deactivate).reason, "NOT_ADMINISTRATOR");
+    let asked = alice.run(&deactivate[..3]);
+    let told = "nothing was done: ben@acme.example would be deactivated for good";
+    assert!(
+        asked.exit == Some(64) && asked.err.contains(told) && asked.err.contains("--yes"),
+        "{asked:#?}"
+    );
     by_token.must(&["post", "launch", "Still here."]);
     let gone = alice.json(&deactivate);
     assert_eq!(
@@ -174,7 +180,7 @@ fn who_is_deactivated_is_gone_at_once_and_what_they_said_stays() {
     // Their name is nobody else's from now on: what they said would be that person's.
     let refusal = alice.refused(&["member", "add", "ben"]);
     assert_eq!(refusal.reason, "NAME_TAKEN", "{refusal:?}");
-    let refusal = alice.refused(&["member", "deactivate", "alice"]);
+    let refusal = alice.refused(&["member", "deactivate", "alice", "--yes"]);
     assert_eq!(refusal.reason, "LAST_ADMINISTRATOR", "{refusal:?}");
 
     // Also after a restart; and what was said stays, with who said it.

@@ -107,6 +107,9 @@ fn a_whole_conversation_proves_itself_wherever_it_was_exported() {
         let member = organisation.member();
         let told = member.text(&["log", "export", channel, "--to", name(&file)]);
         assert!(told.contains("foedus log verify"), "{told}");
+        // Acme opened the channel, and somebody joined it, before it was shared.
+        let before = told.contains("entries from before the channel was shared");
+        assert_eq!(before, channel == LAUNCH, "{told}");
         let twice = member.run(&["log", "export", channel, "--to", name(&file)]);
         assert_eq!(twice.exit, Some(73), "no file is written over: {twice:#?}");
         files.push(file);

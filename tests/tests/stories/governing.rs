@@ -1,6 +1,7 @@
 //! Step 13: what administrators decide about what is shared. One side leaves alone, a host ends for all, a project is
 //! extended by consent of both; and what comes before a channel: a project, a partner.
 
+use super::doctor;
 use super::projects::has_ended;
 use foedus_tests::harness::command::Foedus;
 use foedus_tests::harness::organisation::{Organisation, text, told};
@@ -48,10 +49,11 @@ fn record(organisation: &Organisation, of: &str) -> Value {
 
 /// Without `--yes` only what would end is said.
 #[track_caller]
-fn asks_first(administrator: &Foedus, arguments: &[&str]) {
+fn asks_first(administrator: &Foedus, arguments: &[&str], would: &str) {
     let answer = administrator.run(arguments);
     assert_ne!(answer.exit, Some(0), "{answer:#?}");
-    assert!(answer.err.contains("nothing was done"), "{answer:#?}");
+    let told = format!("nothing was done: {would}");
+    assert!(answer.err.contains(&told), "{answer:#?}");
     assert!(answer.err.contains("--yes"), "{answer:#?}");
 }
 
@@ -66,11 +68,28 @@ fn one_side_withdraws_alone() {
     let two = talking("+1h");
     let gina = two.globex.administrator();
     let withdraw = ["channel", "withdraw", ACME_LAUNCH, "--yes"];
-    asks_first(&gina, &withdraw[..3]);
+    let would = format!("this organisation would leave {ACME_LAUNCH}, which goes on with {ACME}");
+    asks_first(&gina, &withdraw[..3], &would);
     is_refused(&two.globex.member(), &withdraw, "NOT_ADMINISTRATOR");
     is_refused(&two.globex.foedus(), &withdraw, "MEMBER_NEEDED");
     let terminate = ["channel", "terminate", ACME_LAUNCH, "--yes"];
     let withdraw_as_host = ["channel", "withdraw", LAUNCH, "--yes"];
+    for (who, tried) in [
+        (&gina, &terminate[..3]),
+        (&two.globex.member(), &withdraw[..3]),
+    ] {
+        // Where to say yes would not help, nobody is asked to.
+        let refusal = who.refused(tried);
+        assert_ne!(refusal.exit, 64, "{refusal:?}");
+    }
+    let anna = two.acme.member();
+    anna.must(&["channel", "create", "own"]);
+    let refusal = two
+        .acme
+        .administrator()
+        .refused(&["channel", "terminate", "own"]);
+    assert_eq!(refusal.reason, "CHANNEL_NOT_SHARED", "{refusal:?}");
+    assert!(refusal.fix.contains("channel archive own"), "{refusal:?}");
     for (who, tried, would_do) in [
         (&gina, terminate, withdraw),
         (
@@ -85,6 +104,7 @@ fn one_side_withdraws_alone() {
     }
 
     let mut tail = Tail::start(&two.globex.member(), ACME_LAUNCH);
+    let tail_at_acme = Tail::start(&two.acme.member(), LAUNCH);
     let shown = gina.json(&withdraw);
     assert_eq!(shown["state"], "ended", "{shown}");
     tail.ends();
@@ -102,6 +122,7 @@ fn one_side_withdraws_alone() {
     assert!(left(GLOBEX) && !left(ACME), "{shown}");
     let told = alice.text(&["channel", "show", LAUNCH]);
     assert!(told.contains("withdrew "), "{told}");
+    is_told_to_be_alone(&two, tail_at_acme);
     two.acme.member().must(&["post", LAUNCH, "Alone."]);
     assert_eq!(two.acme.texts(LAUNCH).len(), 3);
     assert_eq!(two.globex.texts(ACME_LAUNCH).len(), 2);
@@ -112,12 +133,46 @@ fn one_side_withdraws_alone() {
     );
 }
 
+/// Whoever would go on writing hears that nobody reads it, wherever they look.
+#[track_caller]
+fn is_told_to_be_alone(two: &Two, tail: Tail) {
+    let who = format!("{GLOBEX} withdrew");
+    let problem = doctor::tells(&two.acme, "CHANNEL_ALONE", "warning", &[&who]);
+    assert_eq!(problem["subject"], LAUNCH, "{problem}");
+    let (alice, anna) = (two.acme.administrator(), two.acme.member());
+    for told in [
+        alice.text(&["status"]),
+        anna.text(&["channel", "show", LAUNCH]),
+    ] {
+        assert!(told.contains("nobody else is in it any more"), "{told}");
+    }
+    let list = anna.text(&["channel", "list"]);
+    assert!(list.contains(&format!("{GLOBEX} (withdrew)")), "{list}");
+    let terminate = ["channel", "terminate", LAUNCH];
+    let asked = alice.run(&terminate);
+    assert!(asked.err.contains("nobody else is in launch"), "{asked:#?}");
+    // Who follows hears of it at once, and who begins to follow at the beginning.
+    let left = eventually("the tail to tell who left", SOON, || {
+        let left = tail.departures();
+        left.first().cloned().ok_or_else(|| format!("{left:?}"))
+    });
+    assert_eq!(left["handle"], GLOBEX, "{left}");
+    assert_eq!(left["alone"], true, "{left}");
+    assert_eq!(tail.departures().len(), 1, "it is told once");
+    let read = anna.text(&["tail", LAUNCH, "--no-follow"]);
+    assert!(read.contains(&format!("{who} from {LAUNCH} at ")), "{read}");
+}
+
 #[test]
 fn its_host_terminates_a_channel_for_all() {
     let two = talking("+1h");
     let alice = two.acme.administrator();
+    two.acme.member().must(&["channel", "create", "second"]);
+    let declined = two.ask_to_share("second", &["--project", PROJECT, "--ends-with-project"]);
+    alice.must(&["request", "decline", &declined, "--reason", "Not now."]);
     let terminate = ["channel", "terminate", LAUNCH, "--yes"];
-    asks_first(&alice, &terminate[..3]);
+    let would = format!("{LAUNCH} would end for all, here and at {GLOBEX}");
+    asks_first(&alice, &terminate[..3], &would);
     is_refused(&two.acme.foedus(), &terminate, "MEMBER_NEEDED");
     alice.must(&terminate);
     is_over(&two.acme, LAUNCH, "termination");
@@ -126,6 +181,29 @@ fn its_host_terminates_a_channel_for_all() {
         for of in [ACME, GLOBEX] {
             assert_eq!(record(organisation, of)["cause"], "termination");
         }
+    }
+    // The audit log has all of it by the partner's name, and nothing that it has no part in.
+    let list = alice.json(&["audit", "list", "--partner", GLOBEX, "--limit", "100"]);
+    let records = list["records"].as_array().expect("a list").iter();
+    let actions: Vec<&str> = records.filter_map(|one| one["action"].as_str()).collect();
+    for action in [
+        "channel.share",
+        "request.approve",
+        "request.decline",
+        "partner.reply",
+        "partner.confirm",
+        "channel.seal",
+        "channel.end",
+    ] {
+        assert!(actions.contains(&action), "{action}: {list}");
+    }
+    assert!(!actions.contains(&"member.add"), "{list}");
+    // Who did not end it is told who did.
+    for (organisation, told) in [(&two.acme, false), (&two.globex, true)] {
+        let found = organisation.administrator().run(&["doctor"]);
+        let who = format!("{ACME} ended it for all");
+        let tells = found.out.contains("CHANNEL_TERMINATED") && found.out.contains(&who);
+        assert_eq!(tells, told, "{found:#?}");
     }
     // It has ended: once more changes nothing.
     alice.must(&terminate);

@@ -385,3 +385,36 @@ fn an_invitation_without_a_request_names_no_request_and_a_second_peering_none_of
     gina.must(&approve);
     two.acme.linked_with(GLOBEX);
 }
+
+/// Globex has ended the peering, and Acme was not told: what there is to do is in the refusal, and it does it.
+#[test]
+fn what_one_side_ended_is_begun_anew_as_the_refusal_says() {
+    let two = Two::sharing("+1h");
+    let (alice, gina) = (two.acme.administrator(), two.globex.administrator());
+    gina.must(&["partner", "disconnect", ACME, "--yes"]);
+    let invited = gina.json(&["partner", "invite", ACME]);
+    let invitation = text(&invited, "invitation_text");
+    let invite = alice.refused(&["partner", "invite", GLOBEX]);
+    let accept = alice.refused(&["partner", "accept", &invitation]);
+    for refusal in [&invite, &accept] {
+        assert_eq!(refusal.reason, "PARTNER_EXISTS", "{refusal:?}");
+        assert!(refusal.message.contains(GLOBEX), "{refusal:?}");
+        let disconnect = ["partner", "disconnect", GLOBEX, "--yes"];
+        assert_eq!(named(&refusal.fix), disconnect, "{refusal:?}");
+    }
+    // An invitation for whoever comes says the same to who comes.
+    alice.must(&["partner", "allow", GLOBEX]);
+    let open = text(&alice.json(&["partner", "invite"]), "invitation_text");
+    let refusal = gina.refused(&["partner", "accept", &open]);
+    assert_eq!(refusal.reason, "INVITER_REFUSED", "{refusal:?}");
+    assert!(refusal.fix.contains("partner disconnect"), "{refusal:?}");
+
+    alice.must(&named(&accept.fix));
+    let again = alice.json(&["partner", "accept", &invitation]);
+    let words = foedus_tests::harness::two::words(&again["request"]);
+    let request = text(&again["request"], "name");
+    alice.must(&["request", "approve", &request, "--words", &words]);
+    gina.must(&["partner", "confirm", ACME, "--words", &words]);
+    two.acme.linked_with(GLOBEX);
+    two.globex.linked_with(ACME);
+}

@@ -22,7 +22,7 @@ fn secret(of: &Organisation, role: KeyRole) -> [u8; 32] {
 #[track_caller]
 fn renew(of: &Organisation, role: &str) -> Value {
     of.administrator()
-        .json(&["identity", "renew", "--role", role])
+        .json(&["identity", "renew", "--role", role, "--yes"])
 }
 
 /// Waits until `of` knows its partner by the identity of this serial.
@@ -180,15 +180,27 @@ fn keys_that_were_renewed_without_the_partners_daemon_hold_for_both_after_a_rest
 fn keys_are_renewed_by_administrators_with_the_root_key_in_its_place() {
     let two = Two::begin();
     let before = two.acme.foedus().json(&["identity", "show"]);
-    let refusal = two.acme.member().refused(&["identity", "renew"]);
+    let refusal = two.acme.member().refused(&["identity", "renew", "--yes"]);
     assert_eq!(refusal.reason, "NOT_ADMINISTRATOR", "{refusal:?}");
     let root = two.acme.daemon.place.data().join("keys/root.key");
     let away = root.with_extension("away");
     fs::rename(&root, &away).expect("it is there");
-    let refusal = two.acme.administrator().refused(&["identity", "renew"]);
+    let refusal = two
+        .acme
+        .administrator()
+        .refused(&["identity", "renew", "--yes"]);
     assert_eq!(refusal.reason, "ROOT_KEY_NEEDED", "{refusal:?}");
-    assert_eq!(two.acme.foedus().json(&["identity", "show"]), before);
+    // The question is refused for the same reason: to say yes would not help.
+    let asked = two.acme.administrator().refused(&["identity", "renew"]);
+    assert_eq!(asked.reason, "ROOT_KEY_NEEDED", "{asked:?}");
     fs::rename(&away, &root).expect("it is there");
+    let asked = two.acme.administrator().run(&["identity", "renew"]);
+    let told = "nothing was done: acme.example would go on under new keys";
+    assert!(
+        asked.exit == Some(64) && asked.err.contains(told) && asked.err.contains("--yes"),
+        "{asked:#?}"
+    );
+    assert_eq!(two.acme.foedus().json(&["identity", "show"]), before);
     assert_eq!(renew(&two.acme, "sign")["serial"], 2);
     let denied = two
         .acme

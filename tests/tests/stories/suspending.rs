@@ -1,9 +1,10 @@
 //! Step 12: a partner is suspended in mid-conversation. From that moment nothing goes out or comes in; resumed, both
 //! catch up.
 
+use foedus_tests::harness::command::Refusal;
 use foedus_tests::harness::organisation::{Organisation, told};
 use foedus_tests::harness::posting::Posting;
-use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, PROJECT, Two};
 use foedus_tests::harness::{LATER, eventually};
 
 /// Waits until the link with `partner` is not up.
@@ -106,6 +107,7 @@ fn a_partner_that_is_suspended_in_mid_conversation_is_cut_off_until_it_is_resume
     gwen.must(&["post", ACME_LAUNCH, "Does anybody hear me?"]);
     let refusal = member.refused(&["post", LAUNCH, "Held back."]);
     assert_eq!(refusal.reason, "PARTNER_SUSPENDED", "{refusal:?}");
+    names_whom(&refusal, "partner resume");
     is_cut_off(&two.acme, GLOBEX);
     is_cut_off(&two.globex, ACME);
     is_dialled_in_vain(&two.acme);
@@ -176,6 +178,14 @@ fn what_waits_for_a_host_stays_here_while_it_is_suspended() {
 }
 
 /// A line on the deny list that comes later cuts off a partner that is active, and says so on both sides.
+/// Who stands in the way is named, and the command that lets them in.
+#[track_caller]
+fn names_whom(refusal: &Refusal, command: &str) {
+    let command = format!("foedus --as NAME {command} {GLOBEX}");
+    let named = refusal.message.contains(GLOBEX) && refusal.fix.contains(&command);
+    assert!(named, "{refusal:?}");
+}
+
 #[test]
 fn a_partner_that_is_denied_is_cut_off_until_the_line_goes() {
     let two = Two::sharing("+1h");
@@ -187,11 +197,23 @@ fn a_partner_that_is_denied_is_cut_off_until_the_line_goes() {
     let shown = alice.json(&["partner", "show", GLOBEX]);
     assert_eq!(shown["state"], "denied", "{shown}");
     assert_eq!(shown["link_state"], "closed", "{shown}");
+    // What was known of it when the link ended is known still, and since when.
+    assert!(shown["last_seen_at"].is_string(), "{shown}");
+    assert!(shown["lag"]["known_at"].is_string(), "{shown}");
+    let figures = alice.text(&["partner", "list"]);
+    assert!(!figures.contains("unknown"), "{figures}");
     let found = alice.json(&["doctor"]).to_string();
     assert!(found.contains("PARTNER_DENIED"), "{found}");
     let member = two.acme.member();
     let refusal = member.refused(&["post", LAUNCH, "To nobody."]);
     assert_eq!(refusal.reason, "PARTNER_DENIED", "{refusal:?}");
+    names_whom(&refusal, "partner deny");
+    member.must(&["channel", "create", "second"]);
+    let share = ["channel", "share", "second", "--with", GLOBEX];
+    let for_it = ["--project", PROJECT, "--ends-with-project"];
+    let refusal = member.refused(&[&share[..], &for_it].concat());
+    assert_eq!(refusal.reason, "PARTNER_DENIED", "{refusal:?}");
+    names_whom(&refusal, "partner deny");
 
     // The other side is refused in the handshake, says so in words, and comes ever more seldom.
     is_dialled_in_vain(&two.acme);

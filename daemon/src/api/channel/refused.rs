@@ -63,6 +63,15 @@ pub(super) fn not_archived(seen: &Seen, channel: ChannelId, refused: org::Refuse
 
 /// Who hosts a channel ends it for all, and who does not leaves it.
 pub(super) fn not_ended(seen: &Seen, channel: ChannelId, refused: org::Refused) -> Refusal {
+    if refused == org::Refused::Denied(Reason::ChannelNotShared) {
+        let known = seen.state().channels().get(&channel);
+        let name = known.map_or_else(|| channel.to_string(), |known| known.name.to_string());
+        return Refusal {
+            text: format!("{name} is not shared with anybody, so there is nothing to end"),
+            fix: format!("to put it away: `foedus --as NAME channel archive {name}`"),
+            ..Refusal::from(Reason::ChannelNotShared)
+        };
+    }
     if refused != org::Refused::Denied(Reason::CauseInvalid) {
         return refused.into();
     }

@@ -6,6 +6,7 @@ use foedus_federation::pairing::Invitation;
 use foedus_federation::transport::PairingRefusal;
 use foedus_policy::action::Actor;
 use foedus_policy::id::OrgId;
+use foedus_policy::name::Handle;
 use foedus_policy::reason::Reason;
 use foedus_policy::state::PartnerState;
 use tonic::Code;
@@ -27,7 +28,37 @@ pub(in crate::api) fn not_approached(seen: &Seen, handle: &str, refused: org::Re
             fix: "name another organisation".to_owned(),
             ..Refusal::from(Reason::HandleTaken)
         },
-        refused => refused.into(),
+        refused => names_whom(refused, handle),
+    }
+}
+
+/// A refusal that is about a partner, with who that is.
+pub(in crate::api) fn names_whom(refused: org::Refused, handle: &str) -> Refusal {
+    let org::Refused::Denied(reason) = refused else {
+        return refused.into();
+    };
+    let (text, fix) = match reason {
+        Reason::PartnerDenied => (
+            format!("{handle} is on the deny list"),
+            format!(
+                "an administrator can take it off: `foedus --as NAME partner deny {handle} --remove`, or with the pattern \
+                 that denies it, by `foedus partner list`"
+            ),
+        ),
+        Reason::PartnerSuspended => (
+            format!("{handle} is suspended"),
+            format!("an administrator can resume it: `foedus --as NAME partner resume {handle}`"),
+        ),
+        Reason::PartnerNotApproved => (
+            format!("{handle} waits to become a partner, and has not been approved here yet"),
+            format!("`foedus partner show {handle}` says what an administrator does next"),
+        ),
+        reason => return reason.into(),
+    };
+    Refusal {
+        text,
+        fix,
+        ..Refusal::from(reason)
     }
 }
 
@@ -90,8 +121,56 @@ pub(super) fn not_accepted(
                 ..Refusal::from(Reason::PartnerExists)
             }
         }
+        (Reason::PartnerExists, None) => inviter
+            .and_then(|org| exists(seen, org, "accept this invitation then"))
+            .unwrap_or_else(|| reason.into()),
         _ => reason.into(),
     }
+}
+
+/// The handle that was to be invited may be our own, or a partner's.
+pub(super) fn not_invited(seen: &Seen, handle: &str, refused: org::Refused) -> Refusal {
+    let known = Handle::parse(handle).ok();
+    let known = known.and_then(|handle| seen.state().partner_named(&handle));
+    match (&refused, known) {
+        (org::Refused::Denied(Reason::PartnerExists), Some(org)) => {
+            exists(seen, org, "invite it then").unwrap_or_else(|| refused.into())
+        }
+        _ => not_approached(seen, handle, refused),
+    }
+}
+
+/// Somebody would begin anew with a partner, mostly because that one has ended the peering: it says so by taking no
+/// link, which nobody notices while the link rests.
+fn exists(seen: &Seen, org: OrgId, then: &str) -> Option<Refusal> {
+    let known = seen.state().partners().get(&org)?;
+    let handle = &known.handle;
+    let anew = format!("`foedus --as NAME partner disconnect {handle} --yes`, and {then}");
+    let (text, fix) = match known.state {
+        PartnerState::Active => (
+            format!("{handle} is a partner here already"),
+            format!(
+                "nothing is to be done for another channel: share it as it is. If {handle} has ended the peering at \
+                 its side, end it here too: {anew}"
+            ),
+        ),
+        PartnerState::Suspended => (
+            format!("{handle} is a partner here already, and suspended"),
+            format!(
+                "take that back with `foedus --as NAME partner resume {handle}`; or begin anew: {anew}"
+            ),
+        ),
+        PartnerState::Replied | PartnerState::Accepted => (
+            format!("{handle} waits here already, to become a partner"),
+            format!("go on with that (`foedus partner show {handle}`); or begin anew: {anew}"),
+        ),
+        PartnerState::Disconnected => return None,
+    };
+    Some(Refusal {
+        text,
+        fix,
+        ..Refusal::from(Reason::PartnerExists)
+    })
 }
 
 pub(super) fn not_confirmed(seen: &Seen, partner: OrgId, refused: org::Refused) -> Refusal {
@@ -180,7 +259,8 @@ impl From<AcceptInvitationError> for Refusal {
                 Code::FailedPrecondition,
                 "INVITER_REFUSED",
                 text,
-                "ask the inviter for another invitation",
+                "ask the inviter for another invitation. If the two of you were partners before, or are about to be, its \
+                 administrator ends that first: `foedus --as NAME partner disconnect` with your handle",
             ),
             E::Closed(closed) => Self::new(
                 Code::FailedPrecondition,

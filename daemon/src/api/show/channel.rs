@@ -16,7 +16,7 @@ use super::super::caller::member_of;
 use super::super::doctor::problem_message;
 use super::partner::{LinkStates, lag, link_state};
 use super::{access, maybe_time};
-use crate::doctor::{Fork, Forked, forked};
+use crate::doctor::{Alone, Fork, Forked, alone, forked};
 
 /// The text form of why a channel ended.
 pub fn cause(cause: EndCause) -> &'static str {
@@ -129,8 +129,10 @@ impl Seen {
             message.end_cause = cause(ended.cause).to_owned();
         }
         let forks = self.forks(&message.name, view);
-        let problems = forks.iter().map(|fork| problem_message(forked(fork)));
-        message.problems = problems.collect();
+        let forks = forks.iter().map(forked);
+        let left = self.alone(&message.name, view);
+        let left = left.iter().map(|one| alone(one, self.now));
+        message.problems = forks.chain(left).map(problem_message).collect();
     }
 
     fn channel_state(
@@ -209,6 +211,19 @@ impl Seen {
             })
             .map(|(number, _)| number.to_string())
             .collect()
+    }
+
+    /// That all others have left a channel which goes on here.
+    pub(in crate::api) fn alone(&self, channel: &str, view: &ChannelView) -> Option<Alone> {
+        let governance = &view.governance;
+        governance.is_alone(self.now).then(|| Alone {
+            channel: channel.to_owned(),
+            hosted: governance.host() == Some(view.us),
+            left: governance
+                .left()
+                .map(|(org, at)| (self.handle(org), at))
+                .collect(),
+        })
     }
 
     /// What the organisations of a channel signed in two ways; of several logs of one origin only once.

@@ -25,11 +25,16 @@ pub(in crate::api) fn link_state(status: Option<&LinkStatus>) -> v1::LinkState {
     }
 }
 
-/// Nothing while the link is down: what the partner has by then, nobody knows.
+/// While the link is down, as it was when that ended: nobody knows what the partner has got from others since.
 pub(in crate::api) fn lag(status: Option<&LinkStatus>) -> Option<v1::Lag> {
-    let up = status.filter(|status| status.state == LinkState::Up);
-    up.map(|status| v1::Lag {
+    let status = status?;
+    let known_at = status.lag_known_at?;
+    Some(v1::Lag {
         unacknowledged_entries: status.lag_entries,
+        known_at: match status.state {
+            LinkState::Up => None,
+            LinkState::Down | LinkState::Connecting | LinkState::Resting => time(known_at),
+        },
     })
 }
 
@@ -52,7 +57,9 @@ impl Seen {
             return v1::Partner::default();
         };
         let active = carrier_allowed(self.state(), org).is_ok();
-        let link = links.get(&org).filter(|_| active);
+        // Who is kept out has no link, and was seen and told things all the same.
+        let known = links.get(&org);
+        let link = known.filter(|_| active);
         let identity = self.org.identity(org);
         let channels = self.state().channels_with(org);
         let mut channels: Vec<String> = channels
@@ -82,8 +89,8 @@ impl Seen {
                 .and_then(|link| link.last_problem.clone())
                 .unwrap_or_default(),
             endpoints: self.org.dial_addresses(org),
-            last_seen_at: maybe_time(link.and_then(|link| link.last_seen)),
-            lag: lag(link),
+            last_seen_at: maybe_time(known.and_then(|link| link.last_seen)),
+            lag: lag(known),
             clock_skew_ms: link.and_then(|link| link.clock_skew_millis).unwrap_or(0),
             protocol_version: match link_state(link) {
                 v1::LinkState::Up => VERSION.to_string(),

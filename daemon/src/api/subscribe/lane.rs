@@ -1,10 +1,12 @@
 //! One channel of a stream, and the list that it fills with others.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foedus_federation::channel::ChannelView;
 use foedus_federation::frame::Cursor;
 use foedus_federation::timeline::{ArrivalReader, ArrivalStep, Arrivals};
+use foedus_policy::id::OrgId;
 use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
 use foedus_proto::api::v1::subscribe_item::Item;
@@ -27,6 +29,8 @@ pub(super) struct Lane {
     pub(super) target: u64,
     pub(super) held_told: (u64, Option<Timestamp>),
     pub(super) ended_told: bool,
+    /// Who has left, as far as it was told.
+    pub(super) left_told: BTreeSet<OrgId>,
 }
 
 /// A list that is being filled.
@@ -124,19 +128,46 @@ impl Lane {
             }));
         }
         let Some(ended) = view.governance.ended(seen.now) else {
+            self.departures(seen, &view, list);
             return false;
         };
         if self.stand.cursor.arrival < view.arrival || self.ended_told {
             return self.ended_told;
         }
         self.ended_told = true;
-        let channel = seen.state().channels().get(&view.channel);
         list.push(Item::ChannelEnded(v1::ChannelEnded {
             channel_id: view.channel.to_string(),
-            channel_name: channel.map_or_else(String::new, |channel| channel.name.to_string()),
+            channel_name: name(seen, &view),
             cause: cause(ended.cause).to_owned(),
             at: time(ended.at),
         }));
         true
     }
+
+    /// Tells who has left, after what they wrote before.
+    fn departures(&mut self, seen: &Seen, view: &ChannelView, list: &mut List) {
+        let left: BTreeMap<OrgId, Timestamp> = view.governance.left().collect();
+        // Who came back may leave again.
+        self.left_told.retain(|org| left.contains_key(org));
+        if self.stand.cursor.arrival < view.arrival {
+            return;
+        }
+        for (org, at) in left {
+            if self.left_told.insert(org) {
+                list.push(Item::ParticipantLeft(v1::ParticipantLeft {
+                    channel_id: view.channel.to_string(),
+                    channel_name: name(seen, view),
+                    handle: seen.handle(org),
+                    at: time(at),
+                    alone: view.governance.is_alone(seen.now),
+                }));
+            }
+        }
+    }
+}
+
+/// What the channel is called here.
+fn name(seen: &Seen, view: &ChannelView) -> String {
+    let channel = seen.state().channels().get(&view.channel);
+    channel.map_or_else(String::new, |channel| channel.name.to_string())
 }

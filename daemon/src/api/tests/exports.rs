@@ -62,6 +62,7 @@ async fn an_export_ends_when_its_caller_loses_the_right() {
     let operator = daemon.client(None).await;
     let gone = v1::DeactivateMemberRequest {
         member: "bob".to_owned(),
+        preview: false,
     };
     let gone = operator.members().deactivate_member(gone).await;
     gone.expect("done");

@@ -376,6 +376,7 @@ async fn what_comes_and_goes_between_pages_repeats_nothing() {
     // The last of the first page goes, and something comes that stands before it.
     let go = v1::DeactivateMemberRequest {
         member: "bob".to_owned(),
+        preview: false,
     };
     anna.members().deactivate_member(go).await.expect("gone");
     add_member(&anna, "adam").await;

@@ -185,6 +185,7 @@ async fn members_come_and_go() {
     for name in [carol.member_id.as_str(), "nobody", "mem_x", ""] {
         let request = v1::DeactivateMemberRequest {
             member: name.to_owned(),
+            preview: false,
         };
         let gone = operator.members().deactivate_member(request).await;
         let expected = match name {

@@ -490,6 +490,7 @@ async fn a_project_is_begun_once_per_key_and_its_end_is_said() {
     let end = |channel: &str| v1::TerminateChannelRequest {
         channel: channel.to_owned(),
         idempotency_key: String::new(),
+        preview: false,
     };
     let refused = anna.channels().terminate_channel(end("launch")).await;
     assert_eq!(reason(refused), "CHANNEL_NOT_SHARED");

@@ -237,6 +237,7 @@ async fn a_stream_ends_when_its_caller_loses_the_right() {
     let operator = daemon.client(None).await;
     let gone = v1::DeactivateMemberRequest {
         member: "bob".to_owned(),
+        preview: false,
     };
     operator
         .members()

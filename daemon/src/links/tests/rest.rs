@@ -9,7 +9,7 @@ use foedus_policy::time::Timestamp;
 use super::proxy::Proxy;
 use super::world::*;
 use crate::links::Rests;
-use crate::runtime::LinkState;
+use crate::runtime::{LinkState, Trouble};
 
 const AFTER: Duration = Duration::from_millis(1_500);
 
@@ -138,4 +138,29 @@ async fn a_daemon_that_begins_says_hello_and_rests_again() {
     acme.act(Action::ResumePartner { partner }).await;
     globex.link_is(acme_id, LinkState::Up).await;
     globex.link_is(acme_id, LinkState::Resting).await;
+}
+
+/// Who is told by nobody that the peering has ended finds it out by looking in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rest_shows_who_has_ended_the_peering() {
+    let rests = Rests {
+        after: AFTER,
+        look_in: Duration::from_secs(2),
+    };
+    let shared = shared_that_rest(Some(soon()), None, None, rests).await;
+    part(&shared).await;
+    let Shared { acme, globex, .. } = &shared;
+    let (partner, other) = (acme.id(), globex.id());
+    globex.act(Action::DisconnectPartner { partner }).await;
+    within("the refusal", async {
+        loop {
+            let status = acme.runtime.links()[&other].clone();
+            if status.trouble == Some(Trouble::Refused) {
+                assert_eq!(status.state, LinkState::Resting);
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }

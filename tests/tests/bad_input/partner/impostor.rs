@@ -106,7 +106,7 @@ impl Impostor {
         let two = talked();
         let dropped = SigningKey::from_seed(&key(&two.globex, KeyRole::Sign));
         let gina = two.globex.administrator();
-        gina.must(&["identity", "renew", "--role", "all"]);
+        gina.must(&["identity", "renew", "--role", "all", "--yes"]);
         let alice = two.acme.administrator();
         eventually("Acme to know the newer keys", SOON, || {
             let shown = told(alice.try_json(&["partner", "show", GLOBEX]))?;
