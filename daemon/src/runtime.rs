@@ -10,7 +10,6 @@
 //! seconds. A channel waits for the organisation only. A link waits for both; what channels say to a link whose
 //! queue is full closes that link, which begins anew from what is stored.
 
-mod accepting;
 mod channels;
 mod clock;
 mod handle;
@@ -35,9 +34,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::bounds::ORG_QUEUE_INPUTS_MAX;
+use crate::bounds::{ACCEPTING_MAX, ACCEPTING_PER_CALLER_MAX, ORG_QUEUE_INPUTS_MAX};
 use crate::identity_files::{IdentityFiles, KeyFileError, KeyRole};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::random;
 use crate::store::{Engine, StoreError};
 
@@ -185,7 +185,7 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
         next_reply: std::sync::atomic::AtomicU64::new(0),
         initialising: tokio::sync::Mutex::new(()),
         renewing: tokio::sync::Mutex::new(None),
-        accepting: accepting::Accepting::default(),
+        accepting: Places::new(ACCEPTING_PER_CALLER_MAX, ACCEPTING_MAX),
     });
     Ok(Built { runtime, org_task })
 }

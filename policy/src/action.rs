@@ -37,6 +37,17 @@ pub enum Actor {
     System,
 }
 
+impl Actor {
+    /// The member that acts, or in whose name somebody does, if any.
+    pub const fn member(&self) -> Option<MemberId> {
+        match *self {
+            Self::Operator { as_member, .. } => as_member,
+            Self::Member { member, .. } => Some(member),
+            Self::Partner(_) | Self::System => None,
+        }
+    }
+}
+
 /// An invitation that somebody here took up: what its text says, and what its inviter showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedInvitation {

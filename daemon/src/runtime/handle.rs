@@ -17,14 +17,13 @@ use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
 use foedus_federation::transport::{Pins, Reach};
 use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::decide::{Decision, carrier_allowed, decide};
-use foedus_policy::id::{ChannelId, OrgId, RunId};
+use foedus_policy::id::{ChannelId, MemberId, OrgId, RunId};
 use foedus_policy::reason::Reason;
 use foedus_policy::time::{Now, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::accepting::Accepting;
 use super::channels::{Channels, NoChannel};
 use super::links::{LinkStatus, Links};
 use super::message::{ChannelMessage, OrgMessage};
@@ -34,6 +33,7 @@ use super::{Clock, Ours};
 use crate::bounds::{ENDPOINTS_STORED_MAX, ORG_QUEUE_INPUTS_MAX};
 use crate::identity_files::{IdentityFiles, KeyFileError};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::random;
 use crate::store::{Engine, StoreError};
 
@@ -69,7 +69,8 @@ pub(super) struct Inner {
     pub(super) initialising: tokio::sync::Mutex<()>,
     /// A renewal of which it is not known whether it is durable.
     pub(super) renewing: tokio::sync::Mutex<Option<Renewing>>,
-    pub(super) accepting: Accepting,
+    /// Invitations that are being taken up, by the member in whose name; nobody's: the operator's.
+    pub(super) accepting: Places<Option<MemberId>>,
 }
 
 /// What `init` is told.

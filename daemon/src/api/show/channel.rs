@@ -12,7 +12,6 @@ use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
 
 use super::super::Seen;
-use super::super::caller::member_of;
 use super::super::doctor::problem_message;
 use super::partner::{LinkStates, lag, link_state};
 use super::{access, maybe_time};
@@ -69,7 +68,8 @@ impl Seen {
                 .project
                 .and_then(|project| self.state().projects().get(&project))
                 .map_or_else(String::new, |project| project.name.to_string()),
-            joined: member_of(actor)
+            joined: actor
+                .member()
                 .is_some_and(|member| self.state().author(id, member).is_some()),
             member_count: self.state().members_of(id).count() as u64,
             requests_waiting: self.requests_waiting(id),
