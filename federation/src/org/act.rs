@@ -185,9 +185,9 @@ impl Org {
     ) -> Result<Outcome, Refused> {
         let newer = self.who_is_paired(now, actor, action, inviter, step)?;
         let outcome = self.act(now, actor, action, entropy, &[], step)?;
-        newer
-            .into_iter()
-            .for_each(|newer| self.put_identity(newer, step));
+        if let Some(newer) = newer {
+            self.put_identity(newer, step);
+        }
         self.learn_addresses(inviter.org(), addresses, step);
         Ok(outcome)
     }
@@ -243,9 +243,9 @@ impl Org {
         }));
         let newer = self.who_is_paired(now, actor, &action, reply.identity(), step)?;
         let outcome = self.act(now, actor, &action, entropy, &[], step)?;
-        newer
-            .into_iter()
-            .for_each(|newer| self.put_identity(newer, step));
+        if let Some(newer) = newer {
+            self.put_identity(newer, step);
+        }
         self.learn_endpoints(partner, reply.endpoints(), step);
         Ok(outcome)
     }

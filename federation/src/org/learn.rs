@@ -108,11 +108,13 @@ impl Org {
             step.effect(Effect::Refused(by, reason));
             return Err(reason);
         }
-        self.keep_identity(chain, step);
+        if let Some(newer) = newer {
+            self.put_identity(newer, step);
+        }
         Ok(())
     }
 
-    /// Keeps what is newer of an identity whose link key was found to be its own.
+    /// Keeps what is newer of our own identity.
     pub(super) fn keep_identity(&mut self, chain: &IdentityChain, step: &mut Step<'_, Effect>) {
         if let Some(newer) = self.newer_identity(chain) {
             self.put_identity(newer, step);
