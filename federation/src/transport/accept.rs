@@ -22,13 +22,13 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use super::source::Source;
 use super::tls::{LINK_PROTOCOL, PAIRING_PROTOCOL, Tls, peer_key};
 use crate::bounds::transport as bounds;
 use crate::key::VerifyingKey;
 
 mod slots;
 
-pub use slots::Source;
 use slots::{Admission, Slots};
 
 /// How many connections are held, and how long they may take to say who they are.
