@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use crate::id::{
     AuthorId, ChannelId, MemberId, NoteHash, OrgId, ProjectId, RequestNumber, TokenId,
 };
-use crate::state::{EndCause, InvitationId, Leap, Offer, PartnerMode, Scopes, Secret};
+use crate::state::{InvitationId, Leap, Offer, PartnerMode, Scopes, Secret};
 use crate::time::Timestamp;
-use crate::vocabulary::{Access, Capabilities, Capability};
+use crate::vocabulary::{Access, Capabilities, Capability, EndCause};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,11 +4,9 @@ use crate::decide::{carrier_allowed, decide, origin_allowed};
 use crate::id::{ChannelId, NoteHash};
 use crate::reason::Reason;
 use crate::secret::authenticate;
-use crate::state::{
-    EndCause, InvitationState, Listing, PartnerState, RequestState, Scopes, Sharing, State,
-};
+use crate::state::{InvitationState, Listing, PartnerState, RequestState, Scopes, Sharing, State};
 use crate::testing::*;
-use crate::vocabulary::{Access, Capability};
+use crate::vocabulary::{Access, Capability, EndCause};
 
 mod random;
 

@@ -62,8 +62,8 @@ mod tests {
     use super::*;
     use crate::action::{Action, Actor};
     use crate::id::ChannelId;
-    use crate::state::EndCause;
     use crate::testing::*;
+    use crate::vocabulary::EndCause;
 
     fn check(world: &World, partner: OrgId, expected: bool) {
         assert_eq!(is_wanted(&world.state, partner, world.now), expected);

@@ -12,7 +12,7 @@ use prost::Message as _;
 
 use super::super::cursor::Stand;
 use super::super::refusal::Refusal;
-use super::super::show::{cause, held, maybe_time, time};
+use super::super::show::{held, maybe_time, time};
 use super::super::{Api, Seen};
 use super::wakes::View;
 use crate::bounds::api::{PAGE_BYTES_MAX, SUBSCRIPTION_ITEMS_MAX};
@@ -134,7 +134,7 @@ impl Lane {
         list.push(Item::ChannelEnded(v1::ChannelEnded {
             channel_id: view.channel.to_string(),
             channel_name: channel.map_or_else(String::new, |channel| channel.name.to_string()),
-            cause: cause(ended.cause).to_owned(),
+            cause: ended.cause.to_string(),
             at: time(ended.at),
         }));
         true

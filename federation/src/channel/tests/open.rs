@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use foedus_policy::action::Action;
 use foedus_policy::id::{AuthorId, NoteHash, OrgId};
-use foedus_policy::state::EndCause;
-use foedus_policy::vocabulary::AuthorKind;
+use foedus_policy::vocabulary::{AuthorKind, EndCause};
 
 use crate::batch::{Batch, CommitOutcome};
 use crate::bounds::{

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use foedus_policy::action::Action;
 use foedus_policy::id::{ChannelId, NoteHash, RunId};
-use foedus_policy::state::EndCause;
-use foedus_policy::vocabulary::Access;
+use foedus_policy::vocabulary::{Access, EndCause};
 
 use super::super::{Forger, World};
 use super::{Before, newest, remove};

@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use crate::action::{Action, Actor, Ends};
 use crate::id::{ChannelId, MemberId, OrgId, ProjectId, RequestNumber, TokenId};
 use crate::state::{
-    Change, EndCause, Invitation, InvitationId, InvitationState, Leap, Offer, PartnerMode,
-    PartnerState, RequestKind, Scopes, Sharing, State,
+    Change, Invitation, InvitationId, InvitationState, Leap, Offer, PartnerMode, PartnerState,
+    RequestKind, Scopes, Sharing, State,
 };
 use crate::testing::*;
-use crate::vocabulary::Capability;
+use crate::vocabulary::{Capability, EndCause};
 
 /// Raw numbers; what they mean depends on the state that they meet, so that most hit something.
 type Raw = (u8, u8, u8, u8, u8);
