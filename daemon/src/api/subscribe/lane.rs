@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foedus_federation::channel::ChannelView;
 use foedus_federation::frame::Cursor;
-use foedus_federation::timeline::{ArrivalReader, ArrivalStep, Arrivals};
+use foedus_federation::timeline::{ArrivalReader, Arrivals};
 use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
 use foedus_proto::api::v1::subscribe_item::Item;
@@ -101,13 +101,7 @@ impl Lane {
         let limit = foedus_federation::bounds::TIMELINE_ARRIVALS_MAX;
         let mut reader =
             ArrivalReader::new(view.clone(), self.stand.cursor, self.stand.skip, limit)?;
-        let mut rows = Vec::new();
-        loop {
-            match reader.advance(rows)? {
-                ArrivalStep::List(arrivals) => return Ok(arrivals),
-                ArrivalStep::Read(reads) => rows = api.read(&reads).await?,
-            }
-        }
+        api.found(|rows| reader.advance(rows)).await
     }
 
     /// Tells what changed beside what arrived. Returns whether the channel has ended, and that was told.

@@ -9,7 +9,7 @@ use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::AuthorKind;
 
 use super::*;
-use crate::batch::{Key, Value};
+use crate::batch::{Key, Reading, Value};
 use crate::channel::{Author, Governance, Log, Void, Waiting, Withheld};
 use crate::entry::{ORG_AUTHOR, Place, compose};
 use crate::stored::Arrival;
@@ -51,8 +51,8 @@ impl Kept {
         let mut rows = Vec::new();
         for _round in 0..10_000 {
             match reader.advance(rows).expect("nothing is damaged") {
-                HistoryStep::Page(page) => return page,
-                HistoryStep::Read(reads) => {
+                Reading::Ready(page) => return page,
+                Reading::Read(reads) => {
                     assert!(!reads.is_empty(), "a step that reads nothing leads nowhere");
                     rows = reads.iter().map(|read| self.read(read)).collect();
                 }
@@ -65,8 +65,8 @@ impl Kept {
         let mut rows = Vec::new();
         loop {
             match reader.advance(rows).expect("nothing is damaged") {
-                ArrivalStep::List(list) => return list,
-                ArrivalStep::Read(reads) => {
+                Reading::Ready(list) => return list,
+                Reading::Read(reads) => {
                     rows = reads.iter().map(|read| self.read(read)).collect();
                 }
             }
