@@ -25,6 +25,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use foedus_federation::damaged::Damaged;
+use foedus_federation::identity::IdentityChain;
+use foedus_federation::key::SigningKey;
 use foedus_federation::org::{Org, OrgSnapshot, OurKeys, Setup};
 use foedus_federation::steploop::Machine;
 use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
@@ -102,6 +104,20 @@ pub struct Ours {
     pub keys: Arc<OurKeys>,
     /// For links and pairing.
     pub tls: Arc<Tls>,
+}
+
+impl Ours {
+    fn new(sign: SigningKey, identity: IdentityChain, tls: Tls) -> Self {
+        let keys = OurKeys {
+            org: identity.org(),
+            sign,
+            identity,
+        };
+        Self {
+            keys: Arc::new(keys),
+            tls: Arc::new(tls),
+        }
+    }
 }
 
 /// A runtime that has read what it needs and runs nothing yet.
@@ -233,14 +249,7 @@ fn our_keys(
     let link = renew::named_key(files, KeyRole::Link, &identity.current().link)?;
     let sign = renew::named_key(files, KeyRole::Sign, &identity.current().sign)?.signing_key();
     let tls = Tls::new(link.expose(), Arc::clone(pins))?;
-    Ok(Ours {
-        keys: Arc::new(OurKeys {
-            org: identity.org(),
-            sign,
-            identity: identity.as_ref().clone(),
-        }),
-        tls: Arc::new(tls),
-    })
+    Ok(Ours::new(sign, identity.as_ref().clone(), tls))
 }
 
 /// The data folder's key files.

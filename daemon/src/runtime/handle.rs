@@ -11,7 +11,7 @@ use foedus_federation::batch::Read;
 use foedus_federation::channel::{self, ChannelView, Posted, ReplyTo};
 use foedus_federation::identity::{Identity, IdentityChain, org_id};
 use foedus_federation::note::NoteType as _;
-use foedus_federation::org::{self, OrgSnapshot, OurKeys};
+use foedus_federation::org::{self, OrgSnapshot};
 use foedus_federation::steploop::{Failure, Rows};
 use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
 use foedus_federation::transport::{Pins, Reach};
@@ -303,25 +303,19 @@ impl Runtime {
             .sign(&root)
             .expect("an identity of checked parts is a valid note");
         let identity = IdentityChain::verify([note.bytes()]).expect("we have just signed it");
-        let keys = Arc::new(OurKeys {
-            org,
-            sign,
-            identity,
-        });
+        let ours = Arc::new(Ours::new(sign, identity, tls));
         let action = init(org, *root.verifying_key().as_bytes());
         let outcome = self
             .ask_org(|reply| org::Input::Initialise {
                 reply,
                 actor,
                 action: Box::new(action),
-                keys: keys.clone(),
+                keys: ours.keys.clone(),
                 entropy: random::bytes(),
             })
             .await?;
-        let tls = Arc::new(tls);
-        let ours = Some(Arc::new(Ours { keys, tls }));
-        self.inner.writers_sender.send_replace(ours.clone());
-        self.inner.ours_sender.send_replace(ours);
+        self.inner.writers_sender.send_replace(Some(ours.clone()));
+        self.inner.ours_sender.send_replace(Some(ours));
         let configured = &self.inner.addresses;
         let addresses = if configured.is_empty() {
             addresses
