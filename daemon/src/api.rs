@@ -39,8 +39,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use foedus_federation::batch::Read;
+use foedus_federation::batch::{Read, Reading};
 use foedus_federation::channel::ChannelView;
+use foedus_federation::damaged::Damaged;
 use foedus_federation::org::OrgSnapshot;
 use foedus_federation::steploop::Rows;
 use foedus_policy::id::ChannelId;
@@ -408,6 +409,20 @@ impl Api {
     /// What reads return, in their order.
     async fn read(&self, reads: &[Read]) -> Result<Vec<Rows>, Refusal> {
         Ok(self.runtime().rows(reads).await?)
+    }
+
+    /// What a reader finds, once it was given all that it needs.
+    async fn found<T>(
+        &self,
+        mut advance: impl FnMut(Vec<Rows>) -> Result<Reading<T>, Damaged>,
+    ) -> Result<T, Refusal> {
+        let mut rows = Vec::new();
+        loop {
+            match advance(rows)? {
+                Reading::Read(reads) => rows = self.read(&reads).await?,
+                Reading::Ready(found) => return Ok(found),
+            }
+        }
     }
 
     /// What is true of a channel.

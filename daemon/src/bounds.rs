@@ -236,12 +236,13 @@ pub const VERSION_SAID_MILLIS: u64 =
 /// where a session begins.
 pub const LINK_RESTS_AFTER: Duration = Duration::from_secs(60);
 
-/// A partner that knows of nothing to share looks in every five to ten minutes. One that did not for so long is away.
-pub const PARTNER_RESTS_MILLIS_MAX: u64 = 15 * 60 * 1000;
-
 /// A partner with whom nothing is shared any more is dialled after so long at the latest: it may have an offer and
 /// no way to dial us, or the other way round.
 pub const LINK_LOOKS_IN: Duration = Duration::from_secs(10 * 60);
+
+/// A partner that knows of nothing to share looks in every five to ten minutes. One that did not for half as long again
+/// is away.
+pub const PARTNER_RESTS_MILLIS_MAX: u64 = LINK_LOOKS_IN.as_secs() * 1000 * 3 / 2;
 
 /// Warnings about partners that one scope logs within a minute. All are counted.
 pub const WARNINGS_PER_MINUTE_MAX: u32 = 10;

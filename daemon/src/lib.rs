@@ -12,6 +12,7 @@ pub mod logging;
 pub mod metrics;
 pub mod offline;
 pub mod per_minute;
+pub mod places;
 pub mod random;
 pub mod runtime;
 pub mod store;

@@ -10,7 +10,6 @@
 //! seconds. A channel waits for the organisation only. A link waits for both; what channels say to a link whose
 //! queue is full closes that link, which begins anew from what is stored.
 
-mod accepting;
 mod channels;
 mod clock;
 mod handle;
@@ -26,6 +25,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use foedus_federation::damaged::Damaged;
+use foedus_federation::identity::IdentityChain;
+use foedus_federation::key::SigningKey;
 use foedus_federation::org::{Org, OrgSnapshot, OurKeys, Setup};
 use foedus_federation::steploop::Machine;
 use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
@@ -35,9 +36,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::bounds::ORG_QUEUE_INPUTS_MAX;
+use crate::bounds::{ACCEPTING_MAX, ACCEPTING_PER_CALLER_MAX, ORG_QUEUE_INPUTS_MAX};
 use crate::identity_files::{IdentityFiles, KeyFileError, KeyRole};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::random;
 use crate::store::{Engine, StoreError};
 
@@ -103,6 +105,20 @@ pub struct Ours {
     pub keys: Arc<OurKeys>,
     /// For links and pairing.
     pub tls: Arc<Tls>,
+}
+
+impl Ours {
+    fn new(sign: SigningKey, identity: IdentityChain, tls: Tls) -> Self {
+        let keys = OurKeys {
+            org: identity.org(),
+            sign,
+            identity,
+        };
+        Self {
+            keys: Arc::new(keys),
+            tls: Arc::new(tls),
+        }
+    }
 }
 
 /// A runtime that has read what it needs and runs nothing yet.
@@ -186,7 +202,7 @@ pub async fn build(parts: Parts) -> Result<Built, StartError> {
         next_reply: std::sync::atomic::AtomicU64::new(0),
         initialising: tokio::sync::Mutex::new(()),
         renewing: tokio::sync::Mutex::new(None),
-        accepting: accepting::Accepting::default(),
+        accepting: Places::new(ACCEPTING_PER_CALLER_MAX, ACCEPTING_MAX),
     });
     Ok(Built { runtime, org_task })
 }
@@ -234,14 +250,7 @@ fn our_keys(
     let link = renew::named_key(files, KeyRole::Link, &identity.current().link)?;
     let sign = renew::named_key(files, KeyRole::Sign, &identity.current().sign)?.signing_key();
     let tls = Tls::new(link.expose(), Arc::clone(pins))?;
-    Ok(Ours {
-        keys: Arc::new(OurKeys {
-            org: identity.org(),
-            sign,
-            identity: identity.as_ref().clone(),
-        }),
-        tls: Arc::new(tls),
-    })
+    Ok(Ours::new(sign, identity.as_ref().clone(), tls))
 }
 
 /// The data folder's key files.

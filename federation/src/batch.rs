@@ -60,6 +60,15 @@ pub enum Read {
     },
 }
 
+/// What a reader does next. It reads nothing by itself: it says what it needs, and is given that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading<T> {
+    /// These have to be read; the next call brings their rows, in the same order.
+    Read(Vec<Read>),
+    /// It has what it was to find.
+    Ready(T),
+}
+
 /// How a commit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitOutcome {

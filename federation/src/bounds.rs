@@ -1,5 +1,7 @@
 //! Every limit of the federation core, in one place, with the unit last in its name.
 
+use foedus_policy::time::DAY_MILLIS;
+
 /// A note as it travels: text, the empty line and the signature lines. Less than a stored value
 /// may be (64 KiB), so that a note is kept in one.
 pub const NOTE_BYTES_MAX: usize = 60 * 1024;
@@ -555,7 +557,7 @@ pub const BODIES_MILLIS_MIN: u64 = 60_000;
 
 /// How long until it is asked for all of them again: it sends the log from there on, and may not have
 /// them either.
-pub const BODIES_AGAIN_MILLIS: u64 = 86_400_000;
+pub const BODIES_AGAIN_MILLIS: u64 = DAY_MILLIS;
 
 /// Stated heads of logs that were compared and are remembered, so that the next is compared from there; beyond that
 /// all are forgotten, and what is stated next is compared with all of the log.

@@ -5,7 +5,7 @@
 
 use foedus_policy::id::{IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::{DAY_MILLIS, Timestamp};
-use foedus_policy::vocabulary::{Access, AuthorKind, Capability};
+use foedus_policy::vocabulary::{Access, AuthorKind, Capability, EndCause};
 
 use crate::charter::*;
 use crate::export::Export;

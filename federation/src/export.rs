@@ -28,7 +28,7 @@ pub use audit::{AUDIT_FORMAT, AuditDigest, AuditLine, AuditReport, AuditShown, A
 pub use claims::Claims;
 pub use fault::{Fault, Place, Wrong};
 pub use line::{FIRST as CHANNEL_FORMAT, InvalidLine, Line};
-pub use reader::{Bodies, ChannelExport, ExportStep};
+pub use reader::{Bodies, ChannelExport};
 pub use report::{Contents, Missing, Report};
 pub use verifier::Verifier;
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use foedus_policy::id::{IncarnationId, OrgId};
 
-use crate::batch::Read;
+use crate::batch::{Read, Reading};
 use crate::bounds::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, PAGE_RUNS_MAX, PART_ENTRIES_MAX};
 use crate::channel::{ChannelView, Log};
 use crate::damaged::Damaged;
@@ -60,15 +60,6 @@ pub struct Page {
     /// proven yet: the part that proves them is still being stored. They are sent once it is, and
     /// hold up nobody else's words.
     pub unsigned: Vec<(LogId, u64)>,
-}
-
-/// What a reader does next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// It needs these reads, answered in their order.
-    Read(Vec<Read>),
-    /// It is done.
-    Page(Page),
 }
 
 /// Entries that go into one part.
@@ -134,7 +125,7 @@ impl PageReader {
     }
 
     /// Goes on with the answers to the reads that were named last; none at first.
-    pub fn advance(&mut self, rows: Vec<Rows>) -> Result<Progress, Damaged> {
+    pub fn advance(&mut self, rows: Vec<Rows>) -> Result<Reading<Page>, Damaged> {
         match std::mem::replace(&mut self.stage, Stage::Start) {
             Stage::Start => Ok(self.start()),
             Stage::Arrivals => self.arrivals(rows),
@@ -161,26 +152,26 @@ impl PageReader {
             .map_or(0, |log| log.signed)
     }
 
-    fn start(&mut self) -> Progress {
+    fn start(&mut self) -> Reading<Page> {
         match self.wanted {
             Wanted::Arrivals { after } => {
                 self.stage = Stage::Arrivals;
-                Progress::Read(vec![self.keys().arrivals_after(after, PAGE_RUNS_MAX)])
+                Reading::Read(vec![self.keys().arrivals_after(after, PAGE_RUNS_MAX)])
             }
             Wanted::Missing { log, from, to } => {
                 let range = from..to.min(self.provable(&log));
                 if range.is_empty() {
                     self.unsigned.push((log, from));
-                    return Progress::Page(self.page(Vec::new(), to));
+                    return Reading::Ready(self.page(Vec::new(), to));
                 }
                 let read = self.keys().runs_from(log, from, PAGE_RUNS_MAX);
                 self.stage = Stage::Missing(log, range);
-                Progress::Read(vec![read])
+                Reading::Read(vec![read])
             }
         }
     }
 
-    fn arrivals(&mut self, rows: Vec<Rows>) -> Result<Progress, Damaged> {
+    fn arrivals(&mut self, rows: Vec<Rows>) -> Result<Reading<Page>, Damaged> {
         let Wanted::Arrivals { after } = self.wanted else {
             unreachable!("only a reader of arrivals reads them")
         };
@@ -210,7 +201,7 @@ impl PageReader {
             through = number;
         }
         if runs.is_empty() {
-            return Ok(Progress::Page(self.page(Vec::new(), through)));
+            return Ok(Reading::Ready(self.page(Vec::new(), through)));
         }
         let reads = runs
             .iter()
@@ -219,14 +210,14 @@ impl PageReader {
         // What follows the last run without adding to it is included with it.
         runs.push((through, runs[0].1, 0..0));
         self.stage = Stage::Runs(runs);
-        Ok(Progress::Read(reads))
+        Ok(Reading::Read(reads))
     }
 
     fn runs(
         &mut self,
         mut wanted: Vec<(u64, LogId, Range<u64>)>,
         rows: Vec<Rows>,
-    ) -> Result<Progress, Damaged> {
+    ) -> Result<Reading<Page>, Damaged> {
         let (all_through, ..) = wanted.pop().expect("the last row says how far this goes");
         let mut pieces: Vec<Piece> = Vec::new();
         let (mut bytes, mut count) = (0, 0);
@@ -262,7 +253,7 @@ impl PageReader {
         log: LogId,
         range: Range<u64>,
         rows: Vec<Rows>,
-    ) -> Result<Progress, Damaged> {
+    ) -> Result<Reading<Page>, Damaged> {
         let mut entries: Vec<StoredEntry> = Vec::new();
         let mut bytes = 0;
         let mut next = range.start;
@@ -295,7 +286,7 @@ impl PageReader {
     }
 
     /// Names what has to be read so that each part can be proven against the newest checkpoint.
-    fn prove(&mut self, pieces: Vec<Piece>, through: u64) -> Result<Progress, Damaged> {
+    fn prove(&mut self, pieces: Vec<Piece>, through: u64) -> Result<Reading<Page>, Damaged> {
         let mut reads = Vec::new();
         let mut named = Vec::new();
         for piece in &pieces {
@@ -327,7 +318,7 @@ impl PageReader {
             through,
             reads: named,
         };
-        Ok(Progress::Read(reads))
+        Ok(Reading::Read(reads))
     }
 
     fn proofs(
@@ -336,7 +327,7 @@ impl PageReader {
         through: u64,
         reads: Vec<(LogId, ProofRead)>,
         rows: Vec<Rows>,
-    ) -> Result<Progress, Damaged> {
+    ) -> Result<Reading<Page>, Damaged> {
         let mut brought: BTreeMap<LogId, Vec<(ProofRead, Rows)>> = BTreeMap::new();
         for ((log, what), rows) in reads.into_iter().zip(rows) {
             brought.entry(log).or_default().push((what, rows));
@@ -365,7 +356,7 @@ impl PageReader {
             }
             parts.push(self.part(piece, log.checkpoint.clone(), proof)?);
         }
-        Ok(Progress::Page(self.page(parts, through)))
+        Ok(Reading::Ready(self.page(parts, through)))
     }
 
     /// Bodies are handed only to who may read them; headers to everybody in the channel.

@@ -81,7 +81,7 @@ pub enum Effect {
 /// Why a link is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
-    /// The partner said so.
+    /// Neither broke a rule: the partner leaves and says why, or no version is in common.
     Goodbye(Goodbye),
     /// There may be no link with this partner any more.
     KeptOut,

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use foedus_policy::action::{Action, Actor};
 use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::time::Timestamp;
-use foedus_policy::vocabulary::Access;
+use foedus_policy::vocabulary::{Access, EndCause};
 
 use crate::charter::Charter;
 use crate::entry::LogId;
 use crate::identity::IdentityChain;
 use crate::note::Verified;
 use crate::pairing::ProvedReply;
-use crate::record::{EndCause, Endpoints, Peering};
+use crate::record::{Endpoints, Peering};
 use crate::snapshot::OurKeys;
 
 /// Names one waiting caller. Given by the host, returned in the reply.

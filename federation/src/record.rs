@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use foedus_policy::id::{ChannelId, InvitationId, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
+use foedus_policy::vocabulary::EndCause;
 
 use crate::bounds::ENDPOINT_ADDRESSES_MAX;
 use crate::charter::read_heads;
@@ -284,21 +285,6 @@ impl NoteType for Suspension {
         })
     }
 }
-
-choices!(
-    /// Why a channel ended for somebody.
-    EndCause, "`end`, `withdrawal`, `termination` or `disconnect`",
-    {
-        /// The time that the charter names had come.
-        End = "end",
-        /// It left, or another did.
-        Withdrawal = "withdrawal",
-        /// The host ended the channel.
-        Termination = "termination",
-        /// The peering ended.
-        Disconnect = "disconnect",
-    }
-);
 
 /// What one side held of a channel's logs when the channel ended for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,13 +14,13 @@ use foedus_policy::state::Scopes;
 use foedus_policy::time::{DAY_MILLIS, Now, Timestamp};
 use foedus_policy::vocabulary::{Capabilities, Capability};
 
-use crate::batch::{Batch, CommitOutcome, Key, Read, Value};
+use crate::batch::{Batch, CommitOutcome, Key, Read, Reading, Value};
 use crate::channel::{self, Channel, ChannelView, Posted, Reject, Request, Text, Verb};
 use crate::charter::Charter;
 use crate::damaged::Damaged;
 use crate::evidence::CheckedFrame;
 use crate::examples::{ACME, AT, GLOBEX, INITECH, chain, key, sign_seed};
-use crate::feed::{PageReader, Progress};
+use crate::feed::PageReader;
 use crate::frame::{Frame, Goodbye};
 use crate::link::{self, Link};
 use crate::message::{Govern, OrgInput, ReplyTo};

@@ -31,10 +31,8 @@ mod history;
 mod lane;
 mod who;
 
-pub use arrivals::{
-    ArrivalReader, ArrivalStep, Arrivals, Arrived, Event, Happening, UnknownCursor,
-};
-pub use history::{HistoryReader, HistoryStep, Item, Page, What};
+pub use arrivals::{ArrivalReader, Arrivals, Arrived, Event, Happening, UnknownCursor};
+pub use history::{HistoryReader, Item, Page, What};
 pub use lane::Order;
 pub use who::{Who, who};
 

@@ -10,15 +10,14 @@ pub mod backoff;
 mod http2;
 pub mod link;
 pub mod pairing;
+pub mod source;
 pub mod tls;
 pub mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub use accept::{
-    AcceptCounters, AcceptLimits, Accepted, AcceptedLink, AcceptedPairing, Acceptor, Source,
-};
+pub use accept::{AcceptCounters, AcceptLimits, Accepted, AcceptedLink, AcceptedPairing, Acceptor};
 pub use backoff::Backoff;
 pub use link::{
     DialError, Kept, LinkCloser, LinkFailure, LinkHandle, LinkSession, LinkSettings, OutOfReach,
@@ -27,5 +26,6 @@ pub use link::{
 pub use pairing::{
     PairError, PairingHost, PairingRefusal, ReplyAccepted, UnverifiedInviter, VerifiedInviter,
 };
+pub use source::{KnownSources, Source};
 pub use tls::{Pins, Tls};
 pub use wire::InvalidFrame;

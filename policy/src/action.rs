@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use crate::id::{
     AuthorId, ChannelId, MemberId, NoteHash, OrgId, ProjectId, RequestNumber, TokenId,
 };
-use crate::state::{EndCause, InvitationId, Leap, Offer, PartnerMode, Scopes, Secret};
+use crate::state::{InvitationId, Leap, Offer, PartnerMode, Scopes, Secret};
 use crate::time::Timestamp;
-use crate::vocabulary::{Access, Capabilities, Capability};
+use crate::vocabulary::{Access, Capabilities, Capability, EndCause};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,17 @@ pub enum Actor {
     Partner(OrgId),
     /// The organisation's own daemon: its clock, or what its channels found verified.
     System,
+}
+
+impl Actor {
+    /// The member that acts, or in whose name somebody does, if any.
+    pub const fn member(&self) -> Option<MemberId> {
+        match *self {
+            Self::Operator { as_member, .. } => as_member,
+            Self::Member { member, .. } => Some(member),
+            Self::Partner(_) | Self::System => None,
+        }
+    }
 }
 
 /// An invitation that somebody here took up: what its text says, and what its inviter showed.

@@ -4,7 +4,7 @@
 
 use crate::action::{Action, Actor, Outcome};
 use crate::reason::Reason;
-use crate::state::{EndCause, PartnerMode, Scopes};
+use crate::state::{PartnerMode, Scopes};
 
 /// How an act ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,11 +194,9 @@ fn describe(action: &Action) -> Described {
             ];
             described("channel.seal", channel, details)
         }
-        Action::EndChannel { channel, cause } => described(
-            "channel.end",
-            channel,
-            [("cause", cause_name(*cause).to_owned())],
-        ),
+        Action::EndChannel { channel, cause } => {
+            described("channel.end", channel, [("cause", cause.to_string())])
+        }
         Action::CreateProject { name, ends } => {
             let ends = optional(ends.at().map(|ends| ends.0));
             described("project.create", name, [("ends_ms", ends)])
@@ -334,16 +332,6 @@ fn what_came(outcome: &Outcome) -> Vec<(&'static str, String)> {
         | Outcome::Left { .. }
         | Outcome::Replied { .. }
         | Outcome::PartnerResumed { .. } => Vec::new(),
-    }
-}
-
-/// The text form of a cause.
-pub const fn cause_name(cause: EndCause) -> &'static str {
-    match cause {
-        EndCause::End => "end",
-        EndCause::Withdrawal => "withdrawal",
-        EndCause::Termination => "termination",
-        EndCause::Disconnect => "disconnect",
     }
 }
 

@@ -3,6 +3,8 @@
 //! At a limit the act that would exceed it is refused with `LIMIT_REACHED` (or, for what a partner
 //! sends, `REQUESTS_FULL`); nothing is dropped to make room but what is already decided or dead.
 
+use crate::time::DAY_MILLIS;
+
 /// A member's name, the local part of an address.
 pub const MEMBER_NAME_BYTES_MAX: usize = 64;
 /// A channel's local name.
@@ -49,8 +51,8 @@ pub const REQUESTS_UNDECIDED_COUNT_MAX: usize = 60;
 pub const REQUESTS_MILLIS: u64 = 60_000;
 
 /// How long an invitation holds: 14 days.
-pub const INVITATION_MILLIS: u64 = 14 * 24 * 60 * 60 * 1000;
+pub const INVITATION_MILLIS: u64 = 14 * DAY_MILLIS;
 /// How long a request waits for an answer before it expires.
-pub const REQUEST_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;
+pub const REQUEST_MILLIS: u64 = 30 * DAY_MILLIS;
 /// How long an administrator's yes to a charter counts, if it is not in force by then: as long as the signed consent.
-pub const APPROVAL_MILLIS: u64 = 30 * 24 * 60 * 60 * 1000;
+pub const APPROVAL_MILLIS: u64 = 30 * DAY_MILLIS;

@@ -18,7 +18,7 @@ use crate::id::{AuthorId, ChannelId, MemberId, OrgId, ProjectId, RequestNumber, 
 use crate::name::{ChannelName, Handle, Label, MemberName, Pattern};
 
 pub use crate::id::InvitationId;
-pub use channel::{Channel, EndCause, Ended, Membership, Offer, Project, Sharing, Visibility};
+pub use channel::{Channel, Ended, Membership, Offer, Project, Sharing, Visibility};
 pub use clock::Leap;
 pub use member::{Identity, Member, Scopes, Token};
 pub use partner::{

@@ -9,6 +9,7 @@ use crate::id::{ChannelId, MemberId, NoteHash, OrgId, RequestNumber};
 use crate::name::Label;
 use crate::reason::Reason;
 use crate::state::{InvitationId, Offer, Scopes, State};
+pub(crate) use crate::time::DAY_MILLIS;
 use crate::time::Timestamp;
 use crate::vocabulary::{Access, Capabilities, Capability};
 
@@ -24,8 +25,7 @@ pub(crate) const WITHOUT_ADMINISTER: Scopes = Scopes {
     ..Scopes::ALL
 };
 pub(crate) const WORDS: &str = "able acid baby cage dad each";
-pub(crate) const DAY: u64 = 24 * 60 * 60 * 1000;
-pub(crate) const START: Timestamp = Timestamp(1_000 * DAY);
+pub(crate) const START: Timestamp = Timestamp(1_000 * DAY_MILLIS);
 
 pub(crate) fn words() -> [String; 6] {
     let mut words = WORDS.split(' ').map(String::from);
@@ -190,7 +190,7 @@ impl World {
     }
 
     pub(crate) fn soon(&self) -> Option<Timestamp> {
-        Some(self.now.plus_millis(30 * DAY))
+        Some(self.now.plus_millis(30 * DAY_MILLIS))
     }
 }
 
@@ -291,7 +291,7 @@ pub(crate) fn accept(partner: OrgId, offer: Option<Offer>) -> AcceptedInvitation
         .into(),
         root: [partner.0[0]; 32],
         expects: Some("acme.example".into()),
-        expires: START.plus_millis(1_000 * DAY),
+        expires: START.plus_millis(1_000 * DAY_MILLIS),
         offer,
         words: words(),
     }

@@ -1,5 +1,5 @@
-//! The words that charters and the organisation's own rules share: capabilities, access, kinds of
-//! authors. Each has one text form.
+//! The words that notes and the organisation's own rules share: capabilities, access, kinds of
+//! authors, causes of an end. Each has one text form.
 //!
 //! Knows nothing of notes, of how a set is laid out in one, or of who holds which right.
 
@@ -213,6 +213,21 @@ set_of!(
     AuthorKinds of AuthorKind
 );
 
+words!(
+    /// Why a shared channel came to its end for an organisation.
+    EndCause, expected "disconnect, end, termination or withdrawal",
+    {
+        /// The peering that it needed is over.
+        Disconnect = "disconnect",
+        /// Its time was up.
+        End = "end",
+        /// Its host ended it.
+        Termination = "termination",
+        /// The organisation left it, or another did.
+        Withdrawal = "withdrawal",
+    }
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +237,7 @@ mod tests {
         assert!(Capability::ALL.is_sorted_by_key(|word| word.as_str()));
         assert!(Access::ALL.is_sorted_by_key(|word| word.as_str()));
         assert!(AuthorKind::ALL.is_sorted_by_key(|word| word.as_str()));
+        assert!(EndCause::ALL.is_sorted_by_key(|word| word.as_str()));
         for word in Capability::ALL {
             assert_eq!(word.to_string().parse(), Ok(*word));
         }

@@ -23,13 +23,12 @@ mod world;
 use std::collections::BTreeMap;
 
 use foedus_federation::planted::{self, Fault};
-use foedus_policy::time::Timestamp;
+use foedus_policy::time::{DAY_MILLIS, Timestamp};
 
 pub use checker::{CHECKERS, Finding};
 pub use weather::KINDS;
 
 use checker::Unrest;
-use plan::DAY;
 use world::{BEGIN, World};
 
 /// How long after the last thing went wrong everything must be as it should, in simulated time.
@@ -64,7 +63,7 @@ pub struct Report {
 pub fn run(seed: u64, fault: Option<Fault>, shown: bool) -> Report {
     planted::plant(fault);
     let mut world = World::new(seed, shown);
-    world.run_until(DAY);
+    world.run_until(DAY_MILLIS);
     let mut healed_millis = 0;
     if !world.checker.is_over() {
         world.heal();

@@ -10,8 +10,8 @@ use foedus_federation::entry::LogId;
 use foedus_federation::key::SigningKey;
 use foedus_federation::tree::{self, Frontier, Nodes};
 use foedus_policy::id::{ChannelId, IncarnationId, OrgId, from_base32};
-use foedus_tests::harness::organisation::{Organisation, People, text};
-use foedus_tests::harness::two::ACME;
+use foedus_tests::harness::organisation::{Organisation, text};
+use foedus_tests::harness::two::{ACME, ACME_PEOPLE};
 use signed_note::{Note, StandardVerifier, VerifierList};
 use tlog_tiles::{Hash, HashReader, check_record, check_tree, record_hash};
 
@@ -290,11 +290,7 @@ fn checkpoints_that_we_sign_hold() {
 #[test]
 fn the_identity_that_a_daemon_shows_holds() {
     let folder = tempfile::tempdir().expect("a folder");
-    let people = People {
-        administrator: "alice",
-        member: ("anna", "Anna Ahrens"),
-    };
-    let acme = Organisation::begin(folder.path(), ACME, people);
+    let acme = Organisation::begin(folder.path(), ACME, ACME_PEOPLE);
     let identity = acme.foedus().json(&["identity", "show"]);
     let name = format!("foedus/root/{}", text(&identity, "organisation_id"));
     let public = public_key(&text(&identity, "root_key"));

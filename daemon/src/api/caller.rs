@@ -168,16 +168,9 @@ fn member_called(state: &State, text: &str) -> Option<MemberId> {
 impl Caller {
     /// The member in whose name the call is made.
     pub fn member(&self) -> Result<MemberId, Refusal> {
-        member_of(&self.actor).ok_or_else(|| Reason::MemberNeeded.into())
-    }
-}
-
-/// The member that an actor is, if any.
-pub fn member_of(actor: &Actor) -> Option<MemberId> {
-    match actor {
-        Actor::Operator { as_member, .. } => *as_member,
-        Actor::Member { member, .. } => Some(*member),
-        Actor::Partner(_) | Actor::System => None,
+        self.actor
+            .member()
+            .ok_or_else(|| Reason::MemberNeeded.into())
     }
 }
 

@@ -4,7 +4,8 @@ mod refused;
 
 use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::id::ChannelId;
-use foedus_policy::state::{EndCause, Sharing};
+use foedus_policy::state::Sharing;
+use foedus_policy::vocabulary::EndCause;
 use foedus_proto::api::v1;
 
 use super::caller::{Caller, channel_reader, reader};

@@ -6,9 +6,7 @@
 //! Knows nothing of what proves what: the core's readers write the lines.
 
 use foedus_federation::batch::Read;
-use foedus_federation::export::{
-    AuditDigest, AuditLine, AuditShown, Bodies, ChannelExport, ExportStep,
-};
+use foedus_federation::export::{AuditDigest, AuditLine, AuditShown, Bodies, ChannelExport};
 use foedus_federation::keys;
 use foedus_federation::org::{
     AuditStand, audit_stand_read, read_audit_entry, read_audit_raw, read_audit_stand,
@@ -145,7 +143,7 @@ impl Exporting {
     async fn piece(&mut self) -> Result<Vec<u8>, Refusal> {
         let seen = self.decide_again()?;
         let lines = match &mut self.of {
-            Of::Channel(export) => channel_lines(export, &self.api).await?,
+            Of::Channel(export) => self.api.found(|rows| export.advance(rows)).await?,
             Of::Audit(export) => export.lines(&self.api, &seen).await?,
         };
         if let Some(lines) = lines {
@@ -166,18 +164,6 @@ impl Exporting {
         let decision = decide(seen.state(), &self.caller.actor, &self.action, seen.now);
         decision.into_result().map(drop)?;
         Ok(seen)
-    }
-}
-
-/// The next lines of a channel; `None` once all but the statement were given.
-async fn channel_lines(export: &mut ChannelExport, api: &Api) -> Result<Option<Vec<u8>>, Refusal> {
-    let mut rows = Vec::new();
-    loop {
-        match export.advance(rows)? {
-            ExportStep::Read(reads) => rows = api.read(&reads).await?,
-            ExportStep::Lines(lines) => return Ok(Some(lines)),
-            ExportStep::Over => return Ok(None),
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foedus_federation::channel::ChannelView;
 use foedus_federation::hlc::Hlc;
 use foedus_federation::timeline::{
-    Event, Happening, HistoryReader, HistoryStep, Item, Order, Page, Position, What,
+    Event, Happening, HistoryReader, Item, Order, Page, Position, What,
 };
 use foedus_policy::id::{ChannelId, EntryRef, OrgId};
 use foedus_policy::time::Timestamp;
@@ -61,13 +61,7 @@ impl Api {
         size: usize,
     ) -> Result<Page, Refusal> {
         let mut reader = HistoryReader::new(view.clone(), order, from, thread, size);
-        let mut rows = Vec::new();
-        loop {
-            match reader.advance(rows)? {
-                HistoryStep::Page(page) => return Ok(page),
-                HistoryStep::Read(reads) => rows = self.read(&reads).await?,
-            }
-        }
+        self.found(|rows| reader.advance(rows)).await
     }
 }
 

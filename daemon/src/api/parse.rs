@@ -12,7 +12,7 @@ use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::{Capabilities, Capability};
 
 use super::Seen;
-use super::caller::{administrator, member_of};
+use super::caller::administrator;
 use super::refusal::Refusal;
 
 fn invalid_id(invalid: &InvalidId) -> Refusal {
@@ -75,7 +75,9 @@ impl Seen {
             return false;
         };
         known.visibility == Visibility::Public
-            || member_of(actor).is_some_and(|member| self.state().author(channel, member).is_some())
+            || actor
+                .member()
+                .is_some_and(|member| self.state().author(channel, member).is_some())
             || administrator(self.state(), actor).is_ok()
     }
 

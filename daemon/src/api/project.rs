@@ -18,7 +18,7 @@ use foedus_proto::api::v1;
 use super::caller::{Caller, reader};
 use super::member::unexpected;
 use super::refusal::Refusal;
-use super::show::{cause, maybe_time, time};
+use super::show::{maybe_time, time};
 use super::{Api, Seen, page, parse, service};
 
 /// Whether a project is over: it was ended, or its time is up by the clock.
@@ -310,7 +310,7 @@ impl Seen {
             organisation_id: note.org.to_string(),
             handle: self.handle(note.org),
             ours: note.org == us,
-            cause: cause(note.cause).to_owned(),
+            cause: note.cause.to_string(),
             at: time(note.at),
             logs: note.logs.iter().map(log).collect(),
             note: String::from_utf8_lossy(record.bytes()).into_owned(),
@@ -363,8 +363,8 @@ mod tests {
     use std::sync::Arc;
 
     use foedus_federation::org::OrgSnapshot;
-    use foedus_federation::record::EndCause;
     use foedus_policy::id::{IncarnationId, NoteHash};
+    use foedus_policy::vocabulary::EndCause;
 
     use super::*;
 

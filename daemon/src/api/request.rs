@@ -7,7 +7,7 @@ use foedus_policy::reason::Reason;
 use foedus_policy::state::{Offer, Person, Request, RequestKind};
 use foedus_proto::api::v1;
 
-use super::caller::{Caller, administrator, member_of, reader};
+use super::caller::{Caller, administrator, reader};
 use super::partner::refused::words_differ;
 use super::refusal::Refusal;
 use super::{Api, Seen, page, parse, service, show};
@@ -16,8 +16,10 @@ use crate::runtime::invitation_text;
 impl Seen {
     /// Requests are for administrators, and for whoever made them.
     fn may_see(&self, caller: &Caller, request: &Request) -> bool {
-        let own =
-            member_of(&caller.actor).is_some_and(|member| request.by == Person::Member(member));
+        let own = caller
+            .actor
+            .member()
+            .is_some_and(|member| request.by == Person::Member(member));
         own || administrator(self.state(), &caller.actor).is_ok()
     }
 }

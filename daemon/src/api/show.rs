@@ -18,7 +18,7 @@ use foedus_proto::api::v1;
 
 use super::Seen;
 
-pub use channel::{cause, held};
+pub use channel::held;
 pub(super) use words::Comparison;
 
 /// A time as the protocol has it.

@@ -26,7 +26,7 @@ use futures_util::stream;
 use tokio::sync::watch;
 use tonic::{Code, Status};
 
-use super::caller::{Caller, channel_reader, member_of};
+use super::caller::{Caller, channel_reader};
 use super::cursor::{self, Stand};
 use super::message::Sent;
 use super::refusal::Refusal;
@@ -151,7 +151,7 @@ fn joined(seen: &Seen, caller: &Caller) -> Result<Vec<ChannelId>, Refusal> {
 }
 
 fn memberships(state: &State, actor: &Actor) -> Vec<ChannelId> {
-    let Some(member) = member_of(actor) else {
+    let Some(member) = actor.member() else {
         return Vec::new();
     };
     let channels = state.channels().keys().copied();

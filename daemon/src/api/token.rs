@@ -79,7 +79,7 @@ impl Api {
             false => Some(seen.member(&request.member)?),
         };
         // Everybody sees their own; the others' are for administrators.
-        let own = super::caller::member_of(&caller.actor);
+        let own = caller.actor.member();
         let may_all = administrator(seen.state(), &caller.actor);
         let only = match (&may_all, asked) {
             (Ok(()), asked) => asked,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use foedus_policy::time::DAY_MILLIS;
+
 /// Most bytes of one message that a caller sends. A larger one is refused.
 pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
 
@@ -27,7 +29,7 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 64;
 pub const REPEATS_MAX: usize = 4096;
 
 /// How long they are remembered.
-pub const REPEATS_MILLIS: u64 = 24 * 60 * 60 * 1000;
+pub const REPEATS_MILLIS: u64 = DAY_MILLIS;
 
 /// The message of a status; a longer one is cut. Far below what hangs a stream (tonic #1834).
 pub const STATUS_TEXT_BYTES_MAX: usize = 1024;
@@ -110,7 +112,7 @@ pub const AUDIT_SCANNED_MAX: usize = 2048;
 pub const AUDIT_READ_RECORDS: usize = 256;
 
 /// How long a token holds, if nothing is said.
-pub const TOKEN_MILLIS_DEFAULT: u64 = 90 * 24 * 60 * 60 * 1000;
+pub const TOKEN_MILLIS_DEFAULT: u64 = 90 * DAY_MILLIS;
 
 /// How far a signed time may differ from the arrival before both are shown.
 pub const TIME_IN_DOUBT_MILLIS: u64 = 5 * 60 * 1000;
@@ -134,7 +136,7 @@ pub const LAG_ENTRIES_MAX: u64 = 1_000;
 pub const DISK_LOW_FACTOR: u64 = 4;
 
 /// Before so long, the end of a project is near: three days.
-pub const END_NEAR_MILLIS: u64 = 3 * 24 * 60 * 60 * 1000;
+pub const END_NEAR_MILLIS: u64 = 3 * DAY_MILLIS;
 
 /// For so long it is told that another organisation ended a channel for all: a week.
 pub const TERMINATION_TOLD_MILLIS: u64 = 7 * 24 * 60 * 60 * 1000;

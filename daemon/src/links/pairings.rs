@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use foedus_federation::bounds::transport::KNOWN_SOURCES_MAX;
-use foedus_federation::transport::Source;
+use foedus_federation::transport::{KnownSources, Source};
 use foedus_policy::id::OrgId;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -16,7 +15,7 @@ pub(super) struct Pairings {
     tasks: JoinSet<()>,
     /// Oldest first.
     held: Vec<Held>,
-    last_sources: BTreeMap<OrgId, Source>,
+    sources: KnownSources,
 }
 
 struct Held {
@@ -31,7 +30,7 @@ impl Pairings {
             total_max,
             tasks: JoinSet::new(),
             held: Vec::new(),
-            last_sources: BTreeMap::new(),
+            sources: KnownSources::default(),
         }
     }
 
@@ -43,7 +42,7 @@ impl Pairings {
         serving: impl Future<Output = ()> + Send + 'static,
     ) {
         self.held.retain(|held| !held.task.is_finished());
-        let known = self.last_sources.values().any(|last| *last == source);
+        let known = self.sources.contains(source);
         if let Some(place) = self.in_the_way(known) {
             self.held.remove(place).task.abort();
         }
@@ -85,10 +84,7 @@ impl Pairings {
 
     /// A pinned key of `partner` came from `source`.
     pub(super) fn proved(&mut self, partner: OrgId, source: Source) {
-        self.last_sources.insert(partner, source);
-        if self.last_sources.len() > KNOWN_SOURCES_MAX {
-            self.last_sources.pop_first();
-        }
+        self.sources.proved(partner, source);
     }
 
     /// Ends them all.

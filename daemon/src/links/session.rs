@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foedus_federation::batch::Reading;
 use foedus_federation::bounds::CREDIT_FRAMES_MAX;
 use foedus_federation::channel::{self, ChannelView};
 use foedus_federation::damaged::Damaged;
 use foedus_federation::evidence::{CheckedEntries, CheckedFrame, CheckedNotes};
-use foedus_federation::feed::{Page, PageReader, Progress};
+use foedus_federation::feed::{Page, PageReader};
 use foedus_federation::frame::{Frame, Goodbye};
 use foedus_federation::link::{Closing, Effect, Input, Link};
 use foedus_federation::org::OrgSnapshot;
@@ -459,8 +460,8 @@ async fn read_page(runtime: &Runtime, mut reader: PageReader) -> Result<Page, Pa
     let mut rows = Vec::new();
     loop {
         match reader.advance(rows)? {
-            Progress::Page(page) => return Ok(page),
-            Progress::Read(reads) => rows = runtime.rows(&reads).await?,
+            Reading::Ready(page) => return Ok(page),
+            Reading::Read(reads) => rows = runtime.rows(&reads).await?,
         }
     }
 }

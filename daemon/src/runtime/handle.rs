@@ -11,20 +11,19 @@ use foedus_federation::batch::Read;
 use foedus_federation::channel::{self, ChannelView, Posted, ReplyTo};
 use foedus_federation::identity::{Identity, IdentityChain, org_id};
 use foedus_federation::note::NoteType as _;
-use foedus_federation::org::{self, OrgSnapshot, OurKeys};
+use foedus_federation::org::{self, OrgSnapshot};
 use foedus_federation::steploop::{Failure, Rows};
 use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
 use foedus_federation::transport::{Pins, Reach};
 use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::decide::{Decision, carrier_allowed, decide};
-use foedus_policy::id::{ChannelId, OrgId, RunId};
+use foedus_policy::id::{ChannelId, MemberId, OrgId, RunId};
 use foedus_policy::reason::Reason;
 use foedus_policy::time::{Now, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::accepting::Accepting;
 use super::channels::{Channels, NoChannel};
 use super::links::{LinkStatus, Links};
 use super::message::{ChannelMessage, Held, OrgMessage};
@@ -34,6 +33,7 @@ use super::{Clock, Ours};
 use crate::bounds::{ENDPOINTS_STORED_MAX, ORG_QUEUE_INPUTS_MAX};
 use crate::identity_files::{IdentityFiles, KeyFileError};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::random;
 use crate::store::{Engine, StoreError};
 
@@ -69,7 +69,8 @@ pub(super) struct Inner {
     pub(super) initialising: tokio::sync::Mutex<()>,
     /// A renewal of which it is not known whether it is durable.
     pub(super) renewing: tokio::sync::Mutex<Option<Renewing>>,
-    pub(super) accepting: Accepting,
+    /// Invitations that are being taken up, by the member in whose name; nobody's: the operator's.
+    pub(super) accepting: Places<Option<MemberId>>,
 }
 
 /// What `init` is told.
@@ -303,25 +304,19 @@ impl Runtime {
             .sign(&root)
             .expect("an identity of checked parts is a valid note");
         let identity = IdentityChain::verify([note.bytes()]).expect("we have just signed it");
-        let keys = Arc::new(OurKeys {
-            org,
-            sign,
-            identity,
-        });
+        let ours = Arc::new(Ours::new(sign, identity, tls));
         let action = init(org, *root.verifying_key().as_bytes());
         let outcome = self
             .ask_org(|reply| org::Input::Initialise {
                 reply,
                 actor,
                 action: Box::new(action),
-                keys: keys.clone(),
+                keys: ours.keys.clone(),
                 entropy: random::bytes(),
             })
             .await?;
-        let tls = Arc::new(tls);
-        let ours = Some(Arc::new(Ours { keys, tls }));
-        self.inner.writers_sender.send_replace(ours.clone());
-        self.inner.ours_sender.send_replace(ours);
+        self.inner.writers_sender.send_replace(Some(ours.clone()));
+        self.inner.ours_sender.send_replace(Some(ours));
         let configured = &self.inner.addresses;
         let addresses = if configured.is_empty() {
             addresses

@@ -24,7 +24,6 @@ use foedus_policy::name::Label;
 use foedus_policy::reason::Reason;
 use foedus_policy::state::{self, InvitationId, InvitationState};
 
-use super::accepting::NoRoom;
 use super::{Ours, Runtime};
 use crate::bounds::PAIRING_TIMEOUT;
 use crate::random;
@@ -141,8 +140,10 @@ impl Runtime {
             // The rules were changed meanwhile: whoever asks again is answered by them.
             return Err(org::Refused::Denied(reason).into());
         }
-        let begun = self.inner().accepting.begin(&actor);
-        let _place = begun.map_err(|NoRoom| AcceptInvitationError::TooMany)?;
+        // It goes on when its caller is gone: without a bound, whoever may ask could have the daemon wait at as many
+        // silent addresses as it has descriptors.
+        let place = self.inner().accepting.take(actor.member());
+        let _place = place.map_err(|_full| AcceptInvitationError::TooMany)?;
         let (connection, identity) = match meet(&ours, self.reach(), &invitation).await? {
             Ok(met) => (Ok(met.connection), met.identity),
             Err(undelivered) => (Err(undelivered), invitation.inviter.clone()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foedus_federation::identity::{Extension, Identity, IdentityChain};
 use foedus_federation::key::{SigningKey, VerifyingKey};
 use foedus_federation::note::NoteType as _;
-use foedus_federation::org::{self, OurKeys};
+use foedus_federation::org;
 use foedus_federation::steploop::Failure;
 use foedus_federation::transport::tls::{InvalidLinkIdentity, Tls};
 use foedus_policy::action::{Action, Actor, RenewedKeys};
@@ -150,19 +150,10 @@ impl Runtime {
             .sign(&root)
             .expect("an identity of checked parts is a valid note");
         let identity = following(known, note.bytes());
-        let keys = Arc::new(OurKeys {
-            org: ours.keys.org,
-            sign,
-            identity,
-        });
-        let ours = Arc::new(Ours {
-            keys,
-            tls: Arc::new(tls),
-        });
         Ok(Renewing {
             roles,
             action,
-            ours,
+            ours: Arc::new(Ours::new(sign, identity, tls)),
         })
     }
 

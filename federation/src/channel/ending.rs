@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foedus_policy::id::{EntryRef, OrgId};
-use foedus_policy::state::{EndCause, Sharing};
+use foedus_policy::state::Sharing;
 use foedus_policy::time::{DAY_MILLIS, Now, Timestamp};
+use foedus_policy::vocabulary::EndCause;
 
 use super::governance::Governance;
 use super::members::is_author_known;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use foedus_policy::id::{EntryRef, IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
-use foedus_policy::vocabulary::Access;
+use foedus_policy::vocabulary::{Access, EndCause};
 use sha2::{Digest, Sha256};
 
 use crate::bounds::{RECORDS_PER_ORG_MAX, WITHDRAWALS_PER_ORG_MAX};
@@ -22,7 +22,7 @@ use crate::message::Ended;
 use crate::note::Verified;
 use crate::note::value::LogHeads;
 use crate::planted::{Fault, planted};
-use crate::record::{DisconnectRecord, EndCause};
+use crate::record::DisconnectRecord;
 
 mod learn;
 mod proposal;

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::line::FIRST;
 use super::{Export, Line};
-use crate::batch::{Key, Read};
+use crate::batch::{Key, Reading};
 use crate::bounds::{EXPORT_PIECE_BYTES, EXPORT_RUNS_MAX};
 use crate::channel::{ChannelView, Log, Verdict};
 use crate::damaged::Damaged;
@@ -39,16 +39,8 @@ pub enum Bodies {
     Held,
 }
 
-/// What comes next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExportStep {
-    /// These have to be read; the next call brings their rows.
-    Read(Vec<Read>),
-    /// Lines.
-    Lines(Vec<u8>),
-    /// All but the statement was given.
-    Over,
-}
+/// The next lines; none once all but the statement were given.
+type Lines = Option<Vec<u8>>;
 
 /// Entries of one run that were read, and what has to be known of others before they are given.
 #[derive(Debug)]
@@ -125,17 +117,18 @@ impl ChannelExport {
         left_out.map(|log| log.frontier.size()).sum()
     }
 
-    /// Goes on with what was read; the first call brings nothing.
+    /// Goes on with what was read; the first call brings nothing. What it finds are the next lines; none once all but
+    /// the statement were given.
     ///
     /// # Panics
     /// If there is not one answer for each read: a fault of the caller.
-    pub fn advance(&mut self, rows: Vec<Rows>) -> Result<ExportStep, Damaged> {
+    pub fn advance(&mut self, rows: Vec<Rows>) -> Result<Reading<Lines>, Damaged> {
         match mem::replace(&mut self.stage, Stage::Over) {
             Stage::Head(notes) => Ok(self.head(notes)),
             Stage::Logs => Ok(self.next_log(String::new())),
             Stage::Runs => self.runs(rows),
             Stage::Annotations(opened, asked) => self.annotated(opened, &asked, rows),
-            Stage::Over => Ok(ExportStep::Over),
+            Stage::Over => Ok(Reading::Ready(None)),
         }
     }
 
@@ -152,12 +145,12 @@ impl ChannelExport {
         Line::Statement(note.bytes().to_vec()).write().into_bytes()
     }
 
-    fn lines(&mut self, text: String) -> ExportStep {
+    fn lines(&mut self, text: String) -> Reading<Lines> {
         self.digest.update(text.as_bytes());
-        ExportStep::Lines(text.into_bytes())
+        Reading::Ready(Some(text.into_bytes()))
     }
 
-    fn head(&mut self, mut notes: usize) -> ExportStep {
+    fn head(&mut self, mut notes: usize) -> Reading<Lines> {
         let mut text = String::new();
         if !mem::replace(&mut self.begun, true) {
             text.push_str(FIRST);
@@ -192,7 +185,7 @@ impl ChannelExport {
     }
 
     /// Begins the next log, behind what is to be given already, or asks for more of this one.
-    fn next_log(&mut self, mut text: String) -> ExportStep {
+    fn next_log(&mut self, mut text: String) -> Reading<Lines> {
         let ended = self.log.filter(|(id, next)| *next >= self.signed(id));
         if let Some((id, _)) = ended {
             let fork = &self.view.logs[&id].fork;
@@ -225,17 +218,17 @@ impl ChannelExport {
             return self.lines(text);
         }
         let Some((id, next)) = self.log else {
-            return ExportStep::Over;
+            return Reading::Ready(None);
         };
         self.stage = Stage::Runs;
-        ExportStep::Read(vec![self.keys.runs_from(id, next, EXPORT_RUNS_MAX)])
+        Reading::Read(vec![self.keys.runs_from(id, next, EXPORT_RUNS_MAX)])
     }
 
     fn signed(&self, log: &LogId) -> u64 {
         self.view.logs[log].signed
     }
 
-    fn runs(&mut self, rows: Vec<Rows>) -> Result<ExportStep, Damaged> {
+    fn runs(&mut self, rows: Vec<Rows>) -> Result<Reading<Lines>, Damaged> {
         let (id, next) = self.log.expect("runs are read of a log");
         let signed = self.signed(&id);
         let mut opened = Vec::new();
@@ -265,7 +258,7 @@ impl ChannelExport {
         let reads = asked.iter().map(|entry| self.keys.annotations(*entry));
         let reads = reads.collect();
         self.stage = Stage::Annotations(opened, asked);
-        Ok(ExportStep::Read(reads))
+        Ok(Reading::Read(reads))
     }
 
     fn open(&self, key: &Key, entry: StoredEntry) -> Result<Opened, Damaged> {
@@ -297,7 +290,7 @@ impl ChannelExport {
         opened: Vec<Opened>,
         asked: &[EntryRef],
         rows: Vec<Rows>,
-    ) -> Result<ExportStep, Damaged> {
+    ) -> Result<Reading<Lines>, Damaged> {
         assert_eq!(asked.len(), rows.len(), "each read has one answer");
         let mut said = BTreeMap::new();
         for (entry, rows) in asked.iter().zip(rows) {

@@ -5,6 +5,7 @@ use foedus_policy::id::{ChannelId, EntryRef, OrgId};
 
 use super::line::FIRST;
 use super::*;
+use crate::batch::Reading;
 use crate::channel::Verb;
 use crate::checkpoint::Checkpoint;
 use crate::entry::Header;
@@ -24,9 +25,9 @@ fn exported(world: &World, at: usize, channel: ChannelId, bodies: Bodies) -> Vec
             .advance(std::mem::take(&mut rows))
             .expect("undamaged")
         {
-            ExportStep::Read(reads) => rows = reads.iter().map(|read| side.read(read)).collect(),
-            ExportStep::Lines(lines) => bytes.extend(lines),
-            ExportStep::Over => break,
+            Reading::Read(reads) => rows = reads.iter().map(|read| side.read(read)).collect(),
+            Reading::Ready(Some(lines)) => bytes.extend(lines),
+            Reading::Ready(None) => break,
         }
     }
     bytes.extend(export.statement(AT, &side.keys));

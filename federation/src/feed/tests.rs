@@ -23,13 +23,13 @@ fn page(world: &World, at: usize, channel: ChannelId, origins: &[usize], wanted:
             .advance(std::mem::take(&mut rows))
             .expect("the store is whole")
         {
-            Progress::Read(reads) => {
+            Reading::Read(reads) => {
                 rows = reads
                     .iter()
                     .map(|read| world.sides[at].read(read))
                     .collect();
             }
-            Progress::Page(page) => return page,
+            Reading::Ready(page) => return page,
         }
     }
 }

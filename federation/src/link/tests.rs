@@ -4,13 +4,12 @@ use foedus_policy::action::Action;
 use foedus_policy::id::ChannelId;
 
 use super::*;
-use crate::batch::CommitOutcome;
+use crate::batch::{CommitOutcome, Reading};
 use crate::bounds::{CREDIT_BYTES_MAX, CREDIT_FRAMES_MAX, NOTES_AGAIN_MILLIS_MIN, PAGE_BYTES_MAX};
 use crate::channel::Log;
 use crate::channel::{Text, Verb};
 use crate::entry::LogId;
 use crate::examples::GLOBEX;
-use crate::feed::Progress;
 use crate::frame::{Notes, Subscribe};
 use crate::hlc::Hlc;
 use crate::testing::{Forger, World};
@@ -420,7 +419,7 @@ fn what_comes_while_an_empty_page_is_read_is_read_next() {
         link.handle(now, input, &mut out);
         out.into_iter().find_map(|effect| match effect {
             Effect::Read(_, 100, mut reader) => match reader.advance(Vec::new()) {
-                Ok(Progress::Read(reads)) => Some((reader, reads)),
+                Ok(Reading::Read(reads)) => Some((reader, reads)),
                 other => panic!("expected reads, found {other:?}"),
             },
             _ => None,
@@ -445,7 +444,7 @@ fn what_comes_while_an_empty_page_is_read_is_read_next() {
         "one page at a time"
     );
     let rows = reads.iter().map(|_| Vec::new()).collect();
-    let Ok(Progress::Page(page)) = reader.advance(rows) else {
+    let Ok(Reading::Ready(page)) = reader.advance(rows) else {
         panic!("expected an empty page");
     };
     assert!(handle(link, Input::Page(channel, 100, page)).is_some());

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use data_encoding::HEXLOWER;
 use foedus_policy::id::{ChannelId, IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::{DAY_MILLIS, Timestamp};
-use foedus_policy::vocabulary::{Access, AuthorKind, Capability};
+use foedus_policy::vocabulary::{Access, AuthorKind, Capability, EndCause};
 
 use super::lines::Value;
 use crate::bounds::FREE_TEXT_BYTES_MAX;
@@ -81,6 +81,7 @@ printed_values! {
     Access, "`full`, `post-only` or `read-only`";
     AuthorKind, "`bot`, `bridge`, `guest` or `member`";
     Capability, "the name of a capability";
+    EndCause, "`end`, `withdrawal`, `termination` or `disconnect`";
 }
 
 /// A decimal number without sign or leading zeros.

@@ -9,9 +9,8 @@ use foedus_policy::audit::{audit_event, is_administrative};
 use foedus_policy::decide::{Decision, decide};
 use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::reason::Reason;
-use foedus_policy::state::EndCause;
 use foedus_policy::time::{Now, Timestamp};
-use foedus_policy::vocabulary::Access;
+use foedus_policy::vocabulary::{Access, EndCause};
 
 use super::{Effect, Org, OurKeys, Refused};
 use crate::bounds::ORG_REMINDER_MILLIS;
@@ -21,7 +20,7 @@ use crate::message::{Ended, Govern};
 use crate::note::NoteType;
 use crate::org_store::{record_key, record_value};
 use crate::pairing::{InvitationSecret, ProvedReply, six_words};
-use crate::record::{self, Peering};
+use crate::record::Peering;
 use crate::steploop::Step;
 
 impl Org {
@@ -185,9 +184,9 @@ impl Org {
     ) -> Result<Outcome, Refused> {
         let newer = self.who_is_paired(now, actor, action, inviter, step)?;
         let outcome = self.act(now, actor, action, entropy, &[], step)?;
-        newer
-            .into_iter()
-            .for_each(|newer| self.put_identity(newer, step));
+        if let Some(newer) = newer {
+            self.put_identity(newer, step);
+        }
         self.learn_addresses(inviter.org(), addresses, step);
         Ok(outcome)
     }
@@ -243,9 +242,9 @@ impl Org {
         }));
         let newer = self.who_is_paired(now, actor, &action, reply.identity(), step)?;
         let outcome = self.act(now, actor, &action, entropy, &[], step)?;
-        newer
-            .into_iter()
-            .for_each(|newer| self.put_identity(newer, step));
+        if let Some(newer) = newer {
+            self.put_identity(newer, step);
+        }
         self.learn_endpoints(partner, reply.endpoints(), step);
         Ok(outcome)
     }
@@ -276,12 +275,6 @@ impl Org {
         ended: Ended,
         step: &mut Step<'_, Effect>,
     ) {
-        let cause = match ended.cause {
-            record::EndCause::End => EndCause::End,
-            record::EndCause::Withdrawal => EndCause::Withdrawal,
-            record::EndCause::Termination => EndCause::Termination,
-            record::EndCause::Disconnect => EndCause::Disconnect,
-        };
         let known = self.state().channels().get(&channel);
         let is_open = known.is_some_and(|known| {
             matches!(
@@ -291,6 +284,7 @@ impl Org {
         });
         // The channel says so again after each restart until it is written down here.
         if is_open {
+            let cause = ended.cause;
             self.system(now, &Action::EndChannel { channel, cause }, step);
         }
     }

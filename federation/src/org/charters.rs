@@ -9,9 +9,9 @@ use foedus_policy::extension::Extension;
 use foedus_policy::id::{ChannelId, NoteHash, OrgId};
 use foedus_policy::name::Label;
 use foedus_policy::reason::Reason;
-use foedus_policy::state::{EndCause, Offer, Sharing};
+use foedus_policy::state::{Offer, Sharing};
 use foedus_policy::time::Now;
-use foedus_policy::vocabulary::{Access, AuthorKind, AuthorKinds};
+use foedus_policy::vocabulary::{Access, AuthorKind, AuthorKinds, EndCause};
 
 use super::{Effect, Org, Refused};
 use crate::bounds::{CONSENT_MILLIS, TEXT_BYTES_MAX};

@@ -12,7 +12,7 @@ use foedus_policy::state::{PartnerState, Sharing};
 use foedus_policy::time::Now;
 
 use super::store::{ADDRESS, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING, note_key};
-use super::{Effect, Org};
+use super::{Effect, Org, OurKeys};
 use crate::bounds::{ENDPOINT_ADDRESSES_MAX, INTRODUCED_BY_ONE_MAX, INTRODUCED_ORGS_MAX};
 use crate::identity::{Extension, Identity, IdentityChain, IdentityConflict};
 use crate::key::VerifyingKey;
@@ -109,11 +109,13 @@ impl Org {
             step.effect(Effect::Refused(by, reason));
             return Err(reason);
         }
-        self.keep_identity(chain, step);
+        if let Some(newer) = newer {
+            self.put_identity(newer, step);
+        }
         Ok(())
     }
 
-    /// Keeps what is newer of an identity whose link key was found to be its own.
+    /// Keeps what is newer of our own identity.
     pub(super) fn keep_identity(&mut self, chain: &IdentityChain, step: &mut Step<'_, Effect>) {
         if let Some(newer) = self.newer_identity(chain) {
             self.put_identity(newer, step);
@@ -216,11 +218,14 @@ impl Org {
         let known = self.snapshot.endpoints.get(&partner);
         let is_newer = known.is_none_or(|known| known.note().serial < endpoints.note().serial);
         if endpoints.note().org == partner && is_newer && self.is_signed(endpoints) {
-            self.put_note(ENDPOINTS, partner.as_bytes(), endpoints.bytes(), step);
-            self.snapshot
-                .endpoints
-                .insert(partner, Arc::new(endpoints.clone()));
+            self.put_endpoints(endpoints.clone(), step);
         }
+    }
+
+    fn put_endpoints(&mut self, endpoints: Verified<Endpoints>, step: &mut Step<'_, Effect>) {
+        let org = endpoints.note().org;
+        self.put_note(ENDPOINTS, org.as_bytes(), endpoints.bytes(), step);
+        self.snapshot.endpoints.insert(org, Arc::new(endpoints));
     }
 
     pub(super) fn learn_addresses(
@@ -384,13 +389,17 @@ impl Org {
             addresses: wanted,
             versions: Versions { min: 1, max: 1 },
         };
-        let endpoints = endpoints
-            .sign(&keys.sign)
-            .expect("a few addresses fit into a note");
-        self.put_note(ENDPOINTS, keys.org.as_bytes(), endpoints.bytes(), step);
-        self.snapshot
-            .endpoints
-            .insert(keys.org, Arc::new(endpoints));
+        self.sign_endpoints(&keys, &endpoints, step);
+    }
+
+    pub(super) fn sign_endpoints(
+        &mut self,
+        keys: &OurKeys,
+        endpoints: &Endpoints,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let endpoints = endpoints.sign(&keys.sign);
+        self.put_endpoints(endpoints.expect("a few addresses fit into a note"), step);
     }
 }
 

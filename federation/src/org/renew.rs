@@ -9,7 +9,7 @@ use foedus_policy::decide::{Decision, decide};
 use foedus_policy::id::OrgId;
 use foedus_policy::time::Now;
 
-use super::store::{ENDPOINTS, PEERING};
+use super::store::PEERING;
 use super::{Effect, Org, OurKeys, Refused};
 use crate::note::NoteType as _;
 use crate::record::Endpoints;
@@ -63,13 +63,7 @@ impl Org {
             serial: known.note().serial + 1,
             ..known.note().clone()
         };
-        let endpoints = endpoints
-            .sign(&keys.sign)
-            .expect("a few addresses fit into a note");
-        self.put_note(ENDPOINTS, keys.org.as_bytes(), endpoints.bytes(), step);
-        self.snapshot
-            .endpoints
-            .insert(keys.org, Arc::new(endpoints));
+        self.sign_endpoints(keys, &endpoints, step);
     }
 
     /// As many as the step takes; says whether that was all.

@@ -2,10 +2,10 @@
 
 use foedus_policy::id::{AuthorId, ChannelId, OrgId, ProjectId, RequestNumber};
 use foedus_policy::state::{
-    Channel, EndCause, Ended, InvitationId, Membership, Offer, Project, Sharing, Visibility,
+    Channel, Ended, InvitationId, Membership, Offer, Project, Sharing, Visibility,
 };
 use foedus_policy::time::Timestamp;
-use foedus_policy::vocabulary::{Access, Capabilities, Capability};
+use foedus_policy::vocabulary::{Access, Capabilities, Capability, EndCause};
 use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize, TlsVecU16, TlsVecU32};
 
 use super::field::{Flag, InvalidField, Text, name, text, utf8};

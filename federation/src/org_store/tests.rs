@@ -2,12 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use foedus_policy::id::{AuthorId, NoteHash};
 use foedus_policy::state::{
-    Channel, EndCause, Ended, Identity, Invitation, InvitationState, Leap, Listing, Member,
-    Membership, Offer, Partner, PartnerMode, PartnerState, Person, Project, Request, RequestKind,
-    RequestState, Scopes, Secret, Sharing, State, Token, Visibility,
+    Channel, Ended, Identity, Invitation, InvitationState, Leap, Listing, Member, Membership,
+    Offer, Partner, PartnerMode, PartnerState, Person, Project, Request, RequestKind, RequestState,
+    Scopes, Secret, Sharing, State, Token, Visibility,
 };
 use foedus_policy::time::Timestamp;
-use foedus_policy::vocabulary::{Access, Capabilities, Capability};
+use foedus_policy::vocabulary::{Access, Capabilities, Capability, EndCause};
 use proptest::prelude::*;
 
 use super::*;

@@ -221,7 +221,7 @@ impl World {
             channel,
             partner: self.sides[partner].handle.to_owned(),
             project: "Launch".to_owned(),
-            ends: Ends::At(AT.plus_millis(30 * 86_400_000)),
+            ends: Ends::At(AT.plus_millis(30 * DAY_MILLIS)),
             capabilities: capabilities(),
             history: false,
             purpose: "to launch".to_owned(),

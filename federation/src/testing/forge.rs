@@ -208,7 +208,8 @@ impl super::World {
 
     /// All that `at` holds of the newest log of `origin`, as a part.
     pub(crate) fn part_of(&self, at: usize, channel: ChannelId, origin: usize) -> RawPart {
-        use crate::feed::{PageReader, Progress, Wanted};
+        use crate::batch::Reading;
+        use crate::feed::{PageReader, Wanted};
         let view = self.sides[at].views[&channel].clone();
         let (log, head) = view
             .logs
@@ -226,10 +227,10 @@ impl super::World {
         let mut rows = Vec::new();
         loop {
             match reader.advance(std::mem::take(&mut rows)).expect("it reads") {
-                Progress::Read(reads) => {
+                Reading::Read(reads) => {
                     rows = reads.iter().map(|read| self.sides[at].read(read)).collect();
                 }
-                Progress::Page(page) => {
+                Reading::Ready(page) => {
                     return page.parts.into_iter().next().expect("one part");
                 }
             }

@@ -330,10 +330,10 @@ impl World {
         let mut rows = Vec::new();
         loop {
             match reader.advance(std::mem::take(&mut rows)) {
-                Ok(Progress::Read(reads)) => {
+                Ok(Reading::Read(reads)) => {
                     rows = reads.iter().map(|read| self.sides[at].read(read)).collect();
                 }
-                Ok(Progress::Page(page)) => {
+                Ok(Reading::Ready(page)) => {
                     let input = link::Input::Page(channel, subscription, page);
                     return self.push_link(at, partner, input);
                 }

@@ -11,7 +11,7 @@ use foedus_policy::id::{AuthorId, EntryRef, IncarnationId, OrgId};
 use foedus_policy::time::Timestamp;
 
 use super::{Fold, Held, Lens, Message, Said, edit_text};
-use crate::batch::Read;
+use crate::batch::Reading;
 use crate::bounds::TIMELINE_ARRIVALS_MAX;
 use crate::channel::ChannelView;
 use crate::damaged::Damaged;
@@ -103,15 +103,6 @@ pub struct Arrivals {
     pub more: bool,
 }
 
-/// What comes next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ArrivalStep {
-    /// These have to be read; the next call brings their rows.
-    Read(Vec<Read>),
-    /// What arrived.
-    List(Arrivals),
-}
-
 /// Reads what arrived after a number.
 #[derive(Debug)]
 pub struct ArrivalReader {
@@ -180,13 +171,13 @@ impl ArrivalReader {
     ///
     /// # Panics
     /// If there is not one answer for each read: a fault of the caller.
-    pub fn advance(&mut self, rows: Vec<Rows>) -> Result<ArrivalStep, Damaged> {
+    pub fn advance(&mut self, rows: Vec<Rows>) -> Result<Reading<Arrivals>, Damaged> {
         match mem::replace(&mut self.phase, Phase::Begin) {
             Phase::Begin if self.after >= self.lens.view.arrival => Ok(self.all(Vec::new())),
             Phase::Begin => {
                 self.phase = Phase::Numbers;
                 let read = self.lens.keys.arrivals_after(self.after, self.limit);
-                Ok(ArrivalStep::Read(vec![read]))
+                Ok(Reading::Read(vec![read]))
             }
             Phase::Numbers => self.numbers(rows),
             Phase::Runs => self.runs(rows),
@@ -195,7 +186,7 @@ impl ArrivalReader {
         }
     }
 
-    fn numbers(&mut self, rows: Vec<Rows>) -> Result<ArrivalStep, Damaged> {
+    fn numbers(&mut self, rows: Vec<Rows>) -> Result<Reading<Arrivals>, Damaged> {
         let mut reads = Vec::new();
         for (key, value) in rows.into_iter().flatten() {
             let Some((_, ChannelKey::Arrival(number))) = ChannelKey::parse(&key) else {
@@ -217,10 +208,10 @@ impl ArrivalReader {
             return Ok(self.all(Vec::new()));
         }
         self.phase = Phase::Runs;
-        Ok(ArrivalStep::Read(reads))
+        Ok(Reading::Read(reads))
     }
 
-    fn runs(&mut self, rows: Vec<Rows>) -> Result<ArrivalStep, Damaged> {
+    fn runs(&mut self, rows: Vec<Rows>) -> Result<Reading<Arrivals>, Damaged> {
         assert_eq!(self.list.len(), rows.len(), "each read has one answer");
         for (index, ((number, arrival), rows)) in self.list.iter().zip(rows).enumerate() {
             let (key, value) = rows.first().ok_or_else(|| {
@@ -273,10 +264,10 @@ impl ArrivalReader {
             return self.texts(told, &[], Vec::new());
         }
         self.phase = Phase::Targets(asked);
-        Ok(ArrivalStep::Read(reads))
+        Ok(Reading::Read(reads))
     }
 
-    fn targets(&mut self, asked: &[usize], rows: Vec<Rows>) -> Result<ArrivalStep, Damaged> {
+    fn targets(&mut self, asked: &[usize], rows: Vec<Rows>) -> Result<Reading<Arrivals>, Damaged> {
         let mut rows = rows.into_iter();
         let mut told = Vec::with_capacity(asked.len());
         for (found, count) in self.found.iter().zip(asked) {
@@ -299,7 +290,7 @@ impl ArrivalReader {
             return self.texts(told, &[], Vec::new());
         }
         self.phase = Phase::Texts(told, edited);
-        Ok(ArrivalStep::Read(reads))
+        Ok(Reading::Read(reads))
     }
 
     fn told(&self, found: &Found, rows: &[Rows]) -> Result<Told, Damaged> {
@@ -332,7 +323,7 @@ impl ArrivalReader {
         told: Vec<Told>,
         edited: &[usize],
         rows: Vec<Rows>,
-    ) -> Result<ArrivalStep, Damaged> {
+    ) -> Result<Reading<Arrivals>, Damaged> {
         assert_eq!(edited.len() * 2, rows.len(), "each read has one answer");
         let mut texts = vec![None; told.len()];
         for (index, rows) in edited.iter().zip(rows.chunks_exact(2)) {
@@ -363,7 +354,7 @@ impl ArrivalReader {
         Ok(self.all(events))
     }
 
-    fn all(&mut self, events: Vec<(usize, Event)>) -> ArrivalStep {
+    fn all(&mut self, events: Vec<(usize, Event)>) -> Reading<Arrivals> {
         let mut list: Vec<Arrived> = self
             .list
             .iter()
@@ -381,7 +372,7 @@ impl ArrivalReader {
             Some(last) if full => last.number,
             _ => newest.max(self.after),
         };
-        ArrivalStep::List(Arrivals {
+        Reading::Ready(Arrivals {
             list,
             after,
             more: after < newest,

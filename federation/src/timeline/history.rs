@@ -11,7 +11,7 @@ use foedus_policy::time::Timestamp;
 
 use super::lane::{Lane, Order};
 use super::{Fold, Held, Lens, Message, Position, Reaction, Said, edit_text, reading_order};
-use crate::batch::Read;
+use crate::batch::Reading;
 use crate::bounds::{TIMELINE_PAGE_BYTES_MAX, TIMELINE_PAGE_ITEMS_MAX, TIMELINE_SCANNED_MAX};
 use crate::channel::ChannelView;
 use crate::damaged::Damaged;
@@ -61,15 +61,6 @@ pub struct Page {
     pub items: Vec<Item>,
     /// Where the next page begins; `None`: there is nothing more.
     pub next: Option<Position>,
-}
-
-/// What comes next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HistoryStep {
-    /// These have to be read; the next call brings their rows.
-    Read(Vec<Read>),
-    /// The page.
-    Page(Page),
 }
 
 /// Reads one page.
@@ -133,7 +124,7 @@ impl HistoryReader {
     ///
     /// # Panics
     /// If there is not one answer for each read: a fault of the caller.
-    pub fn advance(&mut self, rows: Vec<Rows>) -> Result<HistoryStep, Damaged> {
+    pub fn advance(&mut self, rows: Vec<Rows>) -> Result<Reading<Page>, Damaged> {
         match mem::replace(&mut self.phase, Phase::Folding) {
             Phase::Merging(asked) => {
                 assert_eq!(asked.len(), rows.len(), "each read has one answer");
@@ -147,7 +138,7 @@ impl HistoryReader {
         }
     }
 
-    fn merge(&mut self) -> Result<HistoryStep, Damaged> {
+    fn merge(&mut self) -> Result<Reading<Page>, Damaged> {
         loop {
             if self.found.len() >= self.limit || self.scanned >= TIMELINE_SCANNED_MAX {
                 return Ok(self.ask_annotations());
@@ -168,7 +159,7 @@ impl HistoryReader {
                     .map(|index| self.lanes[*index].read(self.order, self.lens.keys))
                     .collect();
                 self.phase = Phase::Merging(needed);
-                return Ok(HistoryStep::Read(reads));
+                return Ok(Reading::Read(reads));
             }
             let Some(best) = best else {
                 self.last = None;
@@ -204,9 +195,9 @@ impl HistoryReader {
             || matches!(held.said, Some(Said::Post { reply_to: Some(answered), .. }) if answered == thread)
     }
 
-    fn ask_annotations(&mut self) -> HistoryStep {
+    fn ask_annotations(&mut self) -> Reading<Page> {
         if self.found.is_empty() {
-            return HistoryStep::Page(Page {
+            return Reading::Ready(Page {
                 items: Vec::new(),
                 next: self.last,
             });
@@ -216,10 +207,10 @@ impl HistoryReader {
             .map(|entry| self.lens.annotations_of(entry))
             .collect();
         self.phase = Phase::Folding;
-        HistoryStep::Read(reads)
+        Reading::Read(reads)
     }
 
-    fn fold(&mut self, rows: Vec<Rows>) -> Result<HistoryStep, Damaged> {
+    fn fold(&mut self, rows: Vec<Rows>) -> Result<Reading<Page>, Damaged> {
         assert_eq!(self.found.len(), rows.len(), "each read has one answer");
         let mut folds = Vec::with_capacity(rows.len());
         let mut edited = Vec::new();
@@ -238,7 +229,7 @@ impl HistoryReader {
             return self.finish(folds, &[], Vec::new());
         }
         self.phase = Phase::Editing(folds, edited);
-        Ok(HistoryStep::Read(reads))
+        Ok(Reading::Read(reads))
     }
 
     fn finish(
@@ -246,7 +237,7 @@ impl HistoryReader {
         folds: Vec<Fold>,
         edited: &[usize],
         rows: Vec<Rows>,
-    ) -> Result<HistoryStep, Damaged> {
+    ) -> Result<Reading<Page>, Damaged> {
         assert_eq!(edited.len() * 2, rows.len(), "each read has one answer");
         let mut texts = vec![None; folds.len()];
         for (index, rows) in edited.iter().zip(rows.chunks_exact(2)) {
@@ -278,7 +269,7 @@ impl HistoryReader {
             assert_eq!(position.entry(), item.entry, "one entry each");
             page.items.push(item);
         }
-        Ok(HistoryStep::Page(page))
+        Ok(Reading::Ready(page))
     }
 }
 

@@ -12,23 +12,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foedus_policy::id::OrgId;
-use rustls::server::{Acceptor as ClientHelloReader, ClientHello};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use super::tls::{LINK_PROTOCOL, PAIRING_PROTOCOL, Tls, peer_key};
+use super::source::Source;
+use super::tls::Tls;
 use crate::bounds::transport as bounds;
 use crate::key::VerifyingKey;
 
+mod handshake;
 mod slots;
 
-pub use slots::Source;
+use handshake::Handshake;
 use slots::{Admission, Slots};
 
 /// How many connections are held, and how long they may take to say who they are.
@@ -292,121 +291,6 @@ impl Acceptor {
             },
             token,
         ))
-    }
-}
-
-/// One connection from its arrival to its handing over.
-struct Handshake {
-    peer: SocketAddr,
-    slot: Slot,
-    tls: Arc<Tls>,
-    limits: AcceptLimits,
-    counters: Arc<AcceptCounters>,
-    accepted: mpsc::Sender<Accepted>,
-}
-
-/// What a connection is for.
-enum Protocol {
-    Link,
-    Pairing,
-}
-
-impl Protocol {
-    /// The one protocol that the other end offers.
-    fn offered(hello: &ClientHello<'_>) -> Option<Self> {
-        let mut offered = hello.alpn()?;
-        let (protocol, None) = (offered.next()?, offered.next()) else {
-            return None;
-        };
-        if protocol == LINK_PROTOCOL {
-            Some(Self::Link)
-        } else if protocol == PAIRING_PROTOCOL {
-            Some(Self::Pairing)
-        } else {
-            None
-        }
-    }
-}
-
-/// What a finished handshake has shown.
-enum Proved {
-    Link(OrgId, VerifyingKey, TlsStream<TcpStream>),
-    Pairing(VerifyingKey, TlsStream<TcpStream>),
-}
-
-impl Handshake {
-    async fn run(self, stream: TcpStream) {
-        let proved = match timeout(self.limits.handshake_timeout, self.prove(stream)).await {
-            Ok(Some(proved)) => proved,
-            Ok(None) => return count(&self.counters.failed),
-            Err(_) => return count(&self.counters.timed_out),
-        };
-        let accepted = match proved {
-            Proved::Link(partner, key, stream) => {
-                let Some(place) = self.place(partner) else {
-                    return count(&self.counters.refused_partner);
-                };
-                count(&self.counters.links);
-                // A proved partner holds no slot of the unproved.
-                drop(self.slot);
-                Accepted::Link(AcceptedLink {
-                    partner,
-                    key,
-                    peer: self.peer,
-                    stream,
-                    place,
-                })
-            }
-            Proved::Pairing(key, stream) => {
-                count(&self.counters.pairings);
-                self.slot.shared.lock().slots.finished(self.slot.id);
-                Accepted::Pairing(AcceptedPairing {
-                    key,
-                    peer: self.peer,
-                    stream,
-                    slot: self.slot,
-                })
-            }
-        };
-        // An error says that nobody takes connections any more: this one closes.
-        let _closing = self.accepted.send(accepted).await.is_err();
-    }
-
-    /// `None` for whatever doesn't deserve an answer.
-    async fn prove(&self, stream: TcpStream) -> Option<Proved> {
-        prepare(&stream).ok()?;
-        let start = LazyConfigAcceptor::new(ClientHelloReader::default(), stream)
-            .await
-            .ok()?;
-        match Protocol::offered(&start.client_hello())? {
-            Protocol::Link => {
-                let stream = start.into_stream(self.tls.link_server()).await.ok()?;
-                let key = peer_key(stream.get_ref().1.peer_certificates())?;
-                // Asked again: the pin may have gone while the handshake went on.
-                let partner = self.tls.pins().partner(&key)?;
-                Some(Proved::Link(partner, key, stream))
-            }
-            Protocol::Pairing => {
-                let stream = start.into_stream(self.tls.pairing_server()).await.ok()?;
-                let key = peer_key(stream.get_ref().1.peer_certificates())?;
-                Some(Proved::Pairing(key, stream))
-            }
-        }
-    }
-
-    fn place(&self, partner: OrgId) -> Option<LinkPlace> {
-        let shared = &self.slot.shared;
-        let mut state = shared.lock();
-        state.slots.proved(partner, Source::of(self.peer.ip()));
-        let links = state.links.entry(partner).or_default();
-        if *links >= self.limits.links_per_partner_max {
-            return None;
-        }
-        *links += 1;
-        Some(LinkPlace {
-            partner,
-            shared: Arc::clone(shared),
-        })
     }
 }
 

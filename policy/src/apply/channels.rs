@@ -10,11 +10,11 @@ use crate::id::{AuthorId, ChannelId, MemberId, OrgId, ProjectId};
 use crate::name::{ChannelName, Label, Sentence};
 use crate::secret::channel_id;
 use crate::state::{
-    Change, Channel, EndCause, Ended, InvitationState, Membership, Offer, Person, Project, Record,
-    Request, RequestKind, RequestState, Sharing, Visibility,
+    Change, Channel, Ended, InvitationState, Membership, Offer, Person, Project, Record, Request,
+    RequestKind, RequestState, Sharing, Visibility,
 };
 use crate::time::Timestamp;
-use crate::vocabulary::Access;
+use crate::vocabulary::{Access, EndCause};
 
 const FOUND: &str = "the gate found it";
 

@@ -9,9 +9,10 @@ use crate::id::{ChannelId, OrgId, RequestNumber};
 use crate::name::{Handle, Pattern};
 use crate::secret::invitation_id;
 use crate::state::{
-    Change, EndCause, Invitation, InvitationId, InvitationState, Listing, Offer, Partner,
-    PartnerMode, PartnerState, Record, Request, RequestKind, RequestState, Secret, Sharing,
+    Change, Invitation, InvitationId, InvitationState, Listing, Offer, Partner, PartnerMode,
+    PartnerState, Record, Request, RequestKind, RequestState, Secret, Sharing,
 };
+use crate::vocabulary::EndCause;
 
 const FOUND: &str = "the gate found it";
 

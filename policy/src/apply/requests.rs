@@ -8,11 +8,11 @@ use crate::id::{ChannelId, NoteHash, OrgId, RequestNumber};
 use crate::name::{ChannelName, Handle, Label, Sentence};
 use crate::offer::{OfferFate, request_of_invitation};
 use crate::state::{
-    Change, Channel, EndCause, InvitationState, Offer, Partner, PartnerState, Person, Record,
-    Request, RequestKind, RequestState, Sharing,
+    Change, Channel, InvitationState, Offer, Partner, PartnerState, Person, Record, Request,
+    RequestKind, RequestState, Sharing,
 };
 use crate::time::Timestamp;
-use crate::vocabulary::{Capabilities, Capability};
+use crate::vocabulary::{Capabilities, Capability, EndCause};
 
 const FOUND: &str = "the gate found it";
 

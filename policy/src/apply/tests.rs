@@ -4,11 +4,9 @@ use crate::decide::{carrier_allowed, decide, origin_allowed};
 use crate::id::{ChannelId, NoteHash};
 use crate::reason::Reason;
 use crate::secret::authenticate;
-use crate::state::{
-    EndCause, InvitationState, Listing, PartnerState, RequestState, Scopes, Sharing, State,
-};
+use crate::state::{InvitationState, Listing, PartnerState, RequestState, Scopes, Sharing, State};
 use crate::testing::*;
-use crate::vocabulary::{Access, Capability};
+use crate::vocabulary::{Access, Capability, EndCause};
 
 mod random;
 
@@ -256,7 +254,7 @@ fn a_declined_candidate_is_no_partner() {
     world.must(OPERATOR, Action::WithdrawRequest { number });
     assert!(world.state.partners().is_empty());
     let number = world.accepted(GLOBEX, None);
-    world.now = world.now.plus_millis(31 * DAY);
+    world.now = world.now.plus_millis(31 * DAY_MILLIS);
     world.must(Actor::System, Action::ExpireDue);
     assert_eq!(world.state.requests()[&number].state, RequestState::Expired);
     assert!(world.state.partners().is_empty());
@@ -533,7 +531,7 @@ fn an_extension_holds_once_the_charter_does_and_the_project_follows() {
         .state
         .project_named("Launch")
         .expect("sharing made it");
-    let (before, until) = (world.soon(), START.plus_millis(60 * DAY));
+    let (before, until) = (world.soon(), START.plus_millis(60 * DAY_MILLIS));
     let extend = Action::ExtendProject { project, until };
     let proposed = Outcome::ExtendChannels {
         channels: vec![one],
@@ -559,12 +557,12 @@ fn a_project_without_channels_is_extended_by_a_word() {
     let mut world = World::acme();
     let create = Action::CreateProject {
         name: "Library".into(),
-        ends: Ends::At(START.plus_millis(DAY)),
+        ends: Ends::At(START.plus_millis(DAY_MILLIS)),
     };
     let Outcome::ProjectCreated { project } = world.must(OPERATOR, create) else {
         panic!("a project is made")
     };
-    let until = START.plus_millis(2 * DAY);
+    let until = START.plus_millis(2 * DAY_MILLIS);
     let extend = Action::ExtendProject { project, until };
     let outcome = world.must(world.other_eyes(), extend);
     let none = Outcome::ExtendChannels {
@@ -578,7 +576,7 @@ fn a_project_without_channels_is_extended_by_a_word() {
 #[test]
 fn what_is_asked_for_lapses_with_the_end_that_it_asks_for() {
     let mut world = World::acme();
-    let day = Some(world.now.plus_millis(DAY));
+    let day = Some(world.now.plus_millis(DAY_MILLIS));
     let first = world.active("first", "globex.example", GLOBEX);
     let theirs = put_before_us(GLOBEX, 60, offer(50, day));
     let joined = world.requested(Actor::Partner(GLOBEX), theirs);
@@ -589,7 +587,7 @@ fn what_is_asked_for_lapses_with_the_end_that_it_asks_for() {
         *project = "Short".to_owned();
     }
     let shared = world.requested(anna, asked.clone());
-    world.now = world.now.plus_millis(DAY);
+    world.now = world.now.plus_millis(DAY_MILLIS);
     let late = approve(joined, None, Some("theirs"));
     assert_eq!(
         world.decided(world.other_eyes(), &late),
@@ -615,7 +613,7 @@ fn an_offer_that_nobody_took_up_in_time_is_none() {
 fn a_later_end_is_not_asked_for_once_the_channel_has_ended() {
     let mut world = World::acme();
     let channel = join(&mut world);
-    let later = offer(50, Some(world.now.plus_millis(400 * DAY)));
+    let later = offer(50, Some(world.now.plus_millis(400 * DAY_MILLIS)));
     let revision = put_before_us(GLOBEX, 61, later);
     let number = world.requested(Actor::Partner(GLOBEX), revision);
     let project = world.state.channels()[&channel]

@@ -13,9 +13,9 @@ use crate::extension::Extension;
 use crate::id::{AuthorId, ChannelId, MemberId, OrgId, ProjectId};
 use crate::name::{ChannelName, Handle, Label, Sentence};
 use crate::reason::Reason;
-use crate::state::{Channel, EndCause, RequestKind, Sharing, Visibility};
+use crate::state::{Channel, RequestKind, Sharing, Visibility};
 use crate::time::Timestamp;
-use crate::vocabulary::{Access, Capability};
+use crate::vocabulary::{Access, Capability, EndCause};
 
 impl Asked<'_> {
     pub(super) fn channel(&self, channel: ChannelId) -> Result<&Channel, Reason> {

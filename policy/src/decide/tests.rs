@@ -14,12 +14,10 @@ use crate::id::{ChannelId, MemberId, ProjectId, RequestNumber, TokenId};
 use crate::name::MemberName;
 use crate::reason::Reason;
 use crate::secret::authenticate;
-use crate::state::{
-    Channel, EndCause, InvitationId, Member, PartnerMode, Record, Scopes, Visibility,
-};
+use crate::state::{Channel, InvitationId, Member, PartnerMode, Record, Scopes, Visibility};
 use crate::testing::*;
 use crate::time::Timestamp;
-use crate::vocabulary::{Access, Capability};
+use crate::vocabulary::{Access, Capability, EndCause};
 
 const GLOBEX_KEY: Actor = Actor::Partner(GLOBEX);
 

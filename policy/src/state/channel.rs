@@ -8,7 +8,7 @@ use crate::id::{AuthorId, ChannelId, OrgId, ProjectId, RequestNumber};
 use crate::name::{ChannelName, Handle, Label, Sentence};
 use crate::state::InvitationId;
 use crate::time::Timestamp;
-use crate::vocabulary::{Access, Capabilities};
+use crate::vocabulary::{Access, Capabilities, EndCause};
 
 /// What one side puts before the other about a channel: what an approval says yes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,19 +32,6 @@ pub enum Visibility {
     Private,
     /// A conversation between named people. Nobody is added to it.
     Direct,
-}
-
-/// Why a shared channel came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EndCause {
-    /// Its time was up.
-    End,
-    /// This organisation left it.
-    Withdrawal,
-    /// Its host ended it.
-    Termination,
-    /// The peering that it needed is over.
-    Disconnect,
 }
 
 /// That a channel ended.

@@ -62,8 +62,8 @@ mod tests {
     use super::*;
     use crate::action::{Action, Actor};
     use crate::id::ChannelId;
-    use crate::state::EndCause;
     use crate::testing::*;
+    use crate::vocabulary::EndCause;
 
     fn check(world: &World, partner: OrgId, expected: bool) {
         assert_eq!(is_wanted(&world.state, partner, world.now), expected);
@@ -94,7 +94,7 @@ mod tests {
         let mut world = World::acme();
         world.active("launch", "globex.example", GLOBEX);
         check(&world, GLOBEX, true);
-        world.now = world.now.plus_millis(31 * DAY);
+        world.now = world.now.plus_millis(31 * DAY_MILLIS);
         check(&world, GLOBEX, true);
     }
 
@@ -137,12 +137,12 @@ mod tests {
         let number = world.requested(Actor::Partner(GLOBEX), put_before_us(GLOBEX, 60, theirs));
         check(&world, GLOBEX, true);
         let mut late = world.clone();
-        late.now = late.now.plus_millis(31 * DAY);
+        late.now = late.now.plus_millis(31 * DAY_MILLIS);
         check(&late, GLOBEX, false);
         world.must(world.other_eyes(), approve(number, None, Some("theirs")));
         check(&world, GLOBEX, true);
         // Nobody sealed it in time.
-        world.now = world.now.plus_millis(31 * DAY);
+        world.now = world.now.plus_millis(31 * DAY_MILLIS);
         check(&world, GLOBEX, false);
     }
 
@@ -158,7 +158,7 @@ mod tests {
     fn a_channel_is_wanted_until_its_end_was_noted() {
         let mut world = World::acme();
         let channel = world.shared("launch", "globex.example", GLOBEX);
-        world.now = world.now.plus_millis(31 * DAY);
+        world.now = world.now.plus_millis(31 * DAY_MILLIS);
         check(&world, GLOBEX, true);
         let cause = EndCause::End;
         world.must(Actor::System, Action::EndChannel { channel, cause });

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::failed::Failed;
 
-/// What the issue of speed asks of a figure.
+/// What is asked of a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// The more, the better.
@@ -170,17 +170,9 @@ impl Figure {
             raw,
         ]];
         rows.extend(limits.into_iter().map(|[ratio, raw]| {
-            let nothing = String::new;
-            [
-                nothing(),
-                nothing(),
-                nothing(),
-                nothing(),
-                nothing(),
-                nothing(),
-                ratio,
-                raw,
-            ]
+            let mut row = <[String; 8]>::default();
+            [row[6], row[7]] = [ratio, raw];
+            row
         }));
         rows
     }

@@ -8,7 +8,6 @@ mod engine;
 mod stream;
 mod threads;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use foedus_daemon::store::EngineKind;
@@ -40,7 +39,7 @@ pub struct Raw {
     /// Messages, each with one signature that is made and verified.
     pub signed: f64,
     /// What each engine does.
-    engines: BTreeMap<&'static str, EngineLimits>,
+    engines: Vec<(EngineKind, EngineLimits)>,
     /// All of it as figures.
     pub figures: Vec<Figure>,
 }
@@ -48,30 +47,39 @@ pub struct Raw {
 /// What an engine does, synced.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EngineLimits {
-    /// Batches of one message by the engine alone, one after the other.
-    pub bare_in_turn: f64,
-    /// Messages by the engine alone, in batches of one list each.
-    pub bare_in_lists: f64,
-    /// Commits of one message through our own store, one after the other.
+    /// By itself.
+    pub bare: BareLimits,
+    /// Through our own store.
+    pub store: StoreLimits,
+}
+
+/// What an engine does by itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BareLimits {
+    /// Batches of one message, one after the other.
     pub in_turn: f64,
-    /// The same, as many under way as in `post-64`.
-    pub together: f64,
-    /// Messages through our own store, in commits of one list each.
+    /// Messages, in batches of one list each.
     pub in_lists: f64,
 }
 
-fn name(engine: EngineKind) -> &'static str {
-    match engine {
-        EngineKind::Sled => "sled",
-        EngineKind::Fjall => "fjall",
-    }
+/// What our own store does on an engine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StoreLimits {
+    /// Commits of one message, one after the other.
+    pub in_turn: f64,
+    /// The same, as many under way as in `post-64`.
+    pub together: f64,
+    /// Messages, in commits of one list each.
+    pub in_lists: f64,
 }
 
 impl Raw {
     /// What an engine does; nothing, if it was not measured.
     #[must_use]
     pub fn engine(&self, engine: EngineKind) -> EngineLimits {
-        self.engines.get(name(engine)).copied().unwrap_or_default()
+        let mut measured = self.engines.iter();
+        let found = measured.find(|(known, _)| *known == engine);
+        found.map(|(_, limits)| *limits).unwrap_or_default()
     }
 
     /// Measures all of them, each for `time`.
@@ -177,36 +185,38 @@ impl Raw {
     }
 
     fn engine_limits(&mut self, engine: EngineKind, time: Duration) -> Result<(), Failed> {
-        let mut limits = engine::measure(engine, time)?;
-        bare::measure(engine, time, &mut limits)?;
-        self.engines.insert(name(engine), limits);
+        let limits = EngineLimits {
+            store: engine::measure(engine, time)?,
+            bare: bare::measure(engine, time)?,
+        };
+        self.engines.push((engine, limits));
         let mut note = |what: String, value, unit| {
             let figure = Figure::new(CASE, what, value, unit);
             self.figures.push(figure.on(engine));
         };
         note(
             "the engine alone: batches in turn, synced".to_owned(),
-            limits.bare_in_turn,
+            limits.bare.in_turn,
             "batches/s",
         );
         note(
             format!("the engine alone: in lists of {LIST_MESSAGES}, synced"),
-            limits.bare_in_lists,
+            limits.bare.in_lists,
             "messages/s",
         );
         note(
             "our store: commits in turn, synced".to_owned(),
-            limits.in_turn,
+            limits.store.in_turn,
             "commits/s",
         );
         note(
             format!("our store: commits, {IN_FLIGHT} in flight, synced"),
-            limits.together,
+            limits.store.together,
             "commits/s",
         );
         note(
             format!("our store: in lists of {LIST_MESSAGES}, synced"),
-            limits.in_lists,
+            limits.store.in_lists,
             "messages/s",
         );
         Ok(())

@@ -48,6 +48,15 @@ pub struct Equipment {
     pub clock: bool,
 }
 
+impl Equipment {
+    /// The usual, and a clock that can be set wrong.
+    pub const WITH_CLOCK: Self = Self {
+        engine: None,
+        direct: false,
+        clock: true,
+    };
+}
+
 impl Organisation {
     /// A daemon that runs and has no identity, under `folder`.
     #[must_use]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::organisation::{Equipment, Organisation, People, text, told};
-use super::{SOON, eventually};
+use super::{SOON, eventually, is};
 
 /// The host's handle.
 pub const ACME: &str = "acme.example";
@@ -21,6 +21,13 @@ pub const ACME_PEOPLE: People<'static> = People {
 pub const GLOBEX_PEOPLE: People<'static> = People {
     administrator: "gina",
     member: ("gwen", "Gwen Gray"),
+};
+/// A third organisation's, where there is one.
+pub const INITECH: &str = "initech.example";
+/// Those of the third.
+pub const INITECH_PEOPLE: People<'static> = People {
+    administrator: "ines",
+    member: ("ivan", "Ivan Ilic"),
 };
 /// What Acme calls the channel.
 pub const LAUNCH: &str = "launch";
@@ -199,6 +206,38 @@ impl Two {
         let two = Self::begin();
         let length = (began.elapsed() * WHILE_FACTOR).clamp(WHILE_MIN, WHILE_MAX);
         two.share(&format!("+{}s", length.as_secs()))
+    }
+
+    /// Brings Initech into being, which shares a channel of its own with Acme, for the same project; both call it the
+    /// same, and Initech's member is in it.
+    #[track_caller]
+    #[must_use]
+    pub fn share_with_initech(&self, channel: &str, equipment: Equipment) -> Organisation {
+        let initech =
+            Organisation::begin_with(self.folder.path(), INITECH, INITECH_PEOPLE, equipment);
+        let (anna, alice) = (self.acme.member(), self.acme.administrator());
+        let ines = initech.administrator();
+        anna.must(&["channel", "create", channel]);
+        let share = ["channel", "share", channel, "--with", INITECH];
+        let until = ["--project", PROJECT, "--ends-with-project"];
+        let asked = anna.json(&[&share[..], &until[..]].concat());
+        let invited = self.approve_sharing(&text(&asked["request"], "name"));
+        let accepted = ines.json(&["partner", "accept", &invited.invitation]);
+        let said = words(&accepted["request"]);
+        eventually("Acme to know who accepted", SOON, || {
+            let shown = told(alice.try_json(&["partner", "show", INITECH]))?;
+            is(words(&shown), said.clone())
+        });
+        alice.must(&["partner", "confirm", INITECH, "--words", &said]);
+        let request = text(&accepted["request"], "name");
+        let approve = ["request", "approve", &request, "--words", &said];
+        ines.must(&[&approve[..], &["--channel", channel]].concat());
+        self.acme.shares(channel);
+        initech.shares(channel);
+        ines.must(&["channel", "add", channel, &initech.member]);
+        self.acme.linked_with(INITECH);
+        initech.linked_with(ACME);
+        initech
     }
 
     /// Waits until the channel is shared at both sides, and Globex's member joins it.

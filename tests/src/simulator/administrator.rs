@@ -12,9 +12,9 @@ use foedus_federation::pairing::{
 use foedus_policy::action::{AcceptedInvitation, Action, Actor, Ends, Outcome};
 use foedus_policy::id::OrgId;
 use foedus_policy::state::{
-    EndCause, Invitation, InvitationId, InvitationState, PartnerState, RequestKind, Sharing,
+    Invitation, InvitationId, InvitationState, PartnerState, RequestKind, Sharing,
 };
-use foedus_policy::vocabulary::{Capabilities, Capability};
+use foedus_policy::vocabulary::{Capabilities, Capability, EndCause};
 
 use super::client::{LOCAL_NAME, SHARED_NAME, SHARED_NAME_ELSEWHERE};
 use super::organisation::Cause;

@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use foedus_federation::batch::Reading;
 use foedus_federation::channel::{
     self, ChannelView, Posted, Refused, ReplyTo, Request, Text, Verb,
 };
 use foedus_federation::damaged::Damaged;
 use foedus_federation::frame::Cursor;
 use foedus_federation::timeline::{
-    self, ArrivalReader, ArrivalStep, Arrivals, Happening, HistoryReader, HistoryStep,
-    Order as HistoryOrder, Page, Position,
+    self, ArrivalReader, Arrivals, Happening, HistoryReader, Order as HistoryOrder, Page, Position,
 };
 use foedus_policy::action::Actor;
 use foedus_policy::id::{ChannelId, EntryRef, MemberId};
@@ -362,8 +362,8 @@ impl World {
         let mut rows = Vec::new();
         loop {
             match reader.advance(rows)? {
-                ArrivalStep::List(arrivals) => return Ok(arrivals),
-                ArrivalStep::Read(reads) => {
+                Reading::Ready(arrivals) => return Ok(arrivals),
+                Reading::Read(reads) => {
                     let answer = |read| disk::answer(&self.orgs[at].disk, read);
                     rows = reads
                         .iter()
@@ -407,8 +407,8 @@ impl World {
         let mut rows = Vec::new();
         loop {
             match reader.advance(std::mem::take(&mut rows)) {
-                Ok(HistoryStep::Page(page)) => return Some(page),
-                Ok(HistoryStep::Read(reads)) => {
+                Ok(Reading::Ready(page)) => return Some(page),
+                Ok(Reading::Read(reads)) => {
                     let answer = |read| disk::answer(&self.orgs[at].disk, read);
                     rows = reads
                         .iter()

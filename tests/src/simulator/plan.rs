@@ -1,13 +1,12 @@
 //! What is to happen in a world: who takes part, when people are about, and how it ends.
 
+use foedus_policy::time::DAY_MILLIS;
 use foedus_policy::vocabulary::Access;
 
 use super::random::Random;
 use super::world::{Event, World};
 
-/// One simulated day.
-pub const DAY: u64 = 24 * 60 * 60 * 1000;
-const MINUTE: u64 = 60_000;
+const MINUTE_MILLIS: u64 = 60_000;
 
 /// How the shared channel ends, other than by its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +55,8 @@ impl Plan {
         let mut bursts = vec![(0, 90_000)];
         let count = random.between(9, 14);
         for number in 0..count {
-            let slot = (DAY - 30 * MINUTE) / count;
-            let start = 10 * MINUTE + number * slot + random.below(slot - 5 * MINUTE);
+            let slot = (DAY_MILLIS - 30 * MINUTE_MILLIS) / count;
+            let start = 10 * MINUTE_MILLIS + number * slot + random.below(slot - 5 * MINUTE_MILLIS);
             bursts.push((start, random.between(6_000, 16_000)));
         }
         let within = |random: &mut Random, burst: (u64, u64)| burst.0 + random.below(burst.1);
@@ -99,8 +98,8 @@ impl Plan {
             weather: random.between(0, 8),
             clock_millis_max: match random.below(10) {
                 0..4 => 2_000,
-                4..9 => 4 * MINUTE,
-                _ => 30 * MINUTE,
+                4..9 => 4 * MINUTE_MILLIS,
+                _ => 30 * MINUTE_MILLIS,
             },
             restores: random.chance(500),
             dishonest: random.chance(200).then(|| random.index(orgs)),
@@ -170,10 +169,10 @@ impl World {
             .iter()
             .rev()
             .find(|(start, _)| *start <= now);
-        let until_next = next.map_or(DAY, |(start, _)| start - now);
+        let until_next = next.map_or(DAY_MILLIS, |(start, _)| start - now);
         let since_last = last.map_or(0, |(start, length)| now.saturating_sub(start + length));
         // The first minutes are those in which organisations come together.
-        let period = (since_last / 2).clamp(1000, 10 * MINUTE);
+        let period = (since_last / 2).clamp(1000, 10 * MINUTE_MILLIS);
         period.min(until_next.max(1000))
     }
 }

@@ -3,9 +3,9 @@
 use foedus_daemon::store::memory::Fault;
 use foedus_policy::id::ChannelId;
 use foedus_policy::state::Sharing;
+use foedus_policy::time::DAY_MILLIS;
 
 use super::organisation::{Backup, Boundary};
-use super::plan::DAY;
 use super::world::{Event, World};
 
 /// Everything that has to happen in a run of many worlds: what never did was not looked into.
@@ -125,8 +125,8 @@ impl World {
     fn clock_leaps(&mut self, at: usize) {
         let days = self.random.between(3, 400).cast_signed();
         let offset = match self.random.chance(500) {
-            true => days * DAY.cast_signed(),
-            false => -days * DAY.cast_signed(),
+            true => days * DAY_MILLIS.cast_signed(),
+            false => -days * DAY_MILLIS.cast_signed(),
         };
         self.orgs[at].clock_offset = offset;
         self.happened("clock leap");

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use foedus_federation::batch::Reading;
 use foedus_federation::channel::{self, Govern};
-use foedus_federation::feed::{PageReader, Progress};
+use foedus_federation::feed::PageReader;
 use foedus_federation::link::{self, Link};
 use foedus_federation::org::{self, OrgSnapshot};
 use foedus_policy::id::{ChannelId, OrgId};
@@ -115,14 +116,14 @@ impl World {
         let mut rows = Vec::new();
         let input = loop {
             match reader.advance(std::mem::take(&mut rows)) {
-                Ok(Progress::Read(reads)) => {
+                Ok(Reading::Read(reads)) => {
                     let disk = &self.orgs[at].disk;
                     rows = reads
                         .iter()
                         .map(|read| disk::answer(disk, read).unwrap_or_default())
                         .collect();
                 }
-                Ok(Progress::Page(page)) => break link::Input::Page(channel, subscription, page),
+                Ok(Reading::Ready(page)) => break link::Input::Page(channel, subscription, page),
                 Err(damaged) => {
                     self.checker.damaged(at, &damaged);
                     break link::Input::PageFailed(channel, subscription);

@@ -2,14 +2,10 @@
 
 use crate::stories::admission::turned_away;
 use foedus_tests::harness::organisation::{Organisation, People, text};
-use foedus_tests::harness::two::{GLOBEX, Two, words};
+use foedus_tests::harness::two::{GLOBEX, INITECH_PEOPLE, Two, words};
 
 fn initech(two: &Two, handle: &str) -> Organisation {
-    let people = People {
-        administrator: "ines",
-        member: ("ivan", "Ivan Ilic"),
-    };
-    Organisation::begin(two.folder.path(), handle, people)
+    Organisation::begin(two.folder.path(), handle, INITECH_PEOPLE)
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use foedus_tests::harness::organisation::{Organisation, People, text};
-use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, PROJECT, Two, words};
+use foedus_tests::harness::organisation::Equipment;
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, INITECH, LAUNCH, Two};
 use foedus_tests::harness::{LATER, SOON, eventually, is};
 
 use crate::stories::doctor::{is_over, tells};
@@ -17,44 +17,6 @@ const LONG_MESSAGES: usize = 3_000;
 
 /// Bytes of one of them.
 const LONG: usize = 4_000;
-
-const INITECH: &str = "initech.example";
-
-/// A third organisation that shares a channel of its own with Acme.
-fn initech_shares(two: &Two, channel: &str) -> Organisation {
-    let people = People {
-        administrator: "ines",
-        member: ("ivan", "Ivan Ilic"),
-    };
-    let initech = Organisation::begin(two.folder.path(), INITECH, people);
-    let (anna, alice) = (two.acme.member(), two.acme.administrator());
-    let ines = initech.administrator();
-    anna.must(&["channel", "create", channel]);
-    let share = ["channel", "share", channel, "--with", INITECH];
-    let until = ["--project", PROJECT, "--ends-with-project"];
-    let asked = anna.json(&[&share[..], &until[..]].concat());
-    let request = text(&asked["request"], "name");
-    let approved = alice.json(&["request", "approve", &request]);
-    let invitation = text(&approved, "invitation_text");
-    let accepted = ines.json(&["partner", "accept", &invitation]);
-    let six = words(&accepted["request"]);
-    alice.must(&["partner", "confirm", INITECH, "--words", &six]);
-    let request = text(&accepted["request"], "name");
-    let approve = [
-        "request",
-        "approve",
-        &request,
-        "--words",
-        &six,
-        "--channel",
-        channel,
-    ];
-    ines.must(&approve);
-    initech.shares(channel);
-    ines.must(&["channel", "add", channel, &initech.member]);
-    initech.linked_with(ACME);
-    initech
-}
 
 /// Globex posts all of it at once, at its own daemon.
 #[track_caller]
@@ -80,7 +42,7 @@ fn pour(two: &Two) -> Vec<String> {
 #[test]
 fn a_partner_that_sends_faster_than_its_quota_waits_and_nobody_else_does() {
     let mut two = Two::sharing("+1h");
-    let initech = initech_shares(&two, "quiet");
+    let initech = two.share_with_initech("quiet", Equipment::default());
     let acme = &mut two.acme.daemon;
     acme.restart_with(|place| place.bytes_per_second_max = Some(BYTES_PER_SECOND));
     two.acme.linked_with(GLOBEX);

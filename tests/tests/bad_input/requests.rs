@@ -4,17 +4,13 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use foedus_tests::harness::command::{Foedus, with_json};
-use foedus_tests::harness::organisation::{Organisation, People};
-use foedus_tests::harness::two::ACME;
+use foedus_tests::harness::organisation::Organisation;
+use foedus_tests::harness::two::{ACME, ACME_PEOPLE};
 use serde_json::Value;
 
 /// An organisation with one local channel.
 fn acme(folder: &std::path::Path) -> Organisation {
-    let people = People {
-        administrator: "alice",
-        member: ("anna", "Anna Ahrens"),
-    };
-    let acme = Organisation::begin(folder, ACME, people);
+    let acme = Organisation::begin(folder, ACME, ACME_PEOPLE);
     acme.member().must(&["channel", "create", "launch"]);
     acme
 }

@@ -1,8 +1,8 @@
 //! Step 8: who may become a partner. Who is not on the allow-list, or holds an invitation that is good no more, is
 //! refused; who holds one is told which, a stranger is told nothing, and the audit log shows it.
 
-use foedus_tests::harness::organisation::{Organisation, People, text};
-use foedus_tests::harness::two::{ACME, GLOBEX, Two};
+use foedus_tests::harness::organisation::{Organisation, text};
+use foedus_tests::harness::two::{ACME, GLOBEX, INITECH, INITECH_PEOPLE, Two};
 use serde_json::Value;
 
 /// An invitation for whoever is on the allow-list.
@@ -52,7 +52,7 @@ fn who_is_not_on_the_allow_list_is_refused_and_hears_no_rule() {
     alice.must(&["partner", "deny", "*.example"]);
     assert_eq!(turned_away(&two.globex, &invitation), "INVITER_REFUSED");
     assert!(denied(&two.acme).contains(&"PARTNER_DENIED".to_owned()));
-    let invite = ["partner", "invite", "initech.example"];
+    let invite = ["partner", "invite", INITECH];
     assert_eq!(alice.refused(&invite).reason, "PARTNER_DENIED");
     alice.must(&["partner", "deny", "*.example", "--remove"]);
 
@@ -112,14 +112,7 @@ fn who_holds_an_invitation_that_is_good_no_more_is_told_why() {
     let two = Two::begin();
     let alice = two.acme.administrator();
     alice.must(&["partner", "mode", "anyone-after-approval"]);
-    let initech = Organisation::begin(
-        two.folder.path(),
-        "initech.example",
-        People {
-            administrator: "ines",
-            member: ("ivan", "Ivan Ilic"),
-        },
-    );
+    let initech = Organisation::begin(two.folder.path(), INITECH, INITECH_PEOPLE);
     let used = invite_anybody(&two.acme);
     drop(two.accept(&used));
     assert_eq!(turned_away(&initech, &used), "INVITATION_USED");

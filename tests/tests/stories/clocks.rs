@@ -8,7 +8,7 @@ use std::time::Duration;
 use foedus_tests::harness::clock::YEAR;
 use foedus_tests::harness::command::with_json;
 use foedus_tests::harness::organisation::{Equipment, Organisation, text, told};
-use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, PROJECT, Two};
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, INITECH, LAUNCH, PROJECT, Two};
 use foedus_tests::harness::{LATER, SOON, eventually, is};
 use serde_json::{Value, json};
 
@@ -16,11 +16,7 @@ use serde_json::{Value, json};
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 fn two() -> Two {
-    let equipment = Equipment {
-        clock: true,
-        ..Equipment::default()
-    };
-    Two::begin_with(equipment).share("+2h")
+    Two::begin_with(Equipment::WITH_CLOCK).share("+2h")
 }
 
 /// The names of what an administrator should look at.
@@ -190,7 +186,7 @@ fn a_clock_that_leaps_a_year_ends_nothing() {
         .must(&["post", LAUNCH, "Before the leap."]);
     two.agree();
     let alice = two.acme.administrator();
-    let invited = alice.json(&["partner", "invite", "initech.example"]);
+    let invited = alice.json(&["partner", "invite", INITECH]);
     let invited = &invited["invitation"]["invitation_id"];
     two.acme.clock().is_ahead(YEAR);
     is_paused(&two.acme, LAUNCH);

@@ -7,18 +7,14 @@ use std::path::Path;
 use std::process::Command;
 
 use foedus_tests::harness::command::Foedus;
-use foedus_tests::harness::organisation::{Organisation, People, text};
-use foedus_tests::harness::two::ACME;
+use foedus_tests::harness::organisation::{Organisation, text};
+use foedus_tests::harness::two::{ACME, ACME_PEOPLE};
 use foedus_tests::harness::{SOON, eventually};
 use serde_json::{Value, json};
 
 /// Anna opened `launch` and wrote in it. Ben is there, too.
 fn acme(folder: &Path) -> Organisation {
-    let people = People {
-        administrator: "alice",
-        member: ("anna", "Anna Ahrens"),
-    };
-    let acme = Organisation::begin(folder, ACME, people);
+    let acme = Organisation::begin(folder, ACME, ACME_PEOPLE);
     let alice = acme.administrator();
     alice.must(&["member", "add", "ben", "--name", "Ben Brandt"]);
     acme.member().must(&["channel", "create", "launch"]);
@@ -57,7 +53,10 @@ fn who_joins_a_channel_writes_in_it_until_they_leave() {
     let terminate = ["channel", "terminate", "launch"];
     let refusal = acme.administrator().refused(&terminate);
     assert_eq!(refusal.reason, "CHANNEL_NOT_SHARED", "{refusal:?}");
-    assert!(refusal.fix.contains("channel archive launch"), "{refusal:?}");
+    assert!(
+        refusal.fix.contains("channel archive launch"),
+        "{refusal:?}"
+    );
     let (only_anna, both) = (
         set(["anna@acme.example"]),
         set(["anna@acme.example", "ben@acme.example"]),

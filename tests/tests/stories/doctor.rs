@@ -88,11 +88,7 @@ pub fn is_over(organisation: &Organisation, name: &str) {
 
 #[test]
 fn the_doctor_finds_what_is_wrong_and_nothing_else() {
-    let equipment = Equipment {
-        clock: true,
-        ..Equipment::default()
-    };
-    let mut two = Two::begin_with(equipment).share("+2h");
+    let mut two = Two::begin_with(Equipment::WITH_CLOCK).share("+2h");
     finds(&two.acme, &["END_NEAR"], 0);
     finds(&two.globex, &["END_NEAR"], 0);
 

@@ -1,7 +1,7 @@
 //! Steps 1 to 3: two organisations come into being, one asks, the other accepts, both administrators approve.
 
-use foedus_tests::harness::organisation::{Organisation, People, text, told};
-use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, PROJECT, Two};
+use foedus_tests::harness::organisation::{Organisation, text, told};
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, ACME_PEOPLE, GLOBEX, LAUNCH, PROJECT, Two};
 use foedus_tests::harness::{SOON, eventually, is};
 use serde_json::Value;
 
@@ -11,11 +11,7 @@ const OTHER_WORDS: &str = "zoo zoo zoo zoo zoo zoo";
 #[test]
 fn a_daemon_without_identity_serves_init_and_status_only() {
     let folder = tempfile::tempdir().expect("a folder");
-    let people = People {
-        administrator: "alice",
-        member: ("anna", "Anna Ahrens"),
-    };
-    let acme = Organisation::without_identity(folder.path(), ACME, people);
+    let acme = Organisation::without_identity(folder.path(), ACME, ACME_PEOPLE);
     let foedus = acme.foedus();
     assert_eq!(foedus.json(&["status"])["initialised"], false);
     for arguments in [
@@ -47,11 +43,7 @@ fn a_daemon_without_identity_serves_init_and_status_only() {
 #[test]
 fn a_restarted_daemon_is_the_same_organisation() {
     let folder = tempfile::tempdir().expect("a folder");
-    let people = People {
-        administrator: "alice",
-        member: ("anna", "Anna Ahrens"),
-    };
-    let mut acme = Organisation::begin(folder.path(), ACME, people);
+    let mut acme = Organisation::begin(folder.path(), ACME, ACME_PEOPLE);
     let before = acme.foedus().json(&["identity", "show"]);
     acme.daemon.stop();
     acme.daemon.start();

@@ -17,8 +17,8 @@ use foedus_federation::transport::pairing::identify;
 use foedus_federation::transport::tls::{Pins, Tls};
 use foedus_federation::transport::{PairError, PairingRefusal, Reach};
 use foedus_policy::time::Timestamp;
-use foedus_tests::harness::organisation::{Equipment, Organisation, People, text};
-use foedus_tests::harness::two::Two;
+use foedus_tests::harness::organisation::{Equipment, Organisation, text};
+use foedus_tests::harness::two::{INITECH, INITECH_PEOPLE, Two};
 use foedus_tests::harness::{SOON, eventually};
 
 use super::admission::{denied, invite_anybody, partners, turned_away};
@@ -27,11 +27,7 @@ use super::admission::{denied, invite_anybody, partners, turned_away};
 const FIFTEEN_DAYS: Duration = Duration::from_secs(15 * 24 * 60 * 60);
 
 fn initech(two: &Two) -> Organisation {
-    let people = People {
-        administrator: "ines",
-        member: ("ivan", "Ivan Ilic"),
-    };
-    Organisation::begin(two.folder.path(), "initech.example", people)
+    Organisation::begin(two.folder.path(), INITECH, INITECH_PEOPLE)
 }
 
 /// Nobody has answered this one yet, and nobody may any more.
@@ -69,10 +65,7 @@ struct Spent {
 
 impl Spent {
     fn begin() -> Self {
-        let two = Two::begin_with(Equipment {
-            clock: true,
-            ..Equipment::default()
-        });
+        let two = Two::begin_with(Equipment::WITH_CLOCK);
         let alice = two.acme.administrator();
         alice.must(&["partner", "mode", "anyone-after-approval"]);
         let used = invite_anybody(&two.acme);

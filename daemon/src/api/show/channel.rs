@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use foedus_federation::channel::{ChannelView, Governance};
 use foedus_federation::charter::{AtEnd, Charter, Newcomers};
-use foedus_federation::record::EndCause;
 use foedus_policy::action::Actor;
 use foedus_policy::id::{ChannelId, OrgId};
 use foedus_policy::state::{Channel, Sharing, Visibility};
@@ -12,21 +11,10 @@ use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
 
 use super::super::Seen;
-use super::super::caller::member_of;
 use super::super::doctor::problem_message;
 use super::partner::{LinkStates, lag, link_state};
 use super::{access, maybe_time};
 use crate::doctor::{Alone, Fork, Forked, alone, forked};
-
-/// The text form of why a channel ended.
-pub fn cause(cause: EndCause) -> &'static str {
-    match cause {
-        EndCause::End => "end",
-        EndCause::Withdrawal => "withdrawal",
-        EndCause::Termination => "termination",
-        EndCause::Disconnect => "disconnect",
-    }
-}
 
 /// How much is held back, whose, and until when.
 pub fn held(view: &ChannelView) -> (u64, Vec<OrgId>, Option<Timestamp>) {
@@ -69,7 +57,8 @@ impl Seen {
                 .project
                 .and_then(|project| self.state().projects().get(&project))
                 .map_or_else(String::new, |project| project.name.to_string()),
-            joined: member_of(actor)
+            joined: actor
+                .member()
                 .is_some_and(|member| self.state().author(id, member).is_some()),
             member_count: self.state().members_of(id).count() as u64,
             requests_waiting: self.requests_waiting(id),
@@ -89,7 +78,7 @@ impl Seen {
                 message.ends_at = maybe_time(*ends);
                 if let Some(ended) = ended {
                     message.ended_at = super::time(ended.at);
-                    message.end_cause = foedus_policy::audit::cause_name(ended.cause).to_owned();
+                    message.end_cause = ended.cause.to_string();
                 }
             }
         }
@@ -126,7 +115,7 @@ impl Seen {
         }
         if let Some(ended) = view.governance.ended(self.now) {
             message.ended_at = super::time(ended.at);
-            message.end_cause = cause(ended.cause).to_owned();
+            message.end_cause = ended.cause.to_string();
         }
         let forks = self.forks(&message.name, view);
         let forks = forks.iter().map(forked);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foedus_federation::channel::ChannelView;
 use foedus_federation::frame::Cursor;
-use foedus_federation::timeline::{ArrivalReader, ArrivalStep, Arrivals};
+use foedus_federation::timeline::{ArrivalReader, Arrivals};
 use foedus_policy::id::OrgId;
 use foedus_policy::time::Timestamp;
 use foedus_proto::api::v1;
@@ -14,7 +14,7 @@ use prost::Message as _;
 
 use super::super::cursor::Stand;
 use super::super::refusal::Refusal;
-use super::super::show::{cause, held, maybe_time, time};
+use super::super::show::{held, maybe_time, time};
 use super::super::{Api, Seen};
 use super::wakes::View;
 use crate::bounds::api::{PAGE_BYTES_MAX, SUBSCRIPTION_ITEMS_MAX};
@@ -105,13 +105,7 @@ impl Lane {
         let limit = foedus_federation::bounds::TIMELINE_ARRIVALS_MAX;
         let mut reader =
             ArrivalReader::new(view.clone(), self.stand.cursor, self.stand.skip, limit)?;
-        let mut rows = Vec::new();
-        loop {
-            match reader.advance(rows)? {
-                ArrivalStep::List(arrivals) => return Ok(arrivals),
-                ArrivalStep::Read(reads) => rows = api.read(&reads).await?,
-            }
-        }
+        api.found(|rows| reader.advance(rows)).await
     }
 
     /// Tells what changed beside what arrived. Returns whether the channel has ended, and that was told.
@@ -138,7 +132,7 @@ impl Lane {
         list.push(Item::ChannelEnded(v1::ChannelEnded {
             channel_id: view.channel.to_string(),
             channel_name: name(seen, &view),
-            cause: cause(ended.cause).to_owned(),
+            cause: ended.cause.to_string(),
             at: time(ended.at),
         }));
         true

@@ -1,5 +1,6 @@
 //! What governs a channel, note by note.
 
+use foedus_policy::time::DAY_MILLIS;
 use foedus_policy::vocabulary::Capability;
 
 use super::*;
@@ -10,8 +11,6 @@ use crate::evidence::GovernanceNote;
 use crate::examples::{ACME, AT, GLOBEX, INITECH, key, org, sign_seed};
 use crate::examples::{charter as first_of_two, heads};
 use crate::note::NoteType;
-
-const DAY: u64 = 86_400_000;
 
 fn us() -> OrgId {
     org(ACME)
@@ -110,7 +109,7 @@ impl Governance {
         self.must(&charter_note(charter));
         let consents: Vec<_> = roots
             .iter()
-            .map(|root| consent(charter, *root, AT.plus_millis(DAY)))
+            .map(|root| consent(charter, *root, AT.plus_millis(DAY_MILLIS)))
             .collect();
         for consent in &consents {
             self.must(&GovernanceNote::Consent(consent.clone()));
@@ -135,14 +134,14 @@ fn a_first_charter_needs_everybodys_consent() {
     governance.must(&charter_note(&first));
     assert!(!governance.is_open(AT));
     assert!(governance.is_shared() == (governance.host() != Some(us())));
-    let globex = consent(&first, GLOBEX, AT.plus_millis(DAY));
+    let globex = consent(&first, GLOBEX, AT.plus_millis(DAY_MILLIS));
     governance.must(&GovernanceNote::Consent(globex.clone()));
     assert_eq!(governance.seal_due(AT), None);
     assert_eq!(
         governance.told(&seal(&first, &[&globex], AT)),
         Err(Breach::Rule)
     );
-    let initech = consent(&first, INITECH, AT.plus_millis(DAY));
+    let initech = consent(&first, INITECH, AT.plus_millis(DAY_MILLIS));
     governance.must(&GovernanceNote::Consent(initech.clone()));
     let due = governance.seal_due(AT).expect("everybody said yes");
     assert_eq!(due.consents, [globex.hash(), initech.hash()].into());
@@ -156,8 +155,8 @@ fn a_consent_that_ran_out_seals_nothing() {
     let mut governance = Governance::local(us());
     let first = first();
     governance.must(&charter_note(&first));
-    let late = AT.plus_millis(DAY + 1);
-    let consents = [GLOBEX, INITECH].map(|root| consent(&first, root, AT.plus_millis(DAY)));
+    let late = AT.plus_millis(DAY_MILLIS + 1);
+    let consents = [GLOBEX, INITECH].map(|root| consent(&first, root, AT.plus_millis(DAY_MILLIS)));
     for consent in &consents {
         governance.must(&GovernanceNote::Consent(consent.clone()));
     }
@@ -176,7 +175,7 @@ fn a_seal_waits_for_what_it_cites() {
     let mut governance = Governance::local(org(GLOBEX));
     let first = first();
     governance.must(&charter_note(&first));
-    let consents = [GLOBEX, INITECH].map(|root| consent(&first, root, AT.plus_millis(DAY)));
+    let consents = [GLOBEX, INITECH].map(|root| consent(&first, root, AT.plus_millis(DAY_MILLIS)));
     let seal = seal(&first, &[&consents[0], &consents[1]], AT);
     assert_eq!(governance.told(&seal), Err(Breach::OutOfPlace));
     for consent in consents {
@@ -294,7 +293,7 @@ fn a_host_seals_only_what_it_stands_by() {
         Ok(Learned::Nothing)
     );
     for root in [GLOBEX, INITECH] {
-        let yes = GovernanceNote::Consent(consent(&one, root, AT.plus_millis(DAY)));
+        let yes = GovernanceNote::Consent(consent(&one, root, AT.plus_millis(DAY_MILLIS)));
         governance
             .learn(&yes, org(INITECH))
             .expect("it is remembered");
@@ -307,7 +306,7 @@ fn a_host_seals_only_what_it_stands_by() {
         Ok(Learned::Nothing)
     );
     for root in [GLOBEX, INITECH] {
-        let yes = GovernanceNote::Consent(consent(&one, root, AT.plus_millis(DAY)));
+        let yes = GovernanceNote::Consent(consent(&one, root, AT.plus_millis(DAY_MILLIS)));
         governance
             .learn(&yes, org(INITECH))
             .expect("it is remembered");
@@ -315,7 +314,7 @@ fn a_host_seals_only_what_it_stands_by() {
     assert_eq!(governance.seal_due(AT), None);
     assert!(governance.proposal().is_none());
     // But what it sealed it takes back, so that it never seals another in its place.
-    let consents = [GLOBEX, INITECH].map(|root| consent(&one, root, AT.plus_millis(DAY)));
+    let consents = [GLOBEX, INITECH].map(|root| consent(&one, root, AT.plus_millis(DAY_MILLIS)));
     let sealed = seal(&one, &[&consents[0], &consents[1]], AT);
     assert_eq!(
         governance.learn(&sealed, org(INITECH)),
@@ -481,8 +480,8 @@ fn who_left_agreed_to_nothing_later() {
         next.participants.insert(org(40), Access::Full);
     });
     governance.must(&charter_note(&opens));
-    let globex = consent(&opens, GLOBEX, AT.plus_millis(DAY));
-    let hooli = consent(&opens, 40, AT.plus_millis(DAY));
+    let globex = consent(&opens, GLOBEX, AT.plus_millis(DAY_MILLIS));
+    let hooli = consent(&opens, 40, AT.plus_millis(DAY_MILLIS));
     for yes in [&globex, &hooli] {
         governance.must(&GovernanceNote::Consent(yes.clone()));
     }
@@ -499,7 +498,7 @@ fn who_left_agreed_to_nothing_later() {
 #[test]
 fn the_digest_names_a_set() {
     let first = first();
-    let consents = [GLOBEX, INITECH].map(|root| consent(&first, root, AT.plus_millis(DAY)));
+    let consents = [GLOBEX, INITECH].map(|root| consent(&first, root, AT.plus_millis(DAY_MILLIS)));
     let charter = charter_note(&first);
     let mut one = Governance::local(us());
     let mut other = Governance::local(us());

@@ -2,8 +2,9 @@
 
 use foedus_policy::action::Action;
 use foedus_policy::id::{ChannelId, IncarnationId};
-use foedus_policy::state::{EndCause, Sharing};
+use foedus_policy::state::Sharing;
 use foedus_policy::time::{DAY_MILLIS, Timestamp};
+use foedus_policy::vocabulary::EndCause;
 
 use crate::batch::CommitOutcome;
 use crate::bounds::NOTE_LOG_HEADS_MAX;
@@ -14,10 +15,9 @@ use crate::frame::Frame;
 use crate::hlc::Hlc;
 use crate::message::Govern;
 use crate::note::NoteType;
-use crate::record;
 use crate::testing::{END, Forger, World};
 
-fn check_over(world: &mut World, at: usize, channel: ChannelId, cause: record::EndCause) {
+fn check_over(world: &mut World, at: usize, channel: ChannelId, cause: EndCause) {
     let us = world.id(at);
     let governance = world.sides[at].view(channel).governance.clone();
     let record = governance.record(us).expect("it signed what it held");
@@ -71,7 +71,7 @@ fn by_the_clock() {
     world.post(1, channel, "just in time");
     world.pass(1);
     for at in 0..2 {
-        check_over(&mut world, at, channel, record::EndCause::End);
+        check_over(&mut world, at, channel, EndCause::End);
         let governance = world.sides[at].view(channel).governance.clone();
         let records: Vec<_> = governance
             .records()
@@ -93,7 +93,7 @@ fn by_withdrawal_only_for_who_withdrew() {
             cause: EndCause::Withdrawal,
         },
     );
-    check_over(&mut world, 1, channel, record::EndCause::Withdrawal);
+    check_over(&mut world, 1, channel, EndCause::Withdrawal);
     world.post(0, channel, "we go on");
     assert_eq!(sizes(&world, 0, channel), sizes(&world, 2, channel));
     let held = sizes(&world, 1, channel);
@@ -111,7 +111,7 @@ fn by_withdrawal_also_where_the_channel_is_not_told() {
     world.sides[1].channels_full = true;
     let cause = EndCause::Withdrawal;
     world.act(1, Action::EndChannel { channel, cause });
-    check_over(&mut world, 1, channel, record::EndCause::Withdrawal);
+    check_over(&mut world, 1, channel, EndCause::Withdrawal);
     let withdrawn = world.id(1);
     let there = &world.sides[0].view(channel).governance;
     assert!(!there.participants().any(|org| org == withdrawn));
@@ -133,7 +133,7 @@ fn by_withdrawal_before_the_seal_is_here() {
     assert!(world.sides[1].view(channel).governance.newest().is_none());
     let sent = world.sides[1].sent.len();
     world.deliver(0, 1);
-    check_over(&mut world, 1, channel, record::EndCause::Withdrawal);
+    check_over(&mut world, 1, channel, EndCause::Withdrawal);
     let mut sent = world.sides[1].sent[sent..].iter();
     assert!(sent.all(|(_, frame)| matches!(frame, Frame::Notes(_))));
     let there = &world.sides[0].view(channel).governance;
@@ -176,7 +176,7 @@ fn by_termination_for_all() {
         },
     );
     for at in 0..3 {
-        check_over(&mut world, at, channel, record::EndCause::Termination);
+        check_over(&mut world, at, channel, EndCause::Termination);
     }
     check_quiet(&mut world, channel);
 }
@@ -186,7 +186,7 @@ fn by_disconnection_when_nobody_is_left() {
     let (mut world, channel) = World::shared(2);
     let partner = world.id(1);
     world.act(0, Action::DisconnectPartner { partner });
-    check_over(&mut world, 0, channel, record::EndCause::Disconnect);
+    check_over(&mut world, 0, channel, EndCause::Disconnect);
     assert!(!world.is_connected(0, 1));
 }
 
@@ -215,7 +215,7 @@ fn a_clock_that_goes_back_opens_nothing() {
     world.pass(31 * DAY_MILLIS);
     world.now.wall = world.now.wall.minus_millis(20 * DAY_MILLIS);
     world.tick();
-    check_over(&mut world, 0, channel, record::EndCause::End);
+    check_over(&mut world, 0, channel, EndCause::End);
     check_quiet(&mut world, channel);
 }
 
@@ -324,7 +324,7 @@ fn what_was_written_on_an_old_copy_after_the_end_is_recorded() {
         },
     );
     world.pass(1_000);
-    check_over(&mut world, 1, channel, record::EndCause::Termination);
+    check_over(&mut world, 1, channel, EndCause::Termination);
     world.disconnect(0, 1);
     world.settle();
     world.sides[1].store = old;
@@ -354,7 +354,7 @@ fn what_was_written_on_an_old_copy_after_the_end_is_recorded() {
             .recorded_size(world.id(0), log),
         0
     );
-    check_over(&mut world, 1, channel, record::EndCause::Termination);
+    check_over(&mut world, 1, channel, EndCause::Termination);
 }
 
 /// Has Acme propose that its project ends a day later.
@@ -401,7 +401,7 @@ fn a_later_end_holds_once_all_agreed() {
     world.post(1, channel, "so do we");
     world.pass(DAY_MILLIS);
     for at in 0..2 {
-        check_over(&mut world, at, channel, record::EndCause::End);
+        check_over(&mut world, at, channel, EndCause::End);
     }
 }
 
@@ -416,7 +416,7 @@ fn a_yes_that_comes_after_the_end_is_too_late() {
     world.deliver(1, 0);
     world.pass(10_000);
     for at in 0..2 {
-        check_over(&mut world, at, channel, record::EndCause::End);
+        check_over(&mut world, at, channel, EndCause::End);
         assert_eq!(ends(&world, at, channel), Some(END));
     }
 }

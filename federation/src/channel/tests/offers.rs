@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use foedus_policy::action::Action;
 use foedus_policy::id::ChannelId;
-use foedus_policy::state::{EndCause, Sharing};
-use foedus_policy::vocabulary::Access;
+use foedus_policy::state::Sharing;
+use foedus_policy::vocabulary::{Access, EndCause};
 
 use crate::message::OrgInput;
 use crate::testing::World;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use foedus_policy::action::Action;
 use foedus_policy::id::{AuthorId, NoteHash, OrgId};
-use foedus_policy::state::EndCause;
-use foedus_policy::vocabulary::AuthorKind;
+use foedus_policy::vocabulary::{AuthorKind, EndCause};
 
-use crate::batch::{Batch, CommitOutcome};
+use crate::batch::{Batch, CommitOutcome, Reading};
 use crate::bounds::{
     ANNOTATIONS_PER_PAGE_MAX, BATCH_BYTES_MAX, EMOJI_BYTES_MAX, FRAME_ENTRIES_MAX, REACTIONS_MAX,
 };
@@ -25,7 +24,7 @@ use crate::note::NoteType;
 use crate::note::value::{LogHead, LogHeads};
 use crate::stored::{Annotation, Annotations, Record, Run};
 use crate::testing::{Forger, World, newest, revise};
-use crate::timeline::{HistoryReader, HistoryStep, Order, What, who};
+use crate::timeline::{HistoryReader, Order, What, who};
 
 /// P3. A verdict is stored when the entry comes. If the note that makes it void comes later, the
 /// entry stays accepted here and is void wherever the note came first.
@@ -427,8 +426,8 @@ fn a_kind_that_may_write_no_more_is_not_shown() {
     let mut rows = Vec::new();
     let page = loop {
         match reader.advance(rows).expect("it reads") {
-            HistoryStep::Read(reads) => rows = reads.iter().map(|read| side.read(read)).collect(),
-            HistoryStep::Page(page) => break page,
+            Reading::Read(reads) => rows = reads.iter().map(|read| side.read(read)).collect(),
+            Reading::Ready(page) => break page,
         }
     };
     let texts: Vec<String> = page

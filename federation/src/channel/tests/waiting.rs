@@ -3,6 +3,7 @@
 use foedus_policy::id::{AuthorId, ChannelId, EntryRef};
 use foedus_policy::vocabulary::AuthorKind;
 
+use crate::batch::Reading;
 use crate::bounds::{CLOCK_AHEAD_MILLIS_MAX, RELEASED_MAX, WAITING_PER_ORIGIN_MAX};
 use crate::examples::GLOBEX;
 use crate::frame::{Cursor, Frame};
@@ -11,7 +12,7 @@ use crate::keys::ChannelKeys;
 use crate::kind::Body;
 use crate::stored::{Annotation, Annotations, Arrival, Record};
 use crate::testing::{Forger, World};
-use crate::timeline::{ArrivalReader, ArrivalStep, Happening};
+use crate::timeline::{ArrivalReader, Happening};
 
 /// A log of Globex whose clock is an hour ahead.
 fn ahead(world: &World, channel: ChannelId, count: usize) -> Forger {
@@ -136,10 +137,10 @@ fn stream(world: &World, channel: ChannelId, cursor: Cursor) -> (Vec<EntryRef>, 
     let mut rows = Vec::new();
     loop {
         match reader.advance(rows).expect("nothing is damaged") {
-            ArrivalStep::Read(reads) => {
+            Reading::Read(reads) => {
                 rows = reads.iter().map(|read| world.sides[0].read(read)).collect();
             }
-            ArrivalStep::List(found) => {
+            Reading::Ready(found) => {
                 assert!(!found.more);
                 let events = found.list.into_iter().flat_map(|arrived| arrived.events);
                 let posts = events.filter(|event| matches!(event.what, Happening::Posted(_)));

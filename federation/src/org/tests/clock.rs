@@ -4,14 +4,14 @@
 use foedus_policy::action::{Action, Actor, Outcome};
 use foedus_policy::id::{ChannelId, RunId};
 use foedus_policy::reason::Reason;
-use foedus_policy::state::{EndCause, InvitationState, Sharing};
+use foedus_policy::state::{InvitationState, Sharing};
 use foedus_policy::time::DAY_MILLIS;
+use foedus_policy::vocabulary::EndCause;
 
 use crate::batch::CommitOutcome;
 use crate::channel::Refused;
 use crate::frame::Frame;
 use crate::link::hello;
-use crate::record;
 use crate::testing::{END, World};
 
 const YEAR_MILLIS: i64 = 365 * DAY_MILLIS.cast_signed();
@@ -139,7 +139,7 @@ fn a_person_ends_what_they_like_meanwhile() {
     assert!(is_recorded(&world, 1, channel));
     let governance = &world.sides[1].view(channel).governance;
     let record = governance.record(world.id(1)).expect("it is recorded");
-    assert_eq!(record.note().cause, record::EndCause::Withdrawal);
+    assert_eq!(record.note().cause, EndCause::Withdrawal);
     assert!(
         record.note().at < END,
         "and the time of it is not the wrong one"

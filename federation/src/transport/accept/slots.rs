@@ -1,29 +1,10 @@
 //! Which connection gets a slot, and which one makes room for it. Pure.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
 
 use foedus_policy::id::OrgId;
 
-use crate::bounds::transport::KNOWN_SOURCES_MAX;
-
-/// Where connections come from, as far as they are counted together: an IPv4 address, or a /64
-/// in IPv6, of which one host commonly has all addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Source(IpAddr);
-
-impl Source {
-    /// The source of a connection from `address`.
-    pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self(IpAddr::V4(address)),
-            IpAddr::V6(address) => {
-                let prefix = address.to_bits() & !u128::from(u64::MAX);
-                Self(IpAddr::V6(Ipv6Addr::from_bits(prefix)))
-            }
-        }
-    }
-}
+use crate::transport::source::{KnownSources, Source};
 
 /// The answer to a new connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +34,7 @@ pub(super) struct Slots {
     per_source_max: usize,
     next: u64,
     held: BTreeMap<u64, Held>,
-    last_sources: BTreeMap<OrgId, Source>,
+    sources: KnownSources,
 }
 
 impl Slots {
@@ -63,13 +44,13 @@ impl Slots {
             per_source_max,
             next: 0,
             held: BTreeMap::new(),
-            last_sources: BTreeMap::new(),
+            sources: KnownSources::default(),
         }
     }
 
     /// A connection from `source` has arrived.
     pub(super) fn admit(&mut self, source: Source) -> Admission {
-        let known = self.last_sources.values().any(|last| *last == source);
+        let known = self.sources.contains(source);
         let displaced = match self.in_the_way(source, known) {
             Ok(displaced) => displaced,
             Err(NoRoom) => return Admission::Refused,
@@ -137,10 +118,7 @@ impl Slots {
 
     /// A pinned key of `partner` came from `source`.
     pub(super) fn proved(&mut self, partner: OrgId, source: Source) {
-        self.last_sources.insert(partner, source);
-        if self.last_sources.len() > KNOWN_SOURCES_MAX {
-            self.last_sources.pop_first();
-        }
+        self.sources.proved(partner, source);
     }
 }
 
@@ -148,6 +126,8 @@ struct NoRoom;
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn source(number: u32) -> Source {
@@ -159,15 +139,6 @@ mod tests {
             Admission::Admitted { id, displaced } => (id, displaced),
             Admission::Refused => panic!("expected a slot for {from:?}"),
         }
-    }
-
-    #[test]
-    fn hosts_of_one_network_count_together_in_ipv6_only() {
-        let address = |text: &str| Source::of(text.parse().expect("an address"));
-        assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:2"));
-        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
-        assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
-        assert_eq!(address("::ffff:192.0.2.1"), address("192.0.2.1"));
     }
 
     #[test]
@@ -207,18 +178,6 @@ mod tests {
         // All are taken: a stranger goes for a known source, and never the other way round.
         assert_eq!(admitted(&mut slots, source(1000)).1, Some(1));
         assert_eq!(admitted(&mut slots, source(99)).1, Some(2));
-    }
-
-    #[test]
-    fn only_the_last_source_of_a_partner_is_known() {
-        let mut slots = Slots::new(4, 4);
-        slots.proved(OrgId([1; 32]), source(1));
-        slots.proved(OrgId([1; 32]), source(2));
-        for number in 10..13 {
-            admitted(&mut slots, source(number));
-        }
-        assert!(admitted(&mut slots, source(1)).1.is_some());
-        assert_eq!(admitted(&mut slots, source(2)).1, None);
     }
 
     #[test]

@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use crate::action::{Action, Actor, Ends};
 use crate::id::{ChannelId, MemberId, OrgId, ProjectId, RequestNumber, TokenId};
 use crate::state::{
-    Change, EndCause, Invitation, InvitationId, InvitationState, Leap, Offer, PartnerMode,
-    PartnerState, RequestKind, Scopes, Sharing, State,
+    Change, Invitation, InvitationId, InvitationState, Leap, Offer, PartnerMode, PartnerState,
+    RequestKind, Scopes, Sharing, State,
 };
 use crate::testing::*;
-use crate::vocabulary::Capability;
+use crate::vocabulary::{Capability, EndCause};
 
 /// Raw numbers; what they mean depends on the state that they meet, so that most hit something.
 type Raw = (u8, u8, u8, u8, u8);
@@ -135,7 +135,7 @@ fn foreign_action(world: &World, kind: u8, a: u8, b: u8) -> Action {
         6 => match b % 8 {
             0 => Action::ClockLeapt(Leap {
                 expected: world.now,
-                found: world.now.plus_millis(DAY),
+                found: world.now.plus_millis(DAY_MILLIS),
                 at_start: a.is_multiple_of(2),
             }),
             1 => Action::ClockAgreed { partner: None },
@@ -190,7 +190,7 @@ fn own_action(world: &World, kind: u8, a: u8, b: u8) -> Action {
         }
         11 if b.is_multiple_of(7) => {
             let project = pick(state.projects().keys().copied(), a, ProjectId([0; 16]));
-            let until = world.now.plus_millis(u64::from(b) * DAY);
+            let until = world.now.plus_millis(u64::from(b) * DAY_MILLIS);
             Action::ExtendProject { project, until }
         }
         11 if b % 7 == 1 => Action::CreateProject {
@@ -396,7 +396,7 @@ fn run(acts: &[Raw]) {
         let millis = if minutes < 250 {
             60_000
         } else {
-            u64::from(minutes - 248) * DAY
+            u64::from(minutes - 248) * DAY_MILLIS
         };
         world.now = world.now.plus_millis(millis);
         let action = if who % 5 < 3 {

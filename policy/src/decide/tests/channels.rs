@@ -343,7 +343,7 @@ pub(super) fn about_sharing() -> Rows {
         Reason::TextInvalid,
     );
     let mut late = world.clone();
-    late.now = late.now.plus_millis(31 * DAY);
+    late.now = late.now.plus_millis(31 * DAY_MILLIS);
     rows.deny(
         &late,
         late.other_eyes(),
@@ -361,7 +361,7 @@ pub(super) fn about_sharing() -> Rows {
     let other = world.channel(member(anna), "other", false);
     let again = share(other, "globex.example", None);
     rows.deny(&world, member(anna), again, Reason::InvitationOpen);
-    let end = world.now.plus_millis(DAY);
+    let end = world.now.plus_millis(DAY_MILLIS);
     let differs = share(other, "initech.example", Some(end));
     rows.deny(&world, member(anna), differs, Reason::ProjectEndDiffers);
     world.must(
@@ -458,7 +458,7 @@ pub(super) fn about_projects() -> Rows {
     let (launch, library) = (named(&world, "Launch"), named(&world, "Library"));
     let extend = |project, days| Action::ExtendProject {
         project,
-        until: START.plus_millis(days * DAY),
+        until: START.plus_millis(days * DAY_MILLIS),
     };
     let later = extend(launch, 60);
     rows.deny(&world, OPERATOR, later.clone(), Reason::MemberNeeded);
@@ -488,7 +488,7 @@ pub(super) fn about_projects() -> Rows {
     }
     permit(&world, member(anna), later.clone());
     let mut late = world.clone();
-    late.now = late.now.plus_millis(30 * DAY);
+    late.now = late.now.plus_millis(30 * DAY_MILLIS);
     rows.deny(&late, member(anna), later, Reason::ProjectEnded);
 
     // What a partner hosts, only the partner extends; and what has ended is not extended.
@@ -499,9 +499,9 @@ pub(super) fn about_projects() -> Rows {
     world.must(Actor::System, sealed(channel, GLOBEX, &[US, GLOBEX], ends));
     let theirs = named(&world, "Theirs");
     rows.deny(&world, member(anna), extend(theirs, 60), Reason::NotHost);
-    let longer = offer(9, Some(START.plus_millis(60 * DAY)));
+    let longer = offer(9, Some(START.plus_millis(60 * DAY_MILLIS)));
     let number = world.requested(GLOBEX_KEY, put_before_us(GLOBEX, 2, longer));
-    world.now = world.now.plus_millis(30 * DAY);
+    world.now = world.now.plus_millis(30 * DAY_MILLIS);
     rows.deny(
         &world,
         world.other_eyes(),

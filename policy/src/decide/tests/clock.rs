@@ -4,7 +4,7 @@ use super::*;
 use crate::action::Outcome;
 use crate::state::{Ended, Leap, RequestState, Sharing};
 
-const YEAR: u64 = 365 * DAY;
+const YEAR: u64 = 365 * DAY_MILLIS;
 
 fn leap(world: &World, at_start: bool) -> Action {
     Action::ClockLeapt(Leap {

@@ -86,7 +86,7 @@ fn miss(run: &mut Run, engine: EngineKind, stage: &Stage, channels: usize) -> Re
         "messages/s",
     );
     let figure = figure.target(Target::AtLeast(25_000.0));
-    let bare = run.raw.engine(engine).bare_in_lists;
+    let bare = run.raw.engine(engine).bare.in_lists;
     let figure = figure
         .beside("a bare stream", run.raw.streamed)
         .beside("the engine alone, in lists", bare);

@@ -120,7 +120,7 @@ fn cost(
         half,
         "ms",
     );
-    let batch = 2e3 / run.raw.engine(engine).bare_in_turn;
+    let batch = 2e3 / run.raw.engine(engine).bare.in_turn;
     let figure = figure
         .beside("two disk syncs, p50", syncs)
         .beside("two batches of the engine alone", batch);

@@ -163,7 +163,7 @@ impl Flow<'_> {
         let raw = 1e3 / (2.0 * self.run.raw.sync_millis);
         let figure = Figure::new(POST_1, self.spread(), rate, "messages/s");
         let figure = figure.target(Target::AtLeast(300.0));
-        let bare = self.run.raw.engine(self.engine).bare_in_turn / 2.0;
+        let bare = self.run.raw.engine(self.engine).bare.in_turn / 2.0;
         let figure = figure.beside("two disk syncs", raw);
         self.note(figure.beside("two batches of the engine alone", bare));
         let half = percentile(&mut took, 0.50)? / 1e3;
@@ -185,7 +185,7 @@ impl Flow<'_> {
         let figure = Figure::new(POST_64, self.spread(), rate, "messages/s");
         let figure = figure.target(Target::AtLeast(5_000.0));
         let calls = self.run.raw.calls;
-        let together = self.run.raw.engine(self.engine).together;
+        let together = self.run.raw.engine(self.engine).store.together;
         let figure = figure
             .beside("bare calls, 64 in flight", calls)
             .beside("commits of our store, 64 in flight", together)
@@ -204,7 +204,7 @@ impl Flow<'_> {
         let figure = Figure::new(POST_MANY, self.spread(), rate, "messages/s");
         let figure = figure.target(Target::AtLeast(25_000.0));
         let streamed = self.run.raw.streamed;
-        let bare = self.run.raw.engine(self.engine).bare_in_lists;
+        let bare = self.run.raw.engine(self.engine).bare.in_lists;
         let figure = figure
             .beside("a bare stream", streamed)
             .beside("the engine alone, in lists", bare)

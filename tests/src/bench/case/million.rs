@@ -55,7 +55,7 @@ fn load(run: &mut Run, engine: EngineKind, stage: &Stage) -> Result<(), Failed> 
     }
     let what = format!("{count} messages in {channels} channels");
     let rate = count as f64 / last.saturating_duration_since(began).as_secs_f64();
-    let bare = run.raw.engine(engine).bare_in_lists;
+    let bare = run.raw.engine(engine).bare.in_lists;
     let figure = Figure::new(CASE, what, rate, "messages/s")
         .beside("a bare stream", run.raw.streamed)
         .beside("the engine alone, in lists", bare);

@@ -8,7 +8,7 @@ use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use foedus_daemon::store::EngineKind;
 
 use super::engine::{RUN_MESSAGES, STORED_BYTES, noise};
-use super::{EngineLimits, a_second};
+use super::{BareLimits, a_second};
 use crate::bench::bounds::LIST_MESSAGES;
 use crate::bench::failed::Failed;
 
@@ -19,7 +19,7 @@ const ONE: Shape = (1, STORED_BYTES);
 const LIST: Shape = (LIST_MESSAGES / RUN_MESSAGES, RUN_MESSAGES * STORED_BYTES);
 
 /// Measures an engine in a folder of its own.
-pub fn measure(kind: EngineKind, time: Duration, limits: &mut EngineLimits) -> Result<(), Failed> {
+pub fn measure(kind: EngineKind, time: Duration) -> Result<BareLimits, Failed> {
     let folder = tempfile::tempdir()?;
     let mut keys = 0_u64;
     let mut pairs = |(count, bytes): Shape| {
@@ -62,9 +62,10 @@ pub fn measure(kind: EngineKind, time: Duration, limits: &mut EngineLimits) -> R
             (rate(time, ONE, &mut write)?, rate(time, LIST, &mut write)?)
         }
     };
-    limits.bare_in_turn = in_turn;
-    limits.bare_in_lists = lists * LIST_MESSAGES as f64;
-    Ok(())
+    Ok(BareLimits {
+        in_turn,
+        in_lists: lists * LIST_MESSAGES as f64,
+    })
 }
 
 fn rate(

@@ -9,7 +9,7 @@ use foedus_federation::batch::{Batch, CommitOutcome};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use super::EngineLimits;
+use super::StoreLimits;
 use crate::bench::bounds::{ENGINE_LISTS, IN_FLIGHT, LIST_MESSAGES};
 use crate::bench::failed::Failed;
 
@@ -20,7 +20,7 @@ pub(super) const STORED_BYTES: usize = 480;
 pub(super) const RUN_MESSAGES: usize = 16;
 
 /// Measures an engine in a folder of its own.
-pub fn measure(kind: EngineKind, time: Duration) -> Result<EngineLimits, Failed> {
+pub fn measure(kind: EngineKind, time: Duration) -> Result<StoreLimits, Failed> {
     let folder = tempfile::tempdir()?;
     let options = StoreOptions {
         engine: kind,
@@ -44,11 +44,10 @@ pub fn measure(kind: EngineKind, time: Duration) -> Result<EngineLimits, Failed>
     let together = commits(1, STORED_BYTES, IN_FLIGHT)?;
     let runs = LIST_MESSAGES / RUN_MESSAGES;
     let lists = commits(runs, RUN_MESSAGES * STORED_BYTES, ENGINE_LISTS)?;
-    Ok(EngineLimits {
+    Ok(StoreLimits {
         in_turn,
         together,
         in_lists: lists * LIST_MESSAGES as f64,
-        ..EngineLimits::default()
     })
 }
 

@@ -6,10 +6,11 @@ use foedus_federation::entry::LogId;
 use foedus_federation::frame::Frame;
 use foedus_federation::keys::ChannelKey;
 use foedus_federation::note::{Claimed, NoteKind};
-use foedus_federation::record::{DisconnectRecord, EndCause};
+use foedus_federation::record::DisconnectRecord;
 use foedus_federation::steploop::Ask;
 use foedus_federation::stored::{Record as _, Run, StoredEntry, StoredNote};
 use foedus_policy::time::Timestamp;
+use foedus_policy::vocabulary::EndCause;
 
 use super::{CONSENTED, ENDED};
 use crate::simulator::host::Hosted;

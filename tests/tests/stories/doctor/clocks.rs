@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use foedus_tests::harness::organisation::{Equipment, Organisation, People, text, told};
-use foedus_tests::harness::two::{ACME, GLOBEX, LAUNCH, PROJECT, Two, words};
-use foedus_tests::harness::{LATER, SOON, eventually};
+use foedus_tests::harness::organisation::{Equipment, Organisation};
+use foedus_tests::harness::two::{ACME, GLOBEX, INITECH, LAUNCH, Two};
+use foedus_tests::harness::{LATER, eventually};
 
 use super::{TEN_MINUTES, findings, finds, is_over, tells};
 
@@ -13,11 +13,7 @@ const AFTER_THE_END: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// Both were down when the end came, and Acme is back alone.
 fn back_alone() -> Two {
-    let equipment = Equipment {
-        clock: true,
-        ..Equipment::default()
-    };
-    let mut two = Two::begin_with(equipment).share("+2h");
+    let mut two = Two::begin_with(Equipment::WITH_CLOCK).share("+2h");
     two.globex.daemon.stop();
     two.acme.daemon.stop();
     two.acme.clock().is_ahead(AFTER_THE_END);
@@ -62,62 +58,10 @@ fn an_end_that_waits_for_a_partners_clock_is_told_until_a_person_says_that_ours_
     has_ended(&two);
 }
 
-/// The third.
-const INITECH: &str = "initech.example";
-
 /// Acme shares a channel with each of two, and all three have clocks that can be set wrong.
 fn three() -> (Two, Organisation) {
-    let equipment = Equipment {
-        clock: true,
-        ..Equipment::default()
-    };
-    let two = Two::begin_with(equipment).share("+2h");
-    let people = People {
-        administrator: "ines",
-        member: ("ivan", "Ivan Ilic"),
-    };
-    let initech = Organisation::begin_with(two.folder.path(), INITECH, people, equipment);
-    let (alice, anna, ines) = (
-        two.acme.administrator(),
-        two.acme.member(),
-        initech.administrator(),
-    );
-    anna.must(&["channel", "create", "second"]);
-    let share = [
-        "channel",
-        "share",
-        "second",
-        "--with",
-        INITECH,
-        "--project",
-        PROJECT,
-        "--ends-with-project",
-    ];
-    let request = text(&anna.json(&share)["request"], "name");
-    let approved = alice.json(&["request", "approve", &request]);
-    let accepted = ines.json(&["partner", "accept", &text(&approved, "invitation_text")]);
-    let (request, said) = (
-        text(&accepted["request"], "name"),
-        words(&accepted["request"]),
-    );
-    eventually("Acme to know who accepted", SOON, || {
-        let shown = told(alice.try_json(&["partner", "show", INITECH]))?;
-        (words(&shown) == said)
-            .then_some(())
-            .ok_or_else(|| shown.to_string())
-    });
-    alice.must(&["partner", "confirm", INITECH, "--words", &said]);
-    ines.must(&[
-        "request",
-        "approve",
-        &request,
-        "--words",
-        &said,
-        "--channel",
-        "second",
-    ]);
-    two.acme.shares("second");
-    two.acme.linked_with(INITECH);
+    let two = Two::begin_with(Equipment::WITH_CLOCK).share("+2h");
+    let initech = two.share_with_initech("second", Equipment::WITH_CLOCK);
     (two, initech)
 }
 

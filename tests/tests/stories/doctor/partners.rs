@@ -4,10 +4,10 @@ use std::fs;
 
 use foedus_proto::federation::v1::GoodbyeReason;
 use foedus_proto::federation::v1::frame::Kind;
-use foedus_tests::harness::organisation::{Organisation, People};
+use foedus_tests::harness::organisation::Organisation;
 use foedus_tests::harness::posting::Posting;
 use foedus_tests::harness::preloaded::library;
-use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
+use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, INITECH, INITECH_PEOPLE, LAUNCH, Two};
 use foedus_tests::harness::{LATER, eventually};
 use serde_json::json;
 
@@ -20,11 +20,7 @@ const LAG_MAX: u64 = 1_000;
 #[test]
 fn somebody_else_at_a_partners_address_is_told_from_nobody() {
     let mut two = Two::sharing("+1h");
-    let people = People {
-        administrator: "ines",
-        member: ("ivan", "Ivan Ilic"),
-    };
-    let initech = Organisation::begin(two.folder.path(), "initech.example", people);
+    let initech = Organisation::begin(two.folder.path(), INITECH, INITECH_PEOPLE);
     two.globex.daemon.stop();
     two.globex.network.lead_to(initech.daemon.place.link);
     let told = tells(&two.acme, "WRONG_KEY", "error", &["another key"]);

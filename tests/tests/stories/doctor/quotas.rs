@@ -79,11 +79,7 @@ fn post_all(foedus: &Foedus, texts: &[String]) {
 
 #[test]
 fn a_partner_whose_entries_fill_what_is_kept_is_told() {
-    let equipment = Equipment {
-        clock: true,
-        ..Equipment::default()
-    };
-    let two = Two::begin_with(equipment).share("+2h");
+    let two = Two::begin_with(Equipment::WITH_CLOCK).share("+2h");
     two.globex.clock().is_ahead(TEN_MINUTES);
     let gwen = two.globex.member();
     let texts: Vec<String> = (0..ENTRIES_MAX + BEYOND)

@@ -19,7 +19,7 @@ fn yeses_of_one_organisation_are_few_and_none_takes_anothers_place() {
     governance.must(&GovernanceNote::Consent(consent(
         &second,
         INITECH,
-        AT.plus_millis(DAY),
+        AT.plus_millis(DAY_MILLIS),
     )));
     let due = governance.seal_due(AT).expect("everybody said yes");
     assert!(
@@ -27,7 +27,10 @@ fn yeses_of_one_organisation_are_few_and_none_takes_anothers_place() {
             .contains(&yes(CONSENTS_PER_ORG_MAX as u64 - 1).hash())
     );
     let mut reader = governance.clone();
-    let cited = [yes(0), consent(&second, INITECH, AT.plus_millis(DAY))];
+    let cited = [
+        yes(0),
+        consent(&second, INITECH, AT.plus_millis(DAY_MILLIS)),
+    ];
     reader.must(&seal(&second, &[&cited[0], &cited[1]], AT));
 }
 
@@ -38,7 +41,7 @@ fn a_yes_that_the_host_used_takes_the_place_of_one_that_it_did_not() {
     let second = adding(&first);
     reader.must(&charter_note(&second));
     let yes = |n: u64| consent(&second, INITECH, AT.plus_millis(n));
-    let ours = consent(&second, GLOBEX, AT.plus_millis(DAY));
+    let ours = consent(&second, GLOBEX, AT.plus_millis(DAY_MILLIS));
     reader.must(&GovernanceNote::Consent(ours.clone()));
     for n in 0..2 {
         reader.must(&GovernanceNote::Consent(yes(n)));
@@ -115,7 +118,7 @@ fn a_late_yes_counts_from_then_on_and_for_what_only_takes_away() {
     // One that ran out before the seal was made is no late yes, whoever brings it.
     let stale = GovernanceNote::Consent(consent(&third, GLOBEX, AT.minus_millis(1)));
     assert_eq!(governance.told(&stale), Err(Breach::OutOfPlace));
-    let late = GovernanceNote::Consent(consent(&third, GLOBEX, AT.plus_millis(DAY)));
+    let late = GovernanceNote::Consent(consent(&third, GLOBEX, AT.plus_millis(DAY_MILLIS)));
     assert_eq!(governance.told(&late), Ok(Learned::InForce));
     assert_eq!(
         number(&governance, GLOBEX),
@@ -131,7 +134,7 @@ fn the_order_of_yes_and_seal_makes_no_difference() {
     governance.put_in_force(&by_host(&first), &[GLOBEX, INITECH]);
     let third = adding(governance.newest().expect("the second").charter());
     governance.must(&charter_note(&third));
-    let yes = GovernanceNote::Consent(consent(&third, GLOBEX, AT.plus_millis(DAY)));
+    let yes = GovernanceNote::Consent(consent(&third, GLOBEX, AT.plus_millis(DAY_MILLIS)));
     let (mut before, mut after) = (governance.clone(), governance);
     before.must(&yes);
     before.must(&seal(&third, &[], AT));
@@ -150,7 +153,9 @@ fn late_yeses_of_one_organisation_have_an_end() {
     let yes = |named| {
         let consent = Consent {
             withdrawal: Some(named),
-            ..consent(&first, GLOBEX, AT.plus_millis(DAY)).note().clone()
+            ..consent(&first, GLOBEX, AT.plus_millis(DAY_MILLIS))
+                .note()
+                .clone()
         };
         GovernanceNote::Consent(signed(&consent, GLOBEX))
     };
@@ -182,7 +187,7 @@ fn loaded(governance: &Governance, notes: &[GovernanceNote]) -> Governance {
 fn ever_earlier_withdrawals_and_yeses_to_come_back_have_an_end() {
     const ROUNDS: u64 = 1_000;
     let first = first();
-    let agreed = [GLOBEX, INITECH].map(|root| consent(&first, root, AT.plus_millis(DAY)));
+    let agreed = [GLOBEX, INITECH].map(|root| consent(&first, root, AT.plus_millis(DAY_MILLIS)));
     let mut notes = vec![charter_note(&first)];
     notes.extend(agreed.clone().map(GovernanceNote::Consent));
     notes.push(seal(&first, &[&agreed[0], &agreed[1]], AT));
@@ -200,7 +205,9 @@ fn ever_earlier_withdrawals_and_yeses_to_come_back_have_an_end() {
         let left = GovernanceNote::Withdrawal(signed(&left, GLOBEX));
         let back = Consent {
             withdrawal: Some(left.hash()),
-            ..consent(&first, GLOBEX, AT.plus_millis(DAY)).note().clone()
+            ..consent(&first, GLOBEX, AT.plus_millis(DAY_MILLIS))
+                .note()
+                .clone()
         };
         let back = GovernanceNote::Consent(signed(&back, GLOBEX));
         for note in [left, back] {
@@ -244,7 +251,9 @@ fn who_agreed_late_has_agreed_whatever_else_is_forgotten() {
         governance.must(&left);
         let back = Consent {
             withdrawal: Some(left.hash()),
-            ..consent(&third, GLOBEX, AT.plus_millis(DAY)).note().clone()
+            ..consent(&third, GLOBEX, AT.plus_millis(DAY_MILLIS))
+                .note()
+                .clone()
         };
         governance.must(&GovernanceNote::Consent(signed(&back, GLOBEX)));
     }
@@ -264,7 +273,9 @@ fn late_yeses_take_nobodys_room() {
     let yes = |charter: &Charter, named| {
         let consent = Consent {
             withdrawal: named,
-            ..consent(charter, GLOBEX, AT.plus_millis(DAY)).note().clone()
+            ..consent(charter, GLOBEX, AT.plus_millis(DAY_MILLIS))
+                .note()
+                .clone()
         };
         GovernanceNote::Consent(signed(&consent, GLOBEX))
     };

@@ -140,7 +140,7 @@ fn of_two_ends_the_first_counts_for_all() {
         };
         GovernanceNote::Termination(signed(&note, ACME))
     };
-    let later = AT.plus_millis(DAY);
+    let later = AT.plus_millis(DAY_MILLIS);
     let (early, late) = (termination(AT), termination(later));
     let mut forwards = governance.clone();
     forwards.must(&early);

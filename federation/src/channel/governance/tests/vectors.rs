@@ -52,7 +52,7 @@ impl Scene {
     fn seal(&mut self, charter: &Charter, roots: &[u8]) {
         let yes: Vec<_> = roots
             .iter()
-            .map(|root| consent(charter, *root, AT.plus_millis(DAY)))
+            .map(|root| consent(charter, *root, AT.plus_millis(DAY_MILLIS)))
             .collect();
         self.seal_with(charter, &yes);
     }
@@ -187,7 +187,9 @@ fn admits(before: &Charter) -> Charter {
 fn returning(charter: &Charter, withdrawal: &GovernanceNote) -> Verified<Consent> {
     let consent = Consent {
         withdrawal: Some(withdrawal.hash()),
-        ..consent(charter, GLOBEX, AT.plus_millis(DAY)).note().clone()
+        ..consent(charter, GLOBEX, AT.plus_millis(DAY_MILLIS))
+            .note()
+            .clone()
     };
     signed(&consent, GLOBEX)
 }
@@ -239,14 +241,15 @@ Then lines `body: <organisation of the author> <number of the revision that the 
         newcomers: Newcomers::All,
         ..admits(&first)
     };
-    let yes = [GLOBEX, INITECH, HOOLI].map(|root| consent(&second, root, AT.plus_millis(DAY)));
+    let yes =
+        [GLOBEX, INITECH, HOOLI].map(|root| consent(&second, root, AT.plus_millis(DAY_MILLIS)));
     scene.seal_with(&second, &yes);
     cases.push(scene.bodies());
     let (mut scene, first) = Scene::new("globex left, and comes back by a consent that says so");
     let left = withdrawal(&first, GLOBEX);
     scene.learn(&left);
     let second = admits(&first);
-    let others = [INITECH, HOOLI].map(|root| consent(&second, root, AT.plus_millis(DAY)));
+    let others = [INITECH, HOOLI].map(|root| consent(&second, root, AT.plus_millis(DAY_MILLIS)));
     let yes = [vec![returning(&second, &left)], others.to_vec()].concat();
     scene.seal_with(&second, &yes);
     cases.push(scene.bodies());
@@ -360,7 +363,7 @@ globex, entry by entry: header, salt and body in hexadecimal digits, and the ver
     let second = adding(&first);
     let yes = [
         returning(&second, &left),
-        consent(&second, INITECH, AT.plus_millis(DAY)),
+        consent(&second, INITECH, AT.plus_millis(DAY_MILLIS)),
     ];
     scene.seal_with(&second, &yes);
     let (one, two) = (first.hash(), second.hash());
