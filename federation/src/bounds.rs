@@ -570,5 +570,8 @@ pub const EXAMINES_PENDING_MAX: usize = 8;
 /// Organisations that we know by the introduction of one partner alone. For one more, see [`INTRODUCED_ORGS_MAX`].
 pub const INTRODUCED_BY_ONE_MAX: usize = 1_000;
 
+/// Times a minute that room is looked for among them for what one partner introduces. What finds none is introduced again.
+pub const INTRODUCED_ROOM_PER_MINUTE_MAX: u32 = 30;
+
 /// Faults of a store that an inspection keeps; more are counted.
 pub const INSPECTION_FAULTS_MAX: usize = 100;

@@ -25,6 +25,7 @@ mod act;
 mod audit;
 mod charters;
 mod clock;
+mod introduced;
 mod learn;
 mod load;
 mod renew;
@@ -89,6 +90,7 @@ pub struct Org {
     changed: bool,
     watch: clock::Watch,
     reminded_steady_millis: u64,
+    room_sought: introduced::RoomSought,
 }
 
 impl Machine for Org {

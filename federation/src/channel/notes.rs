@@ -136,7 +136,6 @@ impl Channel {
         }
         self.on_spoken(carrier);
         let before = self.governance.digest();
-        let joining = self.governance.newest().is_none();
         let all = self.take_notes(now, carrier, notes, step);
         self.news |= self.governance.digest() != before;
         if !all {
@@ -147,10 +146,6 @@ impl Channel {
         }
         if std::mem::take(&mut self.news) {
             self.release_waiting(now, step);
-            if joining {
-                // The first of its charters uses a yes that was taken back: nothing is asked for under it.
-                self.leave_if_decided(now, step);
-            }
             // One of them may end the channel for us.
             if !self.end_if_due(now, step) {
                 self.charter_changed(now, step);
@@ -178,7 +173,7 @@ impl Channel {
                 step.leave(index);
                 return false;
             }
-            self.take_note(carrier, note, step);
+            self.take_note(now, carrier, note, step);
         }
         if after > done && step.is_full() {
             step.leave(after);
@@ -224,15 +219,21 @@ impl Channel {
 
     /// A proposed revision needs our yes, which only the organisation's rules give: it hears of
     /// the text, and here it is only kept.
-    fn take_note(&mut self, carrier: OrgId, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
+    fn take_note(
+        &mut self,
+        now: Now,
+        carrier: OrgId,
+        note: &GovernanceNote,
+        step: &mut Step<'_, Effect>,
+    ) {
         if self.governance.holds(note.hash()) {
             return self.take_signed_anew(note, step);
         }
-        self.take_one(carrier, note, step);
+        self.take_one(now, carrier, note, step);
         if let GovernanceNote::Consent(_) = note
             && let Some(seal) = self.governance.seal_at_hand()
         {
-            self.take_one(carrier, &GovernanceNote::Seal(seal), step);
+            self.take_one(now, carrier, &GovernanceNote::Seal(seal), step);
         }
     }
 
@@ -264,9 +265,23 @@ impl Channel {
         self.news = true;
     }
 
-    fn take_one(&mut self, carrier: OrgId, note: &GovernanceNote, step: &mut Step<'_, Effect>) {
+    fn take_one(
+        &mut self,
+        now: Now,
+        carrier: OrgId,
+        note: &GovernanceNote,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let was_in = self.governance.newest_naming(self.ours.org).is_some();
         match self.learn(note, carrier, step) {
-            Ok(Learned::InForce) => self.tell_of_late_seal(note, step),
+            Ok(Learned::InForce) => {
+                self.tell_of_late_seal(note, step);
+                if !was_in {
+                    // It may use a yes that was taken back: left at once, so that no step, however much its frame
+                    // brings, ends with the channel open.
+                    self.leave_if_decided(now, step);
+                }
+            }
             Ok(Learned::Nothing) | Err(Breach::OutOfPlace) => {}
             Ok(Learned::Kept) => {
                 if let GovernanceNote::Charter(charter) = note {

@@ -328,9 +328,11 @@ impl Channel {
     /// whether that would count: our hybrid time may have come to the end before our clock does.
     pub(super) fn may_write_control(&self, now: Now) -> bool {
         if !self.governance.is_shared() {
-            // A channel that we are about to join is never a local one.
+            // A channel that we are about to join, or took our yes to back, is never a local one.
             let known = self.org.state.channels().get(&self.keys.0);
-            return !known.is_some_and(|known| matches!(known.sharing, Sharing::Joining { .. }));
+            return known.is_none_or(|known| {
+                matches!(known.sharing, Sharing::Local | Sharing::Offering { .. })
+            });
         }
         self.is_open()
             && !self.clock.is_paused

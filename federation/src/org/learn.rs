@@ -1,6 +1,5 @@
 //! What others say of themselves: who they are and where they can be reached.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foedus_policy::action::{Action, Actor};
@@ -8,12 +7,12 @@ use foedus_policy::audit::{AuditEvent, AuditOutcome};
 use foedus_policy::decide::{carrier_allowed, link_key_allowed};
 use foedus_policy::id::OrgId;
 use foedus_policy::reason::Reason;
-use foedus_policy::state::{PartnerState, Sharing};
+use foedus_policy::state::PartnerState;
 use foedus_policy::time::Now;
 
-use super::store::{ADDRESS, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, THEIR_PEERING, note_key};
+use super::store::{ADDRESS, CONFLICT, ENDPOINTS, IDENTITY, THEIR_PEERING, note_key};
 use super::{Effect, Org, OurKeys};
-use crate::bounds::{ENDPOINT_ADDRESSES_MAX, INTRODUCED_BY_ONE_MAX, INTRODUCED_ORGS_MAX};
+use crate::bounds::ENDPOINT_ADDRESSES_MAX;
 use crate::identity::{Extension, Identity, IdentityChain, IdentityConflict};
 use crate::key::VerifyingKey;
 use crate::note::{Claimed, KeyName, NoteType, Verified};
@@ -88,7 +87,7 @@ impl Org {
 
     /// Keeps what is newer of an identity, unless its link key stands for another. That is written
     /// down against `by`, who said it, and nothing of it is kept.
-    fn learn_identity(
+    pub(super) fn learn_identity(
         &mut self,
         now: Now,
         by: OrgId,
@@ -140,7 +139,7 @@ impl Org {
 
     /// Evidence against an organisation, if a chain of it is some: it stands on its own, whoever
     /// brings it.
-    fn conflict_with(&self, chain: &IdentityChain) -> Option<Box<IdentityConflict>> {
+    pub(super) fn conflict_with(&self, chain: &IdentityChain) -> Option<Box<IdentityConflict>> {
         match self.snapshot.identities.get(&chain.org())?.merge(chain) {
             Ok(Extension::Conflict(conflict)) => Some(conflict),
             _ => None,
@@ -149,7 +148,7 @@ impl Org {
 
     /// Its root key signed two texts under one serial, so it is misused: the evidence is kept, our
     /// administrators are told, and if it is a partner it is suspended until they say otherwise.
-    fn identity_conflict(
+    pub(super) fn identity_conflict(
         &mut self,
         now: Now,
         conflict: &IdentityConflict,
@@ -291,84 +290,6 @@ impl Org {
         }
     }
 
-    /// Keeps who the others in a common channel are. What is newer proves itself, whoever brings it:
-    /// a partner may tell it to others first.
-    pub(super) fn introduced(
-        &mut self,
-        now: Now,
-        by: OrgId,
-        chains: &[IdentityChain],
-        step: &mut Step<'_, Effect>,
-    ) {
-        for chain in chains {
-            let org = chain.org();
-            if let Some(conflict) = self.conflict_with(chain) {
-                self.identity_conflict(now, &conflict, step);
-                continue;
-            }
-            // Whom we are about to approve is who took up the invitation, as it said then.
-            let partner = self.state().partners().get(&org).map(|known| known.state);
-            let is_pairing = matches!(
-                partner,
-                Some(PartnerState::Replied | PartnerState::Accepted)
-            );
-            let speaks_for_itself = self.state().org() == Some(org) || is_pairing;
-            let is_new = !self.snapshot.identities.contains_key(&org);
-            if speaks_for_itself || (is_new && !self.make_room_for_introduced(by, step)) {
-                continue;
-            }
-            let learned = self.learn_identity(now, by, chain, step);
-            if is_new && learned.is_ok() {
-                self.put_note(INTRODUCED, org.as_bytes(), by.as_bytes(), step);
-                self.snapshot.introduced_by.insert(org, by);
-            }
-        }
-    }
-
-    /// Whether one more is kept that `by` introduces. Where there are as many as may be, somebody goes who is in no channel
-    /// any more: else whoever filled the list once would have filled it for good.
-    fn make_room_for_introduced(&mut self, by: OrgId, step: &mut Step<'_, Effect>) -> bool {
-        let introduced = &self.snapshot.introduced_by;
-        let by_one = |introducer: &OrgId| *introducer == by;
-        let full_by_one =
-            introduced.values().filter(|it| by_one(it)).count() >= INTRODUCED_BY_ONE_MAX;
-        if !full_by_one && introduced.len() < INTRODUCED_ORGS_MAX {
-            return true;
-        }
-        let in_channels: BTreeSet<OrgId> = self
-            .state()
-            .channels()
-            .values()
-            .filter_map(|channel| match &channel.sharing {
-                Sharing::Shared { participants, .. } => Some(participants.keys().copied()),
-                Sharing::Local | Sharing::Offering { .. } | Sharing::Joining { .. } => None,
-            })
-            .flatten()
-            .collect();
-        let is_needed = |org: &OrgId| {
-            in_channels.contains(org)
-                || self.state().partners().contains_key(org)
-                || self.snapshot.conflicts.contains_key(org)
-        };
-        let mut may_go = introduced.iter().filter(|(org, _)| !is_needed(org));
-        let goes = may_go.find(|(_, introducer)| !full_by_one || by_one(introducer));
-        let Some(goes) = goes.map(|(org, _)| *org) else {
-            return false;
-        };
-        self.forget_introduced(goes, step);
-        true
-    }
-
-    /// Keeps nothing of an organisation that is known by introduction alone. The channels that it was in keep who it is.
-    fn forget_introduced(&mut self, org: OrgId, step: &mut Step<'_, Effect>) {
-        let known = self.snapshot.identities.remove(&org);
-        for note in known.iter().flat_map(|known| known.notes()) {
-            self.delete_note(IDENTITY, &identity_note_id(org, note), step);
-        }
-        self.delete_note(INTRODUCED, org.as_bytes(), step);
-        self.snapshot.introduced_by.remove(&org);
-    }
-
     /// Signs where we can be reached, if that changed.
     pub(super) fn reachable(&mut self, addresses: &[String], step: &mut Step<'_, Effect>) {
         let Some(keys) = self.ours.clone() else {
@@ -403,7 +324,7 @@ impl Org {
     }
 }
 
-fn identity_note_id(org: OrgId, note: &Verified<Identity>) -> Vec<u8> {
+pub(super) fn identity_note_id(org: OrgId, note: &Verified<Identity>) -> Vec<u8> {
     [org.as_bytes().as_slice(), &note.note().serial.to_be_bytes()].concat()
 }
 

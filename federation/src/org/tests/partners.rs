@@ -8,7 +8,7 @@ use foedus_policy::reason::Reason;
 use foedus_policy::state::{InvitationState, PartnerState, RequestKind, Sharing};
 use foedus_policy::vocabulary::Access;
 
-use crate::bounds::INTRODUCED_BY_ONE_MAX;
+use crate::bounds::{INTRODUCED_BY_ONE_MAX, INTRODUCED_ROOM_PER_MINUTE_MAX};
 use crate::charter::{Charter, Consent, channel_id};
 use crate::examples::{self, key};
 use crate::frame::{Frame, Notes};
@@ -266,6 +266,26 @@ fn who_is_in_no_channel_makes_room_for_who_is_introduced() {
     }
     // Of who went nothing is left, with a restart in between.
     assert_eq!(snapshot.identities.len(), INTRODUCED_BY_ONE_MAX + 2);
+
+    // Room is not made without end for a partner that invents whom it introduces.
+    let first = most + 100;
+    introduce(
+        &mut world,
+        first..first + 2 * INTRODUCED_ROOM_PER_MINUTE_MAX,
+    );
+    let came = |world: &World| {
+        let invented = (first..first + 2 * INTRODUCED_ROOM_PER_MINUTE_MAX).map(invented);
+        let known = &world.sides[0].snapshot.introduced_by;
+        let known = |chain: &IdentityChain| known.contains_key(&chain.org());
+        invented.filter(known).count()
+    };
+    assert_eq!(came(&world), INTRODUCED_ROOM_PER_MINUTE_MAX as usize);
+    world.pass(60_000);
+    introduce(
+        &mut world,
+        first..first + 2 * INTRODUCED_ROOM_PER_MINUTE_MAX,
+    );
+    assert_eq!(came(&world), 2 * INTRODUCED_ROOM_PER_MINUTE_MAX as usize);
 }
 
 /// The newest identity of one side, but for its link key.
