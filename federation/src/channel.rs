@@ -356,7 +356,7 @@ impl Machine for Channel {
 
     fn reads(&self, _now: Now, input: &Input, done: u32) -> Vec<Read> {
         match input {
-            Input::Request { request, .. } => self.reads_of_request(request),
+            Input::Request { actor, request, .. } => self.reads_of_request(actor, request),
             Input::Entries { carrier, entries } => self.reads_of_entries(*carrier, entries, done),
             Input::Examine(examine) => self.reads_of_examine(examine),
             Input::Review => self.reads_of_review(),

@@ -400,7 +400,7 @@ pub enum Action {
         /// What it said when that was said.
         shown: Timestamp,
     },
-    /// To write to a channel. Changes nothing here; the channel takes the permit.
+    /// To write to a channel. Changes nothing here; the channel takes the author from the permit, and only from it.
     Write {
         /// Which.
         channel: ChannelId,
@@ -409,7 +409,7 @@ pub enum Action {
         /// What its charter says; `None` in a channel without one.
         charter: Option<CharterFacts>,
     },
-    /// To read a channel. Changes nothing here; the reader takes the permit.
+    /// To read a channel. Changes nothing here.
     Read {
         /// Which.
         channel: ChannelId,

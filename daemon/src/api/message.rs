@@ -50,7 +50,6 @@ impl Api {
     ) -> Result<Posted, Refusal> {
         super::repeat::check_key(key)?;
         let request = Request {
-            member: caller.member()?,
             verb,
             idempotency: Some(key.to_owned()).filter(|key| !key.is_empty()),
             // The runtime draws it.

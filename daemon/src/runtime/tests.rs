@@ -88,7 +88,6 @@ async fn post(
     key: Option<&str>,
 ) -> Result<Posted, Refused> {
     let request = Request {
-        member,
         verb: Verb::Post(vec![Text {
             text: text.to_owned(),
             reply_to: None,
@@ -283,7 +282,6 @@ async fn what_cannot_be_read_is_not_written_over() {
     let target = posted.expect("posted").first;
     let react = async |emoji: &str| {
         let request = Request {
-            member: anna,
             verb: Verb::React {
                 target,
                 emoji: emoji.to_owned(),

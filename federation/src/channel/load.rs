@@ -7,7 +7,7 @@ use foedus_policy::id::{AuthorId, IncarnationId, NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
 
 use super::bodies::Bodiless;
-use super::governance::Governance;
+use super::governance::{Breach, Governance, Learned};
 use super::members::Heard;
 use super::{Channel, Log, Setup, Waiting};
 use crate::batch::Key;
@@ -225,12 +225,17 @@ fn governance(setup: &Setup, notes: Vec<(u32, NoteHash, Vec<u8>)>) -> Result<Gov
             let key = ChannelKeys(setup.channel).note(hash);
             Damaged::new(key, "a note about the channel").caused_by(wrong)
         })?;
-        // What was learnt once is learnt again; a second seal is an error both times.
         let host = match &note {
             GovernanceNote::Charter(charter) => charter.note().host,
             _ => setup.keys.org,
         };
-        governance.learn(&note, host).ok();
+        // What was learnt once is learnt again; a second seal is an error both times. What finds no place any more stood
+        // on a note that is gone, and without it the channel would be under an older charter, or none.
+        let learned = governance.learn(&note, host);
+        if !matches!(learned, Ok(Learned::Kept | Learned::InForce) | Err(Breach::TwoSeals)) {
+            let key = ChannelKeys(setup.channel).note(hash);
+            return Err(Damaged::new(key, "a note about the channel, in its place among the others"));
+        }
     }
     Ok(governance)
 }

@@ -35,8 +35,6 @@ pub struct Text {
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// In whose name.
-    pub member: MemberId,
     /// What for.
     pub verb: Verb,
     /// The same key within 24 hours means the same request: it is answered, not done again.
@@ -134,8 +132,8 @@ impl Verb {
 
 impl Request {
     /// Names the request, so that a key can't be used for another.
-    fn digest(&self) -> [u8; 32] {
-        let mut hash = Sha256::new().chain_update(self.member.as_bytes());
+    fn digest(&self, member: MemberId) -> [u8; 32] {
+        let mut hash = Sha256::new().chain_update(member.as_bytes());
         for body in self.verb.bodies() {
             let bytes = body.encode().unwrap_or_default();
             hash = hash
@@ -146,10 +144,10 @@ impl Request {
         hash.finalize().into()
     }
 
-    fn answer_hash(&self) -> Option<[u8; 32]> {
+    fn answer_hash(&self, member: MemberId) -> Option<[u8; 32]> {
         let key = self.idempotency.as_ref()?;
         let hash = Sha256::new()
-            .chain_update(self.member.as_bytes())
+            .chain_update(member.as_bytes())
             .chain_update(key);
         Some(hash.finalize().into())
     }
@@ -180,6 +178,12 @@ impl From<NotAppended> for Refused {
     }
 }
 
+/// In whose name the rules let write, and who that is to the channel.
+struct Permitted {
+    member: MemberId,
+    author: AuthorId,
+}
+
 /// Who says something of which message, and who wrote that.
 #[derive(Clone, Copy)]
 struct Said {
@@ -196,9 +200,9 @@ impl Channel {
         latest.saturating_sub(2)..=latest
     }
 
-    pub(super) fn reads_of_request(&self, request: &Request) -> Vec<Read> {
+    pub(super) fn reads_of_request(&self, actor: &Actor, request: &Request) -> Vec<Read> {
         let mut reads = Vec::new();
-        if let Some(hash) = request.answer_hash() {
+        if let Some(hash) = actor.member().and_then(|member| request.answer_hash(member)) {
             for turn in self.turns_of_answers() {
                 reads.push(Read::Get(self.keys.answered(turn, &hash)));
             }
@@ -217,8 +221,8 @@ impl Channel {
         request: &Request,
         step: &mut Step<'_, Effect>,
     ) -> Result<Posted, Refused> {
-        let author = self.permitted(now, actor, request)?;
-        if let Some(posted) = self.answered_before(request, step)? {
+        let Permitted { member, author } = self.permitted(now, actor, request)?;
+        if let Some(posted) = self.answered_before(member, request, step)? {
             return Ok(posted);
         }
         if let Some(target) = request.verb.target() {
@@ -246,7 +250,7 @@ impl Channel {
         if bytes > POST_BYTES_MAX {
             return Err(Refused::TooMuch { found: bytes });
         }
-        self.tell_author(now, request.member, step);
+        self.tell_author(now, member, step);
         let mut posted: Option<Posted> = None;
         for (index, body) in bodies.into_iter().enumerate() {
             let salt = request.salt(index);
@@ -260,12 +264,12 @@ impl Channel {
             posted.count += 1;
         }
         let posted = posted.expect("a list has at least one body");
-        self.remember_answer(request, posted, step);
+        self.remember_answer(member, request, posted, step);
         Ok(posted)
     }
 
-    /// Asks the organisation's rules; returns who the member is in this channel.
-    fn permitted(&self, now: Now, actor: &Actor, request: &Request) -> Result<AuthorId, Refused> {
+    /// Asks the organisation's rules for each thing that the request needs. Nobody is written for whom they did not name.
+    fn permitted(&self, now: Now, actor: &Actor, request: &Request) -> Result<Permitted, Refused> {
         // Our hybrid time may be ahead of the clock: an entry that is written at or after the end
         // would be void everywhere.
         let count = request.verb.count();
@@ -274,6 +278,7 @@ impl Channel {
         if let Some(ended) = self.governance.ended(last.max(now.wall)) {
             return Err(Refused::Ended(ended));
         }
+        let mut author = None;
         for capability in request.verb.capabilities() {
             let action = Action::Write {
                 channel: self.keys.0,
@@ -281,7 +286,7 @@ impl Channel {
                 charter: self.charter_facts(),
             };
             match decide(&self.org.state, actor, &action, now.wall) {
-                Decision::Permit(_) => {}
+                Decision::Permit(permit) => author = permit.author(),
                 Decision::Deny(reason) => return Err(Refused::Denied(reason)),
             }
             // The charter may be in force a moment before the organisation knows.
@@ -292,8 +297,9 @@ impl Channel {
             }
         }
         self.judge_next(now, count).map_err(Refused::NotCounted)?;
-        let author = self.org.state.author(self.keys.0, request.member);
-        author.ok_or(Refused::NotInChannel)
+        let permitted = actor.member().zip(author);
+        let (member, author) = permitted.ok_or(Refused::NotInChannel)?;
+        Ok(Permitted { member, author })
     }
 
     /// Nothing is written to what is shared by a clock that leapt: it could have ended, and its time
@@ -357,10 +363,11 @@ impl Channel {
 
     fn answered_before(
         &self,
+        member: MemberId,
         request: &Request,
         step: &mut Step<'_, Effect>,
     ) -> Result<Option<Posted>, Refused> {
-        let Some(hash) = request.answer_hash() else {
+        let Some(hash) = request.answer_hash(member) else {
             return Ok(None);
         };
         for turn in self.turns_of_answers() {
@@ -370,7 +377,7 @@ impl Channel {
             let Some(answered) = named_record::<Answered>(&key, step)? else {
                 continue;
             };
-            if answered.request != request.digest() {
+            if answered.request != request.digest(member) {
                 return Err(Refused::KeyReused);
             }
             return Ok(Some(Posted {
@@ -387,12 +394,18 @@ impl Channel {
         Ok(None)
     }
 
-    fn remember_answer(&self, request: &Request, posted: Posted, step: &mut Step<'_, Effect>) {
-        let Some(hash) = request.answer_hash() else {
+    fn remember_answer(
+        &self,
+        member: MemberId,
+        request: &Request,
+        posted: Posted,
+        step: &mut Step<'_, Effect>,
+    ) {
+        let Some(hash) = request.answer_hash(member) else {
             return;
         };
         let answered = Answered {
-            request: request.digest(),
+            request: request.digest(member),
             incarnation: posted.first.incarnation.0,
             first: posted.first.sequence,
             count: posted.count,

@@ -267,7 +267,6 @@ impl World {
             reply,
             actor: self.actor(at),
             request: Request {
-                member: self.member(at),
                 verb,
                 idempotency: idempotency.map(str::to_owned),
                 entropy,

@@ -175,7 +175,6 @@ impl World {
             return self.ask_again(number);
         };
         let request = Request {
-            member,
             verb: attempt.verb.clone(),
             idempotency: attempt.idempotency.clone(),
             entropy: match attempt.sent {

@@ -116,7 +116,6 @@ async fn an_input_holds_its_room_until_it_is_durable() {
         reply: ReplyTo(u64::MAX - number),
         actor: as_member(anna),
         request: Request {
-            member: anna,
             verb: posts(1, "a word"),
             idempotency: None,
             entropy: [7; 32],
@@ -151,7 +150,6 @@ async fn what_is_given_back_can_be_used_again() {
     let mut last = None;
     for _ in 0..LINK_INBOUND_BYTES_MAX / (list * long.len()) + 4 {
         let request = Request {
-            member: *anna,
             verb: posts(list, &long),
             idempotency: None,
             entropy: [0; 32],

@@ -166,7 +166,6 @@ impl Org {
         text: &str,
     ) -> Result<Posted, Refused> {
         let request = Request {
-            member,
             verb: Verb::Post(vec![Text {
                 text: text.to_owned(),
                 reply_to: None,

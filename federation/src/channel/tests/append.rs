@@ -238,7 +238,6 @@ fn a_turn_of_answers_stops_nobody() {
     use crate::steploop::{Answer, Ask};
     let (mut world, channel) = World::shared(2);
     let request = Request {
-        member: world.member(0),
         verb: post("late"),
         idempotency: Some("key".to_owned()),
         entropy: [1; 32],

@@ -18,7 +18,6 @@ fn request(world: &mut World, verb: Verb) -> channel::Input {
         reply: ReplyTo(2_000_000 + u64::from(entropy[0])),
         actor: world.actor(0),
         request: Request {
-            member: world.member(0),
             verb,
             idempotency: None,
             entropy,

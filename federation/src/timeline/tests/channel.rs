@@ -149,7 +149,6 @@ impl Ran {
 
     fn ask(&mut self, who: MemberId, verb: Verb) -> Posted {
         let request = Request {
-            member: who,
             verb,
             idempotency: None,
             entropy: [3; 32],
