@@ -183,14 +183,19 @@ pub const PAIRING_SOURCES_MAX: usize = 1024;
 
 /// What one partner may send in a second, if the configuration says nothing: 64 MiB. What is beyond it waits.
 pub const PARTNER_BYTES_PER_SECOND_DEFAULT: u64 = 64 * 1024 * 1024;
-/// The least that it may say. The largest frames that are checked at one time hold a link back for sixteen seconds
-/// then, and nothing that its partner says is heard meanwhile.
-pub const PARTNER_BYTES_PER_SECOND_MIN: u64 = 256 * 1024;
+/// The least that it may say. The largest frames that are checked at one time hold a link back for eight seconds then,
+/// and nothing that its partner says is heard meanwhile, the answer to a ping included.
+pub const PARTNER_BYTES_PER_SECOND_MIN: u64 = 512 * 1024;
 
 const _: () = assert!(
     (CHECKS_PER_LINK_MAX * foedus_federation::bounds::FRAME_BYTES_MAX) as u64
-        <= 16 * PARTNER_BYTES_PER_SECOND_MIN
+        <= (foedus_federation::bounds::transport::PING_TIMEOUT.as_secs() - 2)
+            * PARTNER_BYTES_PER_SECOND_MIN
 );
+
+/// So much is read of a link before its hello was heard, whatever its partner has used up: without a hello the link
+/// would be taken for broken.
+pub const HELLO_READ_BYTES_MAX: u64 = 2 * foedus_federation::bounds::FRAME_BYTES_MAX as u64;
 
 /// So much of what a partner may send may come at once: what may come in this time.
 pub const ALLOWANCE_BURST_MICROS: u64 = 1_000_000;

@@ -76,6 +76,11 @@ impl Frames {
         bytes.saturating_sub(before).saturating_add(surcharge)
     }
 
+    /// How much came in all.
+    pub(super) fn received_bytes(&self) -> u64 {
+        self.received.bytes()
+    }
+
     /// Nothing more is read for so long.
     pub(super) fn hold(&self, time: Duration) {
         self.received.hold_until(Instant::now() + time);

@@ -29,7 +29,8 @@ use super::doorway::{Doorway, Established};
 use super::ending::Ending;
 use super::frames::{Frames, Inbound};
 use crate::bounds::{
-    LINK_FRESH, LINK_OUTBOX_FRAMES_MAX, LINK_QUEUE_MESSAGES_MAX, LINK_TICK, WARNINGS_PER_MINUTE_MAX,
+    HELLO_READ_BYTES_MAX, LINK_FRESH, LINK_OUTBOX_FRAMES_MAX, LINK_QUEUE_MESSAGES_MAX, LINK_TICK,
+    WARNINGS_PER_MINUTE_MAX,
 };
 use crate::per_minute::PerMinute;
 use crate::runtime::{Held, LinkState, Runtime, ToLink, chain};
@@ -156,7 +157,9 @@ impl Session {
             doorway.spend(self.frames.take_bytes());
             // Neither read nor acknowledged meanwhile: the partner's credit runs out, and it waits.
             // But for the hello, without which the link would be taken for broken.
-            let held_back = doorway.holds_back().filter(|_| self.machine.is_up());
+            let held_back = doorway.holds_back().filter(|_| {
+                self.machine.is_up() || self.frames.received_bytes() > HELLO_READ_BYTES_MAX
+            });
             if let Some(time) = held_back {
                 self.held_back = true;
                 self.frames.hold(time);

@@ -232,9 +232,15 @@ fn governance(setup: &Setup, notes: Vec<(u32, NoteHash, Vec<u8>)>) -> Result<Gov
         // What was learnt once is learnt again; a second seal is an error both times. What finds no place any more stood
         // on a note that is gone, and without it the channel would be under an older charter, or none.
         let learned = governance.learn(&note, host);
-        if !matches!(learned, Ok(Learned::Kept | Learned::InForce) | Err(Breach::TwoSeals)) {
+        if !matches!(
+            learned,
+            Ok(Learned::Kept | Learned::InForce) | Err(Breach::TwoSeals)
+        ) {
             let key = ChannelKeys(setup.channel).note(hash);
-            return Err(Damaged::new(key, "a note about the channel, in its place among the others"));
+            return Err(Damaged::new(
+                key,
+                "a note about the channel, in its place among the others",
+            ));
         }
     }
     Ok(governance)

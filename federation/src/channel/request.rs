@@ -202,7 +202,10 @@ impl Channel {
 
     pub(super) fn reads_of_request(&self, actor: &Actor, request: &Request) -> Vec<Read> {
         let mut reads = Vec::new();
-        if let Some(hash) = actor.member().and_then(|member| request.answer_hash(member)) {
+        if let Some(hash) = actor
+            .member()
+            .and_then(|member| request.answer_hash(member))
+        {
             for turn in self.turns_of_answers() {
                 reads.push(Read::Get(self.keys.answered(turn, &hash)));
             }
