@@ -173,6 +173,8 @@ pub struct Facts {
     pub disk_reserve_bytes: u64,
     /// What the store should take at most.
     pub store_advised_bytes: u64,
+    /// The store found no room for what it was last asked to write.
+    pub store_lacks_room: bool,
 }
 
 /// What is found, the worst first.
@@ -393,6 +395,11 @@ fn store(facts: &Facts, found: &mut Vec<Finding>) {
     // With no reserve it is taken as long as a byte is left.
     let reserve = facts.disk_reserve_bytes.max(1);
     match facts.disk_free_bytes {
+        Some(free) if free >= reserve && facts.store_lacks_room => found.push(Finding::warning("DISK_LOW",
+            "",
+            format!("the store's disk took no more at last, although {free} bytes are free on it: nothing is taken until it does"),
+            "see whether a quota of the daemon's user or the disk's inodes are used up (`df --inodes`), and make room; it goes on by itself",
+        ).of(Severity::Error)),
         Some(free) if free < reserve => found.push(Finding::warning("DISK_LOW",
             "",
             format!("{free} bytes are left on the store's disk: nothing is taken any more"),
@@ -778,6 +785,7 @@ mod tests {
         check(free((256 << 20) * DISK_LOW_FACTOR - 1), &["DISK_LOW"]);
         check(free((256 << 20) - 1), &["DISK_LOW"]);
         check(free(0), &["DISK_LOW"]);
+        check(|facts| facts.store_lacks_room = true, &["DISK_LOW"]);
         check(|facts| facts.disk_free_bytes = None, &[]);
         let no_reserve = |facts: &mut Facts| {
             facts.disk_reserve_bytes = 0;

@@ -6,7 +6,7 @@
 pub mod server;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +65,7 @@ pub struct Metrics {
     refusals: Family<ByReason, Counter>,
     rejects: Family<ByReason, Counter>,
     pairing_rejects: Family<ByReason, Counter>,
+    lacks_room: AtomicBool,
     strangers_refused: AtomicU64,
     commits: Family<ByOutcome, Counter>,
     commit_seconds: Histogram,
@@ -93,6 +94,7 @@ impl Default for Metrics {
             refusals: Family::default(),
             rejects: Family::default(),
             pairing_rejects: Family::default(),
+            lacks_room: AtomicBool::new(false),
             strangers_refused: AtomicU64::new(0),
             commits: Family::default(),
             commit_seconds: Histogram::new(buckets),
@@ -249,8 +251,26 @@ impl Metrics {
         self.strangers_refused.swap(0, Ordering::Relaxed)
     }
 
+    /// Whether the store found no room for what it was last asked to write, whatever the system says is free: a quota of
+    /// its user may be used up, or the disk's inodes.
+    #[must_use]
+    pub fn store_lacks_room(&self) -> bool {
+        self.lacks_room.load(Ordering::Relaxed)
+    }
+
+    /// The store waits for room, and can't be read meanwhile.
+    pub fn found_no_room(&self) {
+        self.lacks_room.store(true, Ordering::Relaxed);
+    }
+
     /// A commit ended.
     pub fn committed(&self, outcome: CommitOutcome, took: Duration) {
+        match outcome {
+            CommitOutcome::DiskFull => self.found_no_room(),
+            CommitOutcome::Durable => self.lacks_room.store(false, Ordering::Relaxed),
+            // These say nothing about it.
+            CommitOutcome::Conflict | CommitOutcome::Refused | CommitOutcome::Unknown => {}
+        }
         let outcome = match outcome {
             CommitOutcome::Durable => "durable",
             CommitOutcome::Conflict => "conflict",

@@ -67,6 +67,7 @@ impl Api {
             disk_free_bytes: sizes.disk_free_bytes,
             disk_reserve_bytes: self.inner.facts.disk_reserve_bytes,
             store_advised_bytes: self.inner.facts.store_advised_bytes,
+            store_lacks_room: self.runtime().metrics().store_lacks_room(),
             quotas: full_of_requests(seen)
                 .into_iter()
                 .chain(self.held_back(seen))

@@ -146,7 +146,10 @@ impl Ground {
         match self.rows(reads).await {
             Ok(rows) => Answer::Rows(rows),
             // The commits say so; it opens by itself when there is room.
-            Err(StoreError::OutOfSpace) => Answer::DiskFull,
+            Err(StoreError::OutOfSpace) => {
+                self.metrics.found_no_room();
+                Answer::DiskFull
+            }
             Err(error) => {
                 tracing::error!(error = %chain(&error), "a read failed");
                 if is_final(&error) {

@@ -9,6 +9,8 @@ use foedus_tests::harness::preloaded::library;
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
 use foedus_tests::harness::{LATER, eventually};
 
+use super::doctor::{is_over, tells};
+
 /// Nothing can be read while the store waits for room, and that is not told as damage.
 #[track_caller]
 fn is_closed(foedus: &Foedus) {
@@ -60,6 +62,13 @@ fn fills_up(engine: EngineKind) {
         .must(&["post", ACME_LAUNCH, "from globex"]);
     let pid = two.acme.daemon.pid();
     anna.must(&["status"]);
+    // What is free, as the system says, stays what it is.
+    tells(
+        &two.acme,
+        "DISK_LOW",
+        "error",
+        &["took no more", "are free"],
+    );
     let again = anna.refused(&["post", LAUNCH, "still full"]);
     assert_eq!(again.reason, "DISK_FULL", "{again:?}");
 
@@ -69,6 +78,7 @@ fn fills_up(engine: EngineKind) {
             .map_err(|answer| answer.err)
     });
     assert_eq!(two.acme.daemon.pid(), pid);
+    is_over(&two.acme, "DISK_LOW");
     two.globex.linked_with(ACME);
     let texts = two.agree();
     for wanted in ["before", "from globex", "after"] {
