@@ -29,7 +29,7 @@ pub(crate) const NOTE_LOG_HEADS_MAX: usize = 256;
 pub(crate) const FREE_TEXT_BYTES_MAX: usize = 256;
 
 /// A handle: what the domain name system allows.
-pub(crate) const HANDLE_BYTES_MAX: usize = 253;
+pub(crate) const HANDLE_BYTES_MAX: usize = foedus_policy::bounds::HANDLE_BYTES_MAX;
 
 /// An identity note: its lines, and more signatures than a change of root needs. Chains are sent on
 /// by everybody who shares a channel with their organisation.
@@ -112,13 +112,13 @@ pub(crate) const RUN_BYTES_MAX: usize = 8 * 1024;
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 
 /// Notes beside identity chains in one frame.
-pub const FRAME_NOTES_MAX: usize = 64;
+pub(crate) const FRAME_NOTES_MAX: usize = 64;
 
 /// Logs of which one subscription says how much is held.
-pub const FRAME_HELD_MAX: usize = 1024;
+pub(crate) const FRAME_HELD_MAX: usize = 1024;
 
 /// Parts of one frame of entries.
-pub const FRAME_PARTS_MAX: usize = 64;
+pub(crate) const FRAME_PARTS_MAX: usize = 64;
 
 /// Entries of all parts of one frame.
 pub(crate) const FRAME_ENTRIES_MAX: usize = 512;
@@ -147,12 +147,17 @@ const _: () = assert!(
         && 2 * NOTES_SENT_BYTES_MAX + 64 * 1024 <= FRAME_BYTES_MAX
 );
 
+// Partners take as many in one frame as we do.
+const _: () =
+    assert!(NOTES_SENT_MAX <= FRAME_NOTES_MAX && NOTES_IDENTITIES_SENT_MAX <= PARTICIPANTS_MAX);
+
 /// A partner that says again and again that it holds other notes about a channel than we do is
 /// sent all of ours at most this often; between that, only what is new.
 pub(crate) const NOTES_AGAIN_MILLIS_MIN: u64 = 5_000;
 
-/// Logs of which a subscriber says how much it holds; of more, it is sent anew what it has.
-pub(crate) const HELD_LOGS_MAX: usize = 1024;
+/// Logs of which a subscriber says how much it holds: as many as are heard. Of more, it is sent anew
+/// what it has.
+pub(crate) const HELD_LOGS_MAX: usize = FRAME_HELD_MAX;
 
 // Feed: frames of entries, as we send them.
 
@@ -164,6 +169,17 @@ pub(crate) const PAGE_ENTRIES_MAX: usize = 256;
 
 /// Bytes of headers and bodies of one frame that we send, unless it is a single run.
 pub(crate) const PAGE_BYTES_MAX: usize = 128 * 1024;
+
+// Partners take such a page. The first run of one is always sent, and each run may be a part.
+const _: () = assert!(
+    PAGE_RUNS_MAX <= FRAME_PARTS_MAX
+        && PAGE_ENTRIES_MAX <= FRAME_ENTRIES_MAX
+        && PART_ENTRIES_MAX <= FRAME_ENTRIES_MAX
+        && RUN_ENTRIES_MAX <= FRAME_ENTRIES_MAX
+        && PAGE_BYTES_MAX <= FRAME_ENTRIES_BYTES_MAX
+        && RUN_BYTES_MAX <= FRAME_ENTRIES_BYTES_MAX
+        && HEADER_BYTES_MAX + BODY_BYTES_MAX <= FRAME_ENTRIES_BYTES_MAX
+);
 
 /// Frames of entries that a link has sent and that are not acknowledged.
 pub const CREDIT_FRAMES_MAX: usize = 64;
