@@ -142,7 +142,7 @@ impl Channel {
         }
         self.forget_filled(carrier);
         let ack = Ack {
-            channel: self.keys.0,
+            channel: self.keys.channel(),
             number: entries.number(),
             void: counts.void,
             withheld: counts.withheld,

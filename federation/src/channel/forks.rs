@@ -301,7 +301,7 @@ impl Channel {
         self.change_log(id, step, |log| log.fork = fork.encode());
         step.effect(Effect::Reject(carrier, Reject::Fork(id)));
         step.effect(Effect::Org(Box::new(OrgInput::ForkFound {
-            channel: self.keys.0,
+            channel: self.keys.channel(),
             log: id,
         })));
     }

@@ -276,7 +276,7 @@ impl Channel {
         }
         for capability in request.verb.capabilities() {
             let action = Action::Write {
-                channel: self.keys.0,
+                channel: self.keys.channel(),
                 capability,
                 charter: self.charter_facts(),
             };
@@ -292,7 +292,7 @@ impl Channel {
             }
         }
         self.judge_next(now, count).map_err(Refused::NotCounted)?;
-        let author = self.org.state.author(self.keys.0, request.member);
+        let author = self.org.state.author(self.keys.channel(), request.member);
         author.ok_or(Refused::NotInChannel)
     }
 
@@ -329,7 +329,7 @@ impl Channel {
     pub(super) fn may_write_control(&self, now: Now) -> bool {
         if !self.governance.is_shared() {
             // A channel that we are about to join is never a local one.
-            let known = self.org.state.channels().get(&self.keys.0);
+            let known = self.org.state.channels().get(&self.keys.channel());
             return !known.is_some_and(|known| matches!(known.sharing, Sharing::Joining { .. }));
         }
         self.is_open()
