@@ -282,6 +282,12 @@ mod tests {
 
     /// An example must be a command line that we understand.
     fn check_example(line: &str) {
+        if let Err(error) = parsed(line) {
+            assert!(!error.use_stderr(), "{line}: {error}");
+        }
+    }
+
+    fn parsed(line: &str) -> Result<Arguments, clap::Error> {
         let line = line
             .split(['|', '>', '<'])
             .next()
@@ -294,9 +300,47 @@ mod tests {
                 words.extend(part.split_whitespace().map(str::to_owned));
             }
         }
-        if let Err(error) = Arguments::try_parse_from(&words) {
-            assert!(!error.use_stderr(), "{line}: {error}");
+        Arguments::try_parse_from(&words)
+    }
+
+    /// What the papers tell people to type is understood; in the middle of a sentence they may leave out what a command is
+    /// given.
+    #[test]
+    fn the_commands_of_the_papers_are_command_lines() {
+        use clap::error::ErrorKind::{
+            DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, MissingRequiredArgument,
+        };
+        let papers = [
+            include_str!("../../README.md"),
+            include_str!("../../docs/OPERATING.md"),
+            include_str!("../../docs/INTEGRATING.md"),
+        ];
+        let mut count = 0;
+        for paper in papers {
+            for (number, part) in paper.split("```").enumerate() {
+                let in_a_block = number % 2 == 1;
+                let lines: Vec<&str> = match in_a_block {
+                    true => part.lines().collect(),
+                    false => part.split('`').skip(1).step_by(2).collect(),
+                };
+                for line in lines.into_iter().filter(|line| line.starts_with("foedus ")) {
+                    if line.contains(" COMMAND") {
+                        continue;
+                    }
+                    count += 1;
+                    let (line, _) = line.split_once(" #").unwrap_or((line, ""));
+                    let line = line.replace("...", "one two three four five six");
+                    let Err(error) = parsed(&line) else { continue };
+                    let part_of_one = matches!(
+                        error.kind(),
+                        MissingRequiredArgument | DisplayHelpOnMissingArgumentOrSubcommand
+                    );
+                    let fine = error.kind() == DisplayHelp || (!in_a_block && part_of_one);
+                    assert!(fine, "{line}: {error}");
+                }
+            }
         }
+        assert!(count > 60, "{count}");
     }
 
     #[test]

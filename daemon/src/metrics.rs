@@ -341,6 +341,21 @@ impl Metrics {
         self.link_resting.get_or_create(&labels).set(resting);
     }
 
+    /// There is to be no link with it.
+    pub fn forget_link(&self, partner: OrgId) {
+        let labels = ByPartner {
+            partner: partner.to_string(),
+        };
+        for of_links in [
+            &self.link_up,
+            &self.link_resting,
+            &self.link_lag,
+            &self.clock_skew,
+        ] {
+            of_links.remove(&labels);
+        }
+    }
+
     /// How many inputs wait in a queue.
     pub fn queue_depth(&self, queue: &'static str, depth: usize) {
         let depth = i64::try_from(depth).unwrap_or(i64::MAX);

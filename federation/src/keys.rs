@@ -83,6 +83,11 @@ pub fn channel_of(key: &[u8]) -> Option<ChannelId> {
 pub struct ChannelKeys(pub ChannelId);
 
 impl ChannelKeys {
+    /// Whose keys they are.
+    pub fn channel(&self) -> ChannelId {
+        self.0
+    }
+
     fn key(&self, kind: &[u8], parts: &[&[u8]]) -> Key {
         let mut key = Vec::with_capacity(1 + 32 + 2 + 56);
         key.push(b'c');
@@ -452,7 +457,7 @@ mod tests {
             ),
         ];
         for (key, expected) in all {
-            assert_eq!(ChannelKey::parse(&key), Some((keys.0, expected)));
+            assert_eq!(ChannelKey::parse(&key), Some((keys.channel(), expected)));
             assert_eq!(ChannelKey::parse(&key[..key.len() - 1]), None);
             assert_eq!(ChannelKey::parse(&[&key[..], &[0]].concat()), None);
         }

@@ -64,6 +64,8 @@ struct Act<'a> {
 }
 
 impl Act<'_> {
+    /// One row per action and no rest arm, so that a new action says what it changes: that is what makes it
+    /// long. What each does stands beside others of its subject.
     fn run(&mut self, action: Action) -> Outcome {
         match action {
             Action::Init {

@@ -4,7 +4,7 @@
 
 use crate::action::{Action, Actor, Outcome};
 use crate::reason::Reason;
-use crate::state::{PartnerMode, Scopes};
+use crate::vocabulary::Capability;
 
 /// How an act ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +85,11 @@ fn optional(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
+/// Words in one detail, separated by commas.
+fn list(words: impl Iterator<Item = &'static str>) -> String {
+    words.collect::<Vec<_>>().join(",")
+}
+
 /// Verb, object and details of an action. Text that somebody typed is a detail as it was typed:
 /// whoever shows it escapes it. One match without a rest: an action that is new must say here what it is.
 fn describe(action: &Action) -> Described {
@@ -126,7 +131,7 @@ fn describe(action: &Action) -> Described {
             let expires = optional(expires.map(|expires| expires.0));
             let details = [
                 ("name", name.clone()),
-                ("scopes", scope_names(*scopes)),
+                ("scopes", list(scopes.names())),
                 ("expires_ms", expires),
             ];
             described("token.create", member, details)
@@ -160,13 +165,19 @@ fn describe(action: &Action) -> Described {
             partner,
             project,
             ends,
+            capabilities,
             history,
-            ..
+            // Words for whoever decides; the request keeps them.
+            purpose: _,
         } => {
             let details = [
                 ("partner", partner.clone()),
                 ("project", project.clone()),
                 ("ends_ms", optional(ends.at().map(|ends| ends.0))),
+                (
+                    "capabilities",
+                    list(capabilities.iter().map(Capability::as_str)),
+                ),
                 ("history", history.to_string()),
             ];
             described("channel.share", channel, details)
@@ -260,7 +271,7 @@ fn describe(action: &Action) -> Described {
         Action::AllowPartner { pattern } => described("partner.allow", pattern, []),
         Action::DenyPartner { pattern } => described("partner.deny", pattern, []),
         Action::ForgetPattern { pattern } => described("partner.forget", pattern, []),
-        Action::SetPartnerMode { mode } => described("partner.mode", mode_name(*mode), []),
+        Action::SetPartnerMode { mode } => described("partner.mode", mode.name(), []),
         Action::VerifyPartner { partner, matches } => described(
             "partner.verify",
             partner,
@@ -333,30 +344,6 @@ fn what_came(outcome: &Outcome) -> Vec<(&'static str, String)> {
         | Outcome::Replied { .. }
         | Outcome::PartnerResumed { .. } => Vec::new(),
     }
-}
-
-/// The text form of a mode.
-pub const fn mode_name(mode: PartnerMode) -> &'static str {
-    match mode {
-        PartnerMode::Nobody => "nobody",
-        PartnerMode::Listed => "listed",
-        PartnerMode::AnyoneAfterApproval => "anyone-after-approval",
-    }
-}
-
-/// The scopes by name, separated by commas.
-pub fn scope_names(scopes: Scopes) -> String {
-    let names = [
-        (scopes.read, "read"),
-        (scopes.write, "write"),
-        (scopes.administer, "administer"),
-    ];
-    let names: Vec<&str> = names
-        .iter()
-        .filter(|(set, _)| *set)
-        .map(|(_, name)| *name)
-        .collect();
-    names.join(",")
 }
 
 #[cfg(test)]

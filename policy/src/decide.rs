@@ -86,7 +86,8 @@ pub fn decide(state: &State, actor: &Actor, action: &Action, now: Timestamp) -> 
     }
 }
 
-/// One line per action; each rule is a function of its own beside others of its subject.
+/// One row per action and no rest arm, so that a new action has no answer before it has a rule: that is
+/// what makes it long. Each rule is a function of its own beside others of its subject.
 fn check(
     state: &State,
     actor: &Actor,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::{build_and_run, value};
 use crate::step::{Log, Outcome};
@@ -13,19 +13,41 @@ use crate::workspace::Workspace;
 
 const PROGRAM: &str = "bench";
 
-/// What has a figure on each engine, if all went well.
-const CASES: &[&str] = &[
-    "idle",
-    "paced",
-    "post-1",
-    "post-64",
-    "post-many",
-    "catch-up",
-    "million",
-    "restart",
-    "channels",
-    "partners",
+/// How many figures a case tells of an engine, how many of them have a target, and how many raw limits stand beside them in
+/// all.
+struct Told {
+    case: &'static str,
+    figures: usize,
+    targets: usize,
+    limits: usize,
+}
+
+const fn told(case: &'static str, figures: usize, targets: usize, limits: usize) -> Told {
+    Told {
+        case,
+        figures,
+        targets,
+        limits,
+    }
+}
+
+/// What each engine has, with `--quick` and if all went well.
+const CASES: &[Told] = &[
+    told("raw", 5, 0, 0),
+    told("idle", 2, 2, 0),
+    told("paced", 4, 4, 8),
+    told("post-1", 4, 2, 4),
+    told("post-64", 10, 2, 6),
+    told("post-many", 10, 2, 6),
+    told("catch-up", 6, 4, 4),
+    told("million", 9, 2, 4),
+    told("restart", 2, 2, 0),
+    told("channels", 12, 0, 6),
+    told("partners", 8, 0, 4),
 ];
+
+/// What has nothing to do with an engine.
+const MACHINE: Told = told("raw", 15, 0, 0);
 
 /// What was asked for: words for the program that measures.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,71 +109,117 @@ pub fn check(workspace: &Workspace, log: &mut Log) -> anyhow::Result<Outcome> {
     if !findings.is_empty() {
         return Ok(Outcome::of_findings(findings));
     }
-    let cases = CASES.len();
+    // The raw limits are no case.
+    let cases = CASES.len() - 1;
     Ok(Outcome::Passed(Some(format!(
         "{cases} cases on both engines, each message once"
     ))))
 }
 
-/// What programs are not told: of each case on each engine they have a figure; beside a target, whether it is met; and
-/// the ratio to each raw limit.
+/// What programs are not told of what they should be.
 fn untold(written: &Value) -> Vec<String> {
     let figures = written["figures"].as_array().map_or(&[][..], Vec::as_slice);
+    let engines = [json!("sled"), json!("fjall")];
+    let mut of_each: Vec<(&Value, &Told)> = vec![(&Value::Null, &MACHINE)];
+    of_each.extend(
+        engines
+            .iter()
+            .flat_map(|engine| CASES.iter().map(move |case| (engine, case))),
+    );
     let mut findings = Vec::new();
-    for engine in ["sled", "fjall"] {
-        for case in CASES {
-            let mut of_case = figures
+    for (engine, told) in of_each {
+        let of_case: Vec<&Value> = figures
+            .iter()
+            .filter(|figure| figure["case"] == told.case && figure["engine"] == *engine)
+            .collect();
+        let beside = |figure: &&Value| figure["beside"].as_array().map_or(0, Vec::len);
+        let found = (
+            of_case.len(),
+            of_case
                 .iter()
-                .filter(|figure| figure["case"] == **case && figure["engine"] == engine)
-                .peekable();
-            if of_case.peek().is_none() {
-                findings.push(format!("the JSON has no figure of {case} on {engine}"));
-            }
-            for figure in of_case {
-                let limits = figure["beside"].as_array();
-                let ratios = limits.is_some_and(|limits| {
-                    limits
-                        .iter()
-                        .all(|limit| limit["ratio"].is_f64() && limit["raw"].is_string())
-                });
-                let whole = figure["value"].is_number()
-                    && figure["target"].is_null() == figure["met"].is_null()
-                    && ratios;
-                if !whole {
-                    findings.push(format!(
-                        "the JSON of {case} on {engine} lacks something: {figure}"
-                    ));
-                }
-            }
+                .filter(|figure| !figure["target"].is_null())
+                .count(),
+            of_case.iter().map(beside).sum(),
+        );
+        if found != (told.figures, told.targets, told.limits) {
+            findings.push(format!(
+                "the JSON of {} on {engine} has {found:?} figures, targets and raw limits, not {:?}",
+                told.case,
+                (told.figures, told.targets, told.limits)
+            ));
         }
+        let lacking = of_case.into_iter().filter(|figure| !is_whole(figure));
+        findings.extend(
+            lacking.map(|figure| format!("the JSON on {engine} lacks something: {figure}")),
+        );
     }
     findings
 }
 
+/// Beside a target stands whether it is met, and beside each raw limit the ratio to it.
+fn is_whole(figure: &Value) -> bool {
+    let limits = figure["beside"].as_array().map_or(&[][..], Vec::as_slice);
+    figure["value"].is_number()
+        && figure["target"].is_null() == figure["met"].is_null()
+        && limits
+            .iter()
+            .all(|limit| limit["ratio"].is_f64() && limit["raw"].is_string())
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::{CASES, Options, untold};
+    use super::{CASES, MACHINE, Options, Told, untold};
+
+    /// A bench that told all that it should.
+    fn whole() -> Value {
+        let figures = |engine: Value, told: &Told| -> Vec<Value> {
+            (0..told.figures)
+                .map(|number| {
+                    let target = (number < told.targets).then(|| json!({ "at_least": 1.0 }));
+                    // All limits beside the first, as they are counted together.
+                    let limits = if number == 0 { told.limits } else { 0 };
+                    let limit = json!({ "raw": "a sync", "value": 2.0, "ratio": 0.5 });
+                    json!({
+                        "case": told.case, "engine": engine, "value": 1.0, "target": target,
+                        "met": target.is_some().then_some(true), "beside": vec![limit; limits],
+                    })
+                })
+                .collect()
+        };
+        let mut all = figures(Value::Null, &MACHINE);
+        for engine in ["sled", "fjall"] {
+            all.extend(CASES.iter().flat_map(|told| figures(json!(engine), told)));
+        }
+        json!({ "figures": all })
+    }
 
     #[test]
     fn what_programs_are_told_is_whole() {
-        let figure = |case: &&str, engine: &str| {
-            let beside = [json!({ "raw": "a sync", "value": 2.0, "ratio": 0.5 })];
-            json!({ "case": case, "engine": engine, "value": 1.0, "target": null, "met": null, "beside": beside })
+        assert_eq!(untold(&whole()), Vec::<String>::new());
+        let first = |case: &str| {
+            let all = whole();
+            let figures = all["figures"].as_array().expect("a list");
+            let first = figures.iter().position(|figure| figure["case"] == case);
+            first.expect("it is there")
         };
-        let figures: Vec<_> = CASES
-            .iter()
-            .flat_map(|case| ["sled", "fjall"].map(|engine| figure(case, engine)))
-            .collect();
-        let whole = json!({ "figures": figures });
-        assert_eq!(untold(&whole), Vec::<String>::new());
-        let mut without = whole.clone();
-        without["figures"][0]["beside"][0]["ratio"] = json!(null);
-        without["figures"][1]["target"] = json!({ "at_most": 1.0 });
-        without["figures"][2]["case"] = json!("another");
-        assert_eq!(untold(&without).len(), 3, "{:?}", untold(&without));
-        assert_eq!(untold(&json!({})).len(), 2 * CASES.len());
+        let check = |place: usize, change: fn(&mut Value)| {
+            let mut without = whole();
+            change(&mut without["figures"][place]);
+            assert_eq!(untold(&without).len(), 1, "{:?}", untold(&without));
+        };
+        check(first("post-64"), |figure| figure["beside"] = json!([]));
+        check(first("paced"), |figure| {
+            figure["target"] = json!(null);
+            figure["met"] = json!(null);
+        });
+        check(first("million"), |figure| {
+            figure["beside"][0]["ratio"] = json!(null)
+        });
+        check(first("idle"), |figure| figure["met"] = json!(null));
+        check(first("raw"), |figure| figure["case"] = json!("another"));
+        assert_eq!(untold(&json!({})).len(), 2 * CASES.len() + 1);
     }
 
     #[test]

@@ -111,6 +111,8 @@ impl PartnerLink {
             }
         }
         self.doorway.stop_dialling();
+        // Nobody need wonder that a partner which is none any more has no link.
+        self.runtime.metrics().forget_link(self.partner);
     }
 
     /// Waits for a connection, and dials meanwhile.

@@ -102,7 +102,7 @@ impl Channel {
     /// Leaves where the organisation's own state says that we left: what it tells a channel beside may find no room, and
     /// a partner may see to that.
     pub(super) fn leave_if_decided(&mut self, now: Now, step: &mut Step<'_, Effect>) {
-        let known = self.org.state.channels().get(&self.keys.0);
+        let known = self.org.state.channels().get(&self.keys.channel());
         let left = known.is_some_and(|known| match &known.sharing {
             Sharing::Shared {
                 ended: Some(ended), ..
@@ -125,7 +125,7 @@ impl Channel {
         if self.ended_for_good(now).is_some() {
             return;
         }
-        let (channel, at) = (self.keys.0, now.wall);
+        let (channel, at) = (self.keys.channel(), now.wall);
         let note = if host == org {
             let heads = self.shared_heads(|_| true);
             let termination = Termination {
@@ -198,7 +198,7 @@ impl Channel {
         let learned = self.learn(&record, self.ours.org, step);
         assert!(learned.is_ok(), "it names a revision that names us");
         step.effect(Effect::Org(Box::new(OrgInput::ChannelEnded {
-            channel: self.keys.0,
+            channel: self.keys.channel(),
             ended,
         })));
         self.charter_changed(now, step);
@@ -223,7 +223,7 @@ impl Channel {
             .newest_naming(self.ours.org)
             .expect("a channel ends for those who took part");
         DisconnectRecord {
-            channel: self.keys.0,
+            channel: self.keys.channel(),
             org: self.ours.org,
             revision: newest.hash(),
             cause: ended.cause,

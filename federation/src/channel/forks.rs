@@ -2,20 +2,23 @@
 //!
 //! Two things raise a doubt: an entry that differs from the one that we hold at its place, and a
 //! heads entry that states another root than ours. A doubt is examined with what is stored, as an
-//! input of its own. Evidence freezes the log; a doubt that comes to nothing freezes nothing.
+//! input of its own. Evidence freezes the log; a doubt that comes to nothing freezes nothing. A first
+//! entry states heads as well, of the logs that it closes.
+
+use std::collections::BTreeSet;
 
 use foedus_policy::id::OrgId;
 
 use super::read::scanned;
 use super::{Channel, Effect, Examine, Input, Log, Reject};
 use crate::batch::Read;
-use crate::bounds::{EXAMINED_MAX, EXAMINES_PENDING_MAX};
+use crate::bounds::{CLOSES_NOTED_MAX, EXAMINED_MAX, EXAMINES_PENDING_MAX, HEADS_EXAMINED_MAX};
 use crate::checkpoint::{Checkpoint, Fork, ForkSide, KeySide};
 use crate::damaged::Damaged;
-use crate::entry::LogId;
+use crate::entry::{Header, LogId};
 use crate::evidence::SignedPart;
 use crate::key::VerifyingKey;
-use crate::kind::Head;
+use crate::kind::{Body, Head};
 use crate::message::OrgInput;
 use crate::steploop::Step;
 use crate::tree::{Frontier, Nodes, TILE_LEAVES, leaf_hash};
@@ -78,6 +81,64 @@ impl Channel {
         let checked = part.checked();
         self.keys
             .runs_between(*checked.log(), checked.first(), checked.end())
+    }
+
+    /// What an entry that counts says of logs.
+    pub(super) fn note_statements(
+        &mut self,
+        header: &Header,
+        body: &Body,
+        step: &mut Step<'_, Effect>,
+    ) {
+        if let Body::Heads(rows) = body {
+            self.examine_heads(header.log.origin, rows, step);
+        }
+        if let Body::Opened(opened) = body {
+            // It states what it closes: another history of it shows by that alone.
+            let closed = opened.closes.iter().map(|closed| Head {
+                origin: header.log.origin,
+                incarnation: closed.incarnation,
+                size: closed.size,
+                root: closed.root,
+            });
+            let closed: Vec<Head> = closed.collect();
+            self.examine_heads(header.log.origin, &closed, step);
+            let open = opened.closes.iter().filter_map(|closed| {
+                let id = LogId {
+                    incarnation: closed.incarnation,
+                    ..header.log
+                };
+                let log = self.logs.get(&id)?;
+                log.closed_at.is_none().then_some((id, closed.size))
+            });
+            let open: Vec<_> = open.take(CLOSES_NOTED_MAX).collect();
+            for (id, size) in open {
+                self.change_log(id, step, |log| log.closed_at = Some(size));
+            }
+        }
+    }
+
+    /// Has those rows looked into that differ from what we hold, or may. Comparing with less than
+    /// we hold takes many reads: only some of it is done at a time, the rest later.
+    fn examine_heads(&mut self, stated_by: OrgId, rows: &[Head], step: &mut Step<'_, Effect>) {
+        self.note_lacking(stated_by, rows);
+        let mut logs = BTreeSet::new();
+        let differs = |head: &&Head| {
+            let id = self.keys.log_id(head.origin, head.incarnation);
+            let Some(log) = self.logs.get(&id) else {
+                return false;
+            };
+            let same = log.size() == head.size && log.frontier.root() == head.root;
+            !same && head.size <= log.size() && logs.insert(id)
+        };
+        let mut rows: Vec<Head> = rows.iter().filter(differs).copied().collect();
+        // Who states many at once hides none of them: of a log that stands still nothing is stated again.
+        for head in rows.split_off(HEADS_EXAMINED_MAX.min(rows.len())) {
+            self.keep_stated(stated_by, head);
+        }
+        if !rows.is_empty() {
+            self.examine(Examine::Heads { stated_by, rows }, step);
+        }
     }
 
     pub(super) fn reads_of_examine(&self, examine: &Examine) -> Vec<Read> {
@@ -301,7 +362,7 @@ impl Channel {
         self.change_log(id, step, |log| log.fork = fork.encode());
         step.effect(Effect::Reject(carrier, Reject::Fork(id)));
         step.effect(Effect::Org(Box::new(OrgInput::ForkFound {
-            channel: self.keys.0,
+            channel: self.keys.channel(),
             log: id,
         })));
     }

@@ -1,78 +1,36 @@
 //! What governs a channel: its sealed revisions, the one that is proposed, and how it ends.
 //!
-//! A function of the notes that were accepted, in the order of their acceptance, and of nothing
-//! else: loading a channel learns the same notes again. It must not know logs, sessions or stores.
+//! A function of the notes that were accepted, in the order of their acceptance: loading a channel
+//! learns the same notes again. No note says two things, and they are held in memory only: that the
+//! peering ended ([`Governance::disconnect`]), until our own record of the end says so, and texts that
+//! nobody stands by any more (`heard`), in case one of them turns out to be sealed. It must not know
+//! logs, sessions or stores.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use foedus_policy::id::{EntryRef, IncarnationId, NoteHash, OrgId};
+use foedus_policy::id::{NoteHash, OrgId};
 use foedus_policy::time::Timestamp;
 use foedus_policy::vocabulary::{Access, EndCause};
 use sha2::{Digest, Sha256};
 
-use crate::bounds::{RECORDS_PER_ORG_MAX, WITHDRAWALS_PER_ORG_MAX};
+use crate::bounds::RECORDS_PER_ORG_MAX;
 use crate::charter::{
-    Charter, Consent, InvalidCharter, Newcomers, Seal, SealedCharter, Termination, Withdrawal,
-    consents_needed,
+    Charter, InvalidCharter, Newcomers, Seal, Termination, Withdrawal, consents_needed,
 };
-use crate::entry::LogId;
 use crate::evidence::GovernanceNote;
 use crate::message::Ended;
 use crate::note::Verified;
-use crate::note::value::LogHeads;
 use crate::planted::{Fault, planted};
 use crate::record::DisconnectRecord;
 
+mod heads;
 mod learn;
 mod proposal;
+mod revision;
 
 pub use proposal::Proposal;
-
-/// One revision in force, or that was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revision {
-    sealed: SealedCharter,
-    agreed: BTreeSet<OrgId>,
-    /// Whose earlier words it counts only up to the heads that it names.
-    limits: BTreeSet<OrgId>,
-    /// Withdrawals that a consent to it names: whoever made them is back.
-    returns: BTreeSet<NoteHash>,
-    /// Yeses that came after its seal, in the order in which they were learnt.
-    late: Vec<Verified<Consent>>,
-}
-
-impl Revision {
-    /// What it says.
-    pub fn charter(&self) -> &Charter {
-        self.sealed.charter().note()
-    }
-
-    /// Its identity.
-    pub fn hash(&self) -> NoteHash {
-        self.sealed.charter().hash()
-    }
-
-    /// Whether an organisation agreed to it: by its consent, as host, or because it agreed to the
-    /// one before and this one only takes away.
-    pub fn is_agreed_by(&self, org: OrgId) -> bool {
-        self.agreed.contains(&org)
-    }
-
-    /// The yes of an organisation that its seal rests on.
-    pub fn consent_used(&self, org: OrgId) -> Option<&Consent> {
-        let mut used = self.sealed.consents().iter().map(Verified::note);
-        used.find(|consent| consent.org == org)
-    }
-
-    fn access(&self, org: OrgId) -> Option<Access> {
-        self.charter().participants.get(&org).copied()
-    }
-
-    fn may_read(&self, org: OrgId) -> bool {
-        self.access(org).is_some_and(Access::may_read)
-    }
-}
+pub use revision::Revision;
 
 /// Why a note was not learnt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -357,27 +315,6 @@ impl Governance {
         }
     }
 
-    /// Below this, no note says that words of a log do not count.
-    pub fn least_head(&self, origin: OrgId, incarnation: IncarnationId) -> u64 {
-        let named = |heads: &LogHeads| {
-            heads
-                .get(&(origin, incarnation))
-                .map_or(0, |head| head.size)
-        };
-        let withdrawals = self.withdrawals.get(&origin).map_or(&[][..], Vec::as_slice);
-        if withdrawals.len() >= WITHDRAWALS_PER_ORG_MAX {
-            // One that is held no more may have said less.
-            return 0;
-        }
-        let withdrawals = withdrawals
-            .iter()
-            .map(|withdrawal| named(&withdrawal.note().heads));
-        let limiting = self.revisions.iter();
-        let limiting = limiting.filter(|revision| revision.limits.contains(&origin));
-        let limiting = limiting.map(|revision| named(&revision.charter().finals));
-        withdrawals.chain(limiting).min().unwrap_or(u64::MAX)
-    }
-
     /// Whether an organisation takes part now.
     pub fn takes_part(&self, org: OrgId) -> bool {
         self.access_of(org).is_some()
@@ -418,28 +355,6 @@ impl Governance {
             .collect()
     }
 
-    /// Up to where a log counts whose origin takes part no more; 0 if nothing was said of it.
-    pub fn final_size(&self, origin: OrgId, incarnation: IncarnationId) -> u64 {
-        let named = |heads: &LogHeads| {
-            heads
-                .get(&(origin, incarnation))
-                .map_or(0, |head| head.size)
-        };
-        let out = self
-            .newest()
-            .is_none_or(|newest| newest.access(origin).is_none());
-        let limiting = |revision: &&Arc<Revision>| revision.limits.contains(&origin);
-        let removed = self.revisions.iter().rev().find(limiting);
-        let removed = removed.map(|revision| named(&revision.charter().finals));
-        let number = self.newest().map_or(0, |newest| newest.charter().number);
-        let withdrawn = self.withdrawals_from(origin, number);
-        withdrawn
-            .map(|withdrawal| named(&withdrawal.note().heads))
-            .chain(out.then(|| removed.unwrap_or(0)))
-            .min()
-            .unwrap_or(0)
-    }
-
     /// Whether the body of an entry that `origin` wrote under revision `written` may be handed to
     /// `to`: to an organisation that may read in that revision, or in a later one that `origin`
     /// agreed to and that opened the history; and in the newest one.
@@ -471,24 +386,6 @@ impl Governance {
             let last = self.revision(note.note().revision);
             last.is_some_and(|last| last.charter().number < number)
         })
-    }
-
-    /// Whether an entry that was written under a revision of this number lies beyond the heads up
-    /// to which its origin's words count. What a revision says of heads is about words written
-    /// before it; what a withdrawal says, about all until its org comes back.
-    pub fn is_after_final_heads(&self, entry: EntryRef, number: u64) -> bool {
-        let beyond = |heads: &LogHeads| {
-            let head = heads.get(&(entry.origin, entry.incarnation));
-            head.is_none_or(|head| entry.sequence >= head.size)
-        };
-        self.withdrawals_from(entry.origin, number)
-            .any(|withdrawal| beyond(&withdrawal.note().heads))
-            || self
-                .revisions
-                .iter()
-                .filter(|revision| revision.charter().number > number)
-                .filter(|revision| revision.limits.contains(&entry.origin))
-                .any(|revision| beyond(&revision.charter().finals))
     }
 
     /// The seal that we, as host, can make now, if everybody whose yes is needed said it.
@@ -531,14 +428,6 @@ impl Governance {
     pub fn has_all_records(&self, org: OrgId) -> bool {
         let records = self.records.get(&org);
         records.is_some_and(|records| records.len() >= RECORDS_PER_ORG_MAX)
-    }
-
-    /// Up to where any record of an organisation says that it held a log; 0 if none names it.
-    pub fn recorded_size(&self, org: OrgId, log: LogId) -> u64 {
-        let records = self.records.get(&org).into_iter().flatten();
-        let heads =
-            records.filter_map(|record| record.note().logs.get(&(log.origin, log.incarnation)));
-        heads.map(|head| head.size).max().unwrap_or(0)
     }
 
     /// The evidence that the host sealed two revisions after one.

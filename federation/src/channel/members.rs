@@ -28,7 +28,7 @@ impl Channel {
             return;
         }
         let state = self.org.state.clone();
-        for (member, membership) in state.memberships_of(self.keys.0) {
+        for (member, membership) in state.memberships_of(self.keys.channel()) {
             // The others follow with the next steps.
             if step.is_full() {
                 return;
@@ -45,7 +45,7 @@ impl Channel {
             return;
         }
         let state = self.org.state.clone();
-        let mut memberships = state.memberships_of(self.keys.0);
+        let mut memberships = state.memberships_of(self.keys.channel());
         if let Some((_, membership)) = memberships.find(|(of, _)| *of == member) {
             self.tell_member(now, member, membership, step);
         }

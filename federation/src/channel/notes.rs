@@ -103,7 +103,7 @@ impl Channel {
             },
         };
         let consent = Consent {
-            channel: self.keys.0,
+            channel: self.keys.channel(),
             charter,
             predecessor,
             org: self.ours.org,
@@ -211,7 +211,7 @@ impl Channel {
 
     /// Whether we said yes to an offer of this host, also if we took it back since: its charter may have yet to come.
     fn is_joining(&self, carrier: OrgId) -> bool {
-        let known = self.org.state.channels().get(&self.keys.0);
+        let known = self.org.state.channels().get(&self.keys.channel());
         known.is_some_and(|known| {
             matches!(known.sharing, Sharing::Joining { host, .. } | Sharing::Shared { host, .. } if host == carrier)
         })
@@ -369,7 +369,7 @@ impl Channel {
         };
         let charter = newest.charter();
         step.effect(Effect::Org(Box::new(OrgInput::CharterInForce {
-            channel: self.keys.0,
+            channel: self.keys.channel(),
             host: charter.host,
             participants: charter.participants.clone(),
             ends: self.governance.agreed_end(self.ours.org),
@@ -382,7 +382,7 @@ impl Channel {
             .org
             .state
             .channels()
-            .get(&self.keys.0)
+            .get(&self.keys.channel())
             .map(|channel| &channel.sharing);
         let (Some(newest), Some(known)) = (self.governance.newest(), known) else {
             return;
@@ -400,7 +400,7 @@ impl Channel {
                 if !told {
                     self.tell_org_of_charter(step);
                 } else if let (None, Some(over)) = (ended, self.ended_for_good(now)) {
-                    let channel = self.keys.0;
+                    let channel = self.keys.channel();
                     step.effect(Effect::Org(Box::new(OrgInput::ChannelEnded {
                         channel,
                         ended: over,
@@ -443,7 +443,7 @@ impl Channel {
         let Some(charter) = proposed.filter(first) else {
             return true;
         };
-        let known = self.org.state.channels().get(&self.keys.0);
+        let known = self.org.state.channels().get(&self.keys.channel());
         let offered = match known.map(|known| &known.sharing) {
             Some(Sharing::Offering {
                 partner: Some(partner),

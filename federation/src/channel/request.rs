@@ -284,7 +284,7 @@ impl Channel {
         let mut author = None;
         for capability in request.verb.capabilities() {
             let action = Action::Write {
-                channel: self.keys.0,
+                channel: self.keys.channel(),
                 capability,
                 charter: self.charter_facts(),
             };
@@ -338,7 +338,7 @@ impl Channel {
     pub(super) fn may_write_control(&self, now: Now) -> bool {
         if !self.governance.is_shared() {
             // A channel that we are about to join, or took our yes to back, is never a local one.
-            let known = self.org.state.channels().get(&self.keys.0);
+            let known = self.org.state.channels().get(&self.keys.channel());
             return known.is_none_or(|known| {
                 matches!(known.sharing, Sharing::Local | Sharing::Offering { .. })
             });

@@ -131,7 +131,7 @@ impl Channel {
         session.filling = filling;
         session.relayed = relayed.clone();
         let subscribe = Subscribe {
-            channel: self.keys.0,
+            channel: self.keys.channel(),
             subscription: session.subscription,
             cursor,
             held,
@@ -149,7 +149,7 @@ impl Channel {
         let session = self.sessions.get_mut(&partner).expect("there is a session");
         session.relayed = Vec::new();
         let subscribe = Subscribe {
-            channel: self.keys.0,
+            channel: self.keys.channel(),
             subscription: session.subscription,
             cursor: None,
             held,
@@ -216,7 +216,10 @@ impl Channel {
             // It has seen more than we hold: an old copy of our store was put back. It may hold
             // words of ours, too.
             self.recover_from(now, partner, step);
-            step.effect(Effect::Send(partner, Frame::UnknownCursor(self.keys.0)));
+            step.effect(Effect::Send(
+                partner,
+                Frame::UnknownCursor(self.keys.channel()),
+            ));
             return;
         }
         let us = self.ours.org;
@@ -369,7 +372,7 @@ impl Channel {
             .map(|(_, bytes)| self.as_sent(bytes))
             .collect();
         self.sessions.insert(partner, session);
-        let channel = self.keys.0;
+        let channel = self.keys.channel();
         let mut frames = Vec::new();
         let bytes = |chain: &Vec<Vec<u8>>| chain.iter().map(Vec::len).sum();
         for identities in cut(identities, NOTES_IDENTITIES_SENT_MAX, bytes) {

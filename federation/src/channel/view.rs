@@ -166,7 +166,7 @@ impl Channel {
     /// What is true of the channel; durably so if the machine is settled.
     pub fn view(&self) -> Arc<ChannelView> {
         Arc::new(ChannelView {
-            channel: self.keys.0,
+            channel: self.keys.channel(),
             us: self.ours.org,
             run: self.newest_cursor().run,
             arrival: self.head.arrival,

@@ -115,7 +115,7 @@ struct AuditRow {
 }
 
 /// The body of the audit entry for an event that was noted at `at`: at most
-/// [`AUDIT_BODY_BYTES_MAX`] bytes, since texts that are too long are cut, and end in `…` then.
+/// `AUDIT_BODY_BYTES_MAX` bytes, since texts that are too long are cut, and end in `…` then.
 pub fn audit_value(event: &AuditEvent, at: Timestamp) -> Vec<u8> {
     let AuditEvent {
         actor,

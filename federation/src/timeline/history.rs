@@ -12,7 +12,9 @@ use foedus_policy::time::Timestamp;
 use super::lane::{Lane, Order};
 use super::{Fold, Held, Lens, Message, Position, Reaction, Said, edit_text, reading_order};
 use crate::batch::Reading;
-use crate::bounds::{TIMELINE_PAGE_BYTES_MAX, TIMELINE_PAGE_ITEMS_MAX, TIMELINE_SCANNED_MAX};
+use crate::bounds::{
+    EMOJI_BYTES_MAX, TIMELINE_PAGE_BYTES_MAX, TIMELINE_PAGE_ITEMS_MAX, TIMELINE_SCANNED_MAX,
+};
 use crate::channel::ChannelView;
 use crate::damaged::Damaged;
 use crate::hlc::Hlc;
@@ -282,13 +284,12 @@ impl Item {
             What::Joined | What::Left => 0,
         };
         let authors: usize = self.reactions.iter().map(|given| given.authors.len()).sum();
-        text + ITEM_BYTES * (1 + authors) + EMOJI_BYTES * self.reactions.len()
+        text + ITEM_BYTES * (1 + authors) + EMOJI_BYTES_MAX * self.reactions.len()
     }
 }
 
 /// References, times and an author of one item, with room for an address and a name.
 const ITEM_BYTES: usize = 512;
-const EMOJI_BYTES: usize = 64;
 
 fn item(held: Held, fold: Fold, edit: Option<String>) -> Item {
     let what = match held.said.expect("only what counts is an item") {

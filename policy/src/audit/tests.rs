@@ -1,5 +1,6 @@
 use super::*;
-use crate::id::RequestNumber;
+use crate::id::{ChannelId, RequestNumber};
+use crate::state::Scopes;
 use crate::testing::*;
 
 #[test]
@@ -27,6 +28,30 @@ fn an_event_says_who_did_what_and_how_it_ended() {
     let event = audit_event(&OPERATOR, &action, Ok(&outcome));
     assert_eq!(event.outcome, AuditOutcome::Done);
     assert!(event.details.iter().any(|(name, _)| *name == "member"));
+}
+
+#[test]
+fn lists_are_told_word_by_word() {
+    let world = World::acme();
+    let details = |action| audit_event(&OPERATOR, &action, Err(Reason::RequestUnknown)).details;
+
+    let asked = share(ChannelId([7; 32]), "globex.example", world.launch_end());
+    let ends = world.launch_end().expect("it ends").0.to_string();
+    let expected = [
+        ("partner", "globex.example"),
+        ("project", "Launch"),
+        ("ends_ms", ends.as_str()),
+        ("capabilities", "edit,post"),
+        ("history", "false"),
+    ];
+    assert_eq!(
+        details(asked),
+        expected.map(|(name, value)| (name, value.to_owned()))
+    );
+
+    let token = details(create_token(world.anna(), Scopes::ALL));
+    let scopes = token.iter().find(|(name, _)| *name == "scopes");
+    assert_eq!(scopes.expect("named").1, "read,write,administer");
 }
 
 #[test]

@@ -57,6 +57,18 @@ impl Scopes {
             && (self.write || !other.write)
             && (self.administer || !other.administer)
     }
+
+    /// The scopes that are in this, by name.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        let Self {
+            read,
+            write,
+            administer,
+        } = self;
+        [(read, "read"), (write, "write"), (administer, "administer")]
+            .into_iter()
+            .filter_map(|(set, name)| set.then_some(name))
+    }
 }
 
 /// A token of the API. Its secret is not kept.

@@ -98,6 +98,17 @@ pub enum PartnerMode {
     AnyoneAfterApproval,
 }
 
+impl PartnerMode {
+    /// The text form.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Listed => "listed",
+            Self::AnyoneAfterApproval => "anyone-after-approval",
+        }
+    }
+}
+
 /// What the rules say of a pattern. Where two patterns match, deny wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listing {

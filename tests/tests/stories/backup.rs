@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use foedus_tests::harness::organisation::Organisation;
+use foedus_daemon::store::EngineKind;
+use foedus_tests::harness::organisation::{Equipment, Organisation};
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
 use foedus_tests::harness::{LATER, eventually};
 use serde_json::Value;
@@ -44,7 +45,20 @@ fn holds_no_fork(two: &Two, organisation: &Organisation, channel: &str) {
 
 #[test]
 fn a_copy_that_is_put_back_goes_on_and_gets_back_what_was_said_since() {
-    let mut two = Two::sharing("+1h");
+    is_put_back(EngineKind::Sled);
+}
+
+#[test]
+fn a_copy_of_the_other_engine_is_put_back_too() {
+    is_put_back(EngineKind::Fjall);
+}
+
+fn is_put_back(engine: EngineKind) {
+    let mut two = Two::begin_with(Equipment {
+        engine: Some(engine),
+        ..Equipment::default()
+    })
+    .share("+1h");
     two.acme
         .member()
         .must(&["post", LAUNCH, "acme: before the backup"]);

@@ -169,6 +169,18 @@ async fn suspending_closes_the_link_at_once_and_resuming_brings_it_back() {
     within("globex tries again and again", to_acme.carried(3)).await;
     let view = acme.runtime.view(channel).await.expect("a view");
     assert!(!holds(&view.borrow(), unheard.first));
+    // Who watches is not to wonder that it has no link.
+    let label = format!("{{partner=\"{partner}\"}}");
+    let metrics = || acme.runtime.metrics().text();
+    for name in [
+        "link_up",
+        "link_resting",
+        "link_lag_entries",
+        "link_clock_skew_milliseconds",
+    ] {
+        let figure = format!("{name}{label}");
+        assert!(!metrics().contains(&figure), "{}", metrics());
+    }
     acme.act(Action::ResumePartner { partner }).await;
     acme.sees(channel, "what was held back", |view| {
         holds(view, unheard.first)

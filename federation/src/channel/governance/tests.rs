@@ -1,16 +1,20 @@
 //! What governs a channel, note by note.
 
+use foedus_policy::id::{EntryRef, IncarnationId};
 use foedus_policy::time::DAY_MILLIS;
 use foedus_policy::vocabulary::Capability;
 
 use super::*;
 use crate::bounds::{
     CONSENTS_PER_ORG_MAX, GOVERNANCE_BYTES_MAX, LATE_CONSENTS_BYTES_MAX, PROPOSALS_HEARD_MAX,
+    WITHDRAWALS_PER_ORG_MAX,
 };
+use crate::charter::Consent;
 use crate::evidence::GovernanceNote;
 use crate::examples::{ACME, AT, GLOBEX, INITECH, key, org, sign_seed};
 use crate::examples::{charter as first_of_two, heads};
 use crate::note::NoteType;
+use crate::note::value::LogHeads;
 
 fn us() -> OrgId {
     org(ACME)
