@@ -19,7 +19,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The daemon of one organisation.
 #[derive(Debug, Parser)]
-#[command(name = "foedusd", version, after_help = EXIT_STATUSES)]
+#[command(name = "foedusd", version, after_help = format!("{EXAMPLES}\n\n{EXIT_STATUSES}"))]
 struct Arguments {
     /// The configuration file [default: $XDG_CONFIG_HOME/foedus/foedusd.toml, if there is one]
     #[arg(long, value_name = "FILE", global = true)]
@@ -98,6 +98,12 @@ Examples:
   foedusd --data /var/lib/foedus store compact --output json
 
 Stop the daemon first: a store that is in use is refused (69).";
+
+const EXAMPLES: &str = "\
+Examples:
+  foedusd --print-default-config
+  foedusd --config /etc/foedus/foedusd.toml --check-config
+  foedusd --config /etc/foedus/foedusd.toml";
 
 const EXIT_STATUSES: &str = "\
 Exit statuses:
@@ -359,4 +365,33 @@ fn end_on_panic() {
         // Not an abort: the status is one that the table names, and nothing is left to be told by a signal.
         std::process::exit(ExitStatus::Software as i32);
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The examples of a command and of those below it; how many.
+    fn check(command: &clap::Command) -> usize {
+        let help = command.get_after_help();
+        let help = help.map(ToString::to_string).unwrap_or_default();
+        let examples = help.lines().map(str::trim);
+        let mut count = 0;
+        for line in examples.filter(|line| line.starts_with("foedusd ")) {
+            let parsed = Arguments::try_parse_from(line.split_whitespace());
+            if let Err(error) = parsed {
+                panic!("{line}: {error}");
+            }
+            count += 1;
+        }
+        count + command.get_subcommands().map(check).sum::<usize>()
+    }
+
+    #[test]
+    fn each_example_is_a_command_line() {
+        let count = check(&Arguments::command());
+        assert!(count >= 10, "{count}");
+    }
 }

@@ -67,9 +67,10 @@ fn page(command: &clap::Command, name: &str, statuses: &str) -> io::Result<Vec<u
     }
     let mut rest = Roff::new();
     let after = command.get_after_help().map(ToString::to_string);
-    if let Some(examples) = after.filter(|after| after.starts_with("Example")) {
+    if let Some(after) = after.filter(|after| after.starts_with("Example")) {
+        let examples = after.split("\n\nExit statuses").next().unwrap_or_default();
         rest.control("SH", ["EXAMPLES"]);
-        lines(&examples, &mut rest);
+        lines(examples, &mut rest);
     }
     rest.control("SH", ["EXIT STATUS"]);
     lines(statuses, &mut rest);

@@ -179,9 +179,6 @@ fn each_command_shows_an_example_and_has_a_manual_page() {
         let page = page.unwrap_or_else(|error| panic!("{name:?} has no page: {error}"));
         assert!(page.contains(".SH \"EXIT STATUS\"\n"), "{name:?}: {page}");
         pages += 1;
-        if words.is_empty() {
-            continue;
-        }
         let called = words.join(" ");
         let shown = help.split_once("\nExample").map(|(_, rest)| rest);
         let shown = shown.is_some_and(|rest| {
@@ -190,6 +187,7 @@ fn each_command_shows_an_example_and_has_a_manual_page() {
         });
         assert!(shown, "no example of {called}: {help}");
         assert!(page.contains(".SH EXAMPLES\n"), "{name:?}: {page}");
+        assert_eq!(page.matches("it was asked to end").count(), 1, "{page}");
     }
     assert_eq!(said, format!("Wrote {pages} manual pages to {to}.\n"));
     assert!(pages >= 6, "only {pages} commands were found");

@@ -5,6 +5,8 @@ use foedus_tests::harness::two::{ACME, ACME_LAUNCH, ACME_PEOPLE, GLOBEX, LAUNCH,
 use foedus_tests::harness::{SOON, eventually, is};
 use serde_json::Value;
 
+use super::doctor::{is_over, tells};
+
 /// Six words of the list that are hardly those of any pairing.
 const OTHER_WORDS: &str = "zoo zoo zoo zoo zoo zoo";
 
@@ -157,8 +159,11 @@ fn nothing_is_shared_before_both_have_approved_by_the_same_six_words() {
     );
     two.globex.daemon.start();
 
+    let waits = tells(&two.acme, "APPROVAL_WAITS", "warning", &[]);
+    assert_eq!(waits["subject"], GLOBEX, "{waits}");
     let confirm = ["partner", "confirm", GLOBEX, "--words", &at_acme];
     let confirmed = two.acme.administrator().text(&confirm);
+    is_over(&two.acme, "APPROVAL_WAITS");
     let first = format!("{GLOBEX} is confirmed.\n");
     assert!(confirmed.starts_with(&first), "{confirmed}");
     assert!(confirmed.contains("\nNext: nothing to do"), "{confirmed}");
