@@ -10,10 +10,10 @@ use foedus_tests::harness::{LATER, SOON, eventually, is};
 use crate::stories::doctor::{is_over, tells};
 
 /// The least that a partner may be allowed in a second.
-const BYTES_PER_SECOND: u64 = 256 * 1024;
+const BYTES_PER_SECOND: u64 = 512 * 1024;
 
 /// How many long messages Globex sends: what it may in three quarters of a minute.
-const LONG_MESSAGES: usize = 3_000;
+const LONG_MESSAGES: usize = 6_000;
 
 /// Bytes of one of them.
 const LONG: usize = 4_000;
