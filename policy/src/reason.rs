@@ -139,7 +139,7 @@ reasons! {
     NotHost "NOT_HOST" Forbidden
         "Another organisation hosts what is shared here, and only the host can propose a further revision: ask its administrator."
     NotInChannel "NOT_IN_CHANNEL" Forbidden
-        "You are not in this channel: join it, or have somebody add you."
+        "You are not in this channel: join it with `foedus channel join`, or have somebody who is in it add you."
     AccessReadOnly "ACCESS_READ_ONLY" Forbidden
         "The charter lets this organisation read the channel and not write to it: its host can grant more."
     CapabilityNotGranted "CAPABILITY_NOT_GRANTED" Forbidden

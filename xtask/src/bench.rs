@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: builds in release what is measured and what measures, and runs it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -148,6 +149,16 @@ fn untold(written: &Value) -> Vec<String> {
                 (told.figures, told.targets, told.limits)
             ));
         }
+        let names: BTreeSet<_> = of_case
+            .iter()
+            .map(|figure| figure["what"].as_str())
+            .collect();
+        if names.len() < of_case.len() {
+            findings.push(format!(
+                "the JSON of {} on {engine} has two figures of one name",
+                told.case
+            ));
+        }
         let lacking = of_case.into_iter().filter(|figure| !is_whole(figure));
         findings.extend(
             lacking.map(|figure| format!("the JSON on {engine} lacks something: {figure}")),
@@ -182,7 +193,8 @@ mod tests {
                     let limits = if number == 0 { told.limits } else { 0 };
                     let limit = json!({ "raw": "a sync", "value": 2.0, "ratio": 0.5 });
                     json!({
-                        "case": told.case, "engine": engine, "value": 1.0, "target": target,
+                        "case": told.case, "what": format!("figure {number}"), "engine": engine,
+                        "value": 1.0, "target": target,
                         "met": target.is_some().then_some(true), "beside": vec![limit; limits],
                     })
                 })
@@ -218,6 +230,9 @@ mod tests {
             figure["beside"][0]["ratio"] = json!(null)
         });
         check(first("idle"), |figure| figure["met"] = json!(null));
+        check(first("restart"), |figure| {
+            figure["what"] = json!("figure 1")
+        });
         check(first("raw"), |figure| figure["case"] = json!("another"));
         assert_eq!(untold(&json!({})).len(), 2 * CASES.len() + 1);
     }

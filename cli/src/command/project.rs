@@ -47,7 +47,8 @@ pub enum ProjectCommand {
         /// Its name or identifier
         project: String,
         /// When it ends then: 2027-03-31T18:00:00Z, +2h, 30d from now
-        #[arg(long, value_name = "TIME", value_parser = time::parse_moment, allow_hyphen_values = true)]
+        // Also under the name that it has where a channel is shared.
+        #[arg(long, alias = "ends", value_name = "TIME", value_parser = time::parse_moment, allow_hyphen_values = true)]
         until: Moment,
     },
     /// End a project and its channels now, for good

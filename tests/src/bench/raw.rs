@@ -110,14 +110,14 @@ impl Raw {
             "syncs/s",
         );
         let half = percentile(&mut appended, 0.50)?;
-        self.note("disk: the same, p50", half, "ms");
+        self.note("disk: 4 KiB appended and synced, p50", half, "ms");
         self.note(
             "disk: 4 KiB in place and synced",
             rate(&in_place),
             "syncs/s",
         );
         let half = percentile(&mut in_place, 0.50)?;
-        self.sync_millis = self.note("disk: the same, p50", half, "ms");
+        self.sync_millis = self.note("disk: 4 KiB in place and synced, p50", half, "ms");
         let mut paced = disk::in_place_after(PACE, time * PACED_TIMES)?;
         let half = percentile(&mut paced, 0.50)?;
         let most = percentile(&mut paced, 0.99)?;
