@@ -71,6 +71,10 @@ impl Handle for FjallHandle {
             found.mend()?;
             seal::open(folder)?;
         }
+        // The table in memory is held beside the cache, and is of the same use: what was written last is read from it.
+        let cache_bytes = cache_bytes
+            .saturating_sub(FJALL_MEMTABLE_BYTES_MAX)
+            .max(cache_bytes / 2);
         let database = Database::builder(folder)
             .cache_size(cache_bytes)
             .max_journaling_size(FJALL_JOURNAL_BYTES_MAX)

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -28,6 +29,8 @@ pub struct Place {
     pub link: SocketAddr,
     /// Where it serves the API.
     pub api: SocketAddr,
+    /// Where it serves its metrics.
+    pub metrics: SocketAddr,
     /// What it tells partners to dial.
     pub advertise: String,
     /// The engine of its store; `None` for the default.
@@ -116,12 +119,13 @@ impl Place {
     pub fn new(folder: PathBuf) -> Self {
         fs::create_dir_all(&folder).expect("the folder can be made");
         let address = own_address();
-        // Both at once: one after the other may be the same.
-        let [link, api] = free_ports(address);
+        // All at once: one after the other may be the same.
+        let [link, api, metrics] = free_ports(address);
         Self {
             folder,
             link,
             api,
+            metrics,
             advertise: link.to_string(),
             engine: None,
             disk_reserve_bytes: 1024 * 1024,
@@ -169,7 +173,8 @@ impl Place {
             "data = {data:?}\n\n\
              [store]\ndisk_reserve_bytes = {reserve}\n{engine}{advised}\n\
              [link]\nlisten = \"{link}\"\nadvertise = [\"{advertise}\"]\n{pace}\n\
-             [api]\nlisten = \"{api}\"\nsocket = {socket:?}\n",
+             [api]\nlisten = \"{api}\"\nsocket = {socket:?}\n\n\
+             [metrics]\nlisten = \"{metrics}\"\n",
             data = self.data(),
             reserve = self.disk_reserve_bytes,
             engine = engine.unwrap_or_default(),
@@ -179,7 +184,39 @@ impl Place {
             pace = pace.unwrap_or_default(),
             api = self.api,
             socket = self.socket(),
+            metrics = self.metrics,
         )
+    }
+
+    /// What its daemon answers to whoever reads its metrics; it may serve no other connection meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is no answer.
+    pub fn scraped(&self) -> Result<String, String> {
+        let ask = || {
+            let mut stream = TcpStream::connect(self.metrics)?;
+            stream.set_read_timeout(Some(SOON))?;
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text)?;
+            Ok(text)
+        };
+        ask().map_err(|error: std::io::Error| error.to_string())
+    }
+
+    /// One of its metrics, by its name and labels as they are written; none if there is no such line.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is no answer.
+    pub fn metric(&self, name: &str) -> Result<Option<i64>, String> {
+        let text = self.scraped()?;
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let whole = |value: &str| value.parse().map_err(|_| format!("{name} is {value:?}"));
+        value.map(whole).transpose()
     }
 
     /// `foedus`, for this daemon's administrator.

@@ -162,6 +162,25 @@ impl Organisation {
         self.clock.as_ref().expect("its clock can be set")
     }
 
+    /// Its identifier, as partners know it and its exports say.
+    #[must_use]
+    pub fn id(&self) -> String {
+        text(
+            &self.foedus().json(&["identity", "show"]),
+            "organisation_id",
+        )
+    }
+
+    /// Waits until one of its metrics, given by name and labels, is as it should be.
+    #[track_caller]
+    pub fn counts(&self, metric: &str, wanted: impl Fn(i64) -> bool) {
+        eventually(&format!("{metric} to be counted"), LATER, || {
+            let counted = self.daemon.place.metric(metric)?;
+            let found = counted.is_some_and(&wanted);
+            found.then_some(()).ok_or(format!("{counted:?}"))
+        });
+    }
+
     /// Waits until the link with `partner` is up.
     #[track_caller]
     pub fn linked_with(&self, partner: &str) {

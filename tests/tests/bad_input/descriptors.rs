@@ -1,12 +1,11 @@
 //! A daemon that may open no more files: whoever comes meanwhile waits, and it goes on as soon as it can.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 
-use foedus_tests::harness::daemon::{Daemon, Place, free_port};
+use foedus_tests::harness::daemon::{Daemon, Place};
 use foedus_tests::harness::raw_link::{PAIRING, say};
-use foedus_tests::harness::{LATER, SOON, eventually};
+use foedus_tests::harness::{LATER, eventually};
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
@@ -16,27 +15,10 @@ const OPEN_FILES_MAX: u32 = 96;
 /// More connections than that, and fewer than the daemon holds of strangers.
 const CONNECTIONS: u8 = 150;
 
-/// What is seen of a daemon's metrics, which serves no other connection meanwhile.
-fn metrics(address: SocketAddr) -> Result<String, String> {
-    let ask = || {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(SOON))?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        Ok(text)
-    };
-    ask().map_err(|error: std::io::Error| error.to_string())
-}
-
 /// How often the system could give the daemon no connection, as its metrics say.
-fn system_errors(address: SocketAddr) -> Result<u64, String> {
-    let text = metrics(address)?;
-    let line = text
-        .lines()
-        .find(|line| line.contains("outcome=\"system_error\""));
-    let count = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
-    count.ok_or(text)
+fn system_errors(place: &Place) -> Result<i64, String> {
+    let count = place.metric("foedus_connections{outcome=\"system_error\"}")?;
+    count.ok_or("they are not counted".to_owned())
 }
 
 /// Silent connections to the link port, each from an address of its own: from one the daemon holds but few.
@@ -71,22 +53,11 @@ fn a_daemon_without_descriptors_waits_and_goes_on() {
     let mut place = Place::new(folder.path().join("acme"));
     place.open_files_max = Some(OPEN_FILES_MAX);
     let link = place.link;
-    let SocketAddr::V4(own) = link else {
-        panic!("the harness listens on IPv4");
-    };
-    let scraped = free_port(*own.ip());
-    let text = place.configuration_text();
     let mut daemon = Daemon::new(place);
-    let configuration = daemon.place.configuration();
-    fs::write(
-        &configuration,
-        format!("{text}\n[metrics]\nlisten = \"{scraped}\"\n"),
-    )
-    .expect("it can be written");
     daemon.start();
     let foedus = daemon.place.foedus();
     foedus.must(&["init", "acme.example", "--administrator", "alice"]);
-    assert_eq!(system_errors(scraped), Ok(0));
+    assert_eq!(system_errors(&daemon.place), Ok(0));
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -110,7 +81,7 @@ fn a_daemon_without_descriptors_waits_and_goes_on() {
     drop(held);
 
     eventually("the errors to be counted", LATER, || {
-        match system_errors(scraped) {
+        match system_errors(&daemon.place) {
             Ok(0) => Err("none".to_owned()),
             counted => counted.map(drop),
         }
@@ -123,6 +94,6 @@ fn a_daemon_without_descriptors_waits_and_goes_on() {
             .ok_or_else(|| format!("{taken:?}"))
     });
     foedus.named("alice").must(&["member", "add", "anna"]);
-    let left = metrics(scraped).expect("served");
+    let left = daemon.place.scraped().expect("served");
     assert!(left.starts_with("HTTP/1.1 200"), "{left}");
 }

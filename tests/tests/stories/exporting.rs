@@ -123,10 +123,7 @@ fn a_whole_conversation_proves_itself_wherever_it_was_exported() {
         "{record}"
     );
     assert_eq!(record["records"][0]["subject"], LAUNCH);
-    let ids = [&two.acme, &two.globex].map(|organisation| {
-        let shown = organisation.administrator().json(&["identity", "show"]);
-        text(&shown, "organisation_id")
-    });
+    let ids = [&two.acme, &two.globex].map(Organisation::id);
     two.acme.daemon.kill();
     two.globex.daemon.kill();
 

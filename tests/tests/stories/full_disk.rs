@@ -71,6 +71,8 @@ fn fills_up(engine: EngineKind) {
     );
     let again = anna.refused(&["post", LAUNCH, "still full"]);
     assert_eq!(again.reason, "DISK_FULL", "{again:?}");
+    let refused = "foedus_commits_total{outcome=\"disk_full\"}";
+    two.acme.counts(refused, |commits| commits > 0);
 
     fs::remove_file(&switch).expect("ours");
     eventually("a post that is taken again", LATER, || {

@@ -263,6 +263,7 @@ impl Governance {
         let good = proposal.consents().map(Verified::note);
         let good: Vec<&Consent> = good.filter(|yes| yes.good_until >= note.at).collect();
         agreed.extend(good.iter().map(|yes| yes.org));
+        let agreed_when_sealed = agreed.clone();
         let returns = good.iter().filter_map(|yes| yes.withdrawal).collect();
         let limits = previous.map_or_else(BTreeSet::new, |previous| {
             Charter::compare(previous, sealed.charter().note()).limits(previous)
@@ -276,6 +277,7 @@ impl Governance {
         self.heard.clear();
         self.revisions.push(Arc::new(Revision {
             sealed,
+            agreed_when_sealed,
             agreed,
             limits,
             returns,
@@ -379,7 +381,7 @@ impl Governance {
                 before.is_agreed_by(org) && !adds
             });
             let by_others = revision.late.iter().filter(of_org).count() > 1;
-            if !carried && !by_others && !revision.sealed.agreed().contains(&org) {
+            if !carried && !by_others && !revision.agreed_when_sealed.contains(&org) {
                 continue;
             }
             let revision = Arc::make_mut(&mut self.revisions[index]);

@@ -136,19 +136,20 @@ impl Proposal {
     }
 
     /// Drops what its organisations said in other words than those that the seal names, if it
-    /// says nothing else.
+    /// says nothing else. All that the seal names stays, also where it names two of one organisation: without one of
+    /// them it would put nothing in force when the channel is loaded again.
     pub(super) fn forget_uncited(&mut self, seal: &Seal) {
         let cited = self.cited(seal);
         self.consents.retain(|known| {
+            if seal.consents.contains(&known.hash()) {
+                return true;
+            }
             let said = cited
                 .iter()
                 .find(|cited| cited.note().org == known.note().org);
             said.is_none_or(|said| {
-                said.hash() == known.hash()
-                    || known
-                        .note()
-                        .withdrawal
-                        .is_some_and(|named| said.note().withdrawal != Some(named))
+                let named = known.note().withdrawal;
+                named.is_some_and(|named| said.note().withdrawal != Some(named))
             })
         });
     }

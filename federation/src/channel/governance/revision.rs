@@ -13,6 +13,8 @@ use crate::note::Verified;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision {
     pub(super) sealed: SealedCharter,
+    /// Who had said yes by then, whether or not the seal names it.
+    pub(super) agreed_when_sealed: BTreeSet<OrgId>,
     pub(super) agreed: BTreeSet<OrgId>,
     /// Whose earlier words it counts only up to the heads that it names.
     pub(super) limits: BTreeSet<OrgId>,

@@ -549,4 +549,5 @@ fn a_host_alone_can_not_make_us_keep_without_end() {
 
 mod consents;
 mod ending;
+mod loading;
 mod vectors;

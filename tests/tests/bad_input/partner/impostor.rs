@@ -16,7 +16,7 @@ use foedus_proto::federation::v1 as proto;
 use foedus_proto::federation::v1::GoodbyeReason;
 use foedus_proto::federation::v1::frame::Kind;
 use foedus_tests::harness::call::Call;
-use foedus_tests::harness::organisation::{Organisation, text, told};
+use foedus_tests::harness::organisation::{Organisation, told};
 use foedus_tests::harness::two::{ACME, ACME_LAUNCH, GLOBEX, LAUNCH, Two};
 use foedus_tests::harness::{SOON, eventually, is};
 
@@ -56,9 +56,7 @@ fn key(of: &Organisation, role: KeyRole) -> [u8; 32] {
 }
 
 fn organisation_id(of: &Organisation) -> OrgId {
-    let identity = of.foedus().json(&["identity", "show"]);
-    let id = text(&identity, "organisation_id");
-    id.parse().expect("an identifier")
+    of.id().parse().expect("an identifier")
 }
 
 fn hello(heard: &[Kind]) -> Option<proto::Hello> {

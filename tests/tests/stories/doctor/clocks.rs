@@ -74,6 +74,10 @@ fn of_three_the_one_whose_clock_is_wrong_is_named() {
     initech.daemon.start();
     let theirs = tells(&two.acme, "CLOCK_THEIRS_OFF", "warning", &["ahead of ours"]);
     assert_eq!(theirs["subject"], INITECH, "{theirs}");
+    let skew = "foedus_link_clock_skew_milliseconds";
+    let skew = format!("{skew}{{partner=\"{}\"}}", initech.id());
+    two.acme
+        .counts(&skew, |ahead| (590_000..=610_000).contains(&ahead));
     // Initech knows of Acme alone, and of two nobody can tell.
     tells(
         &initech,

@@ -76,6 +76,9 @@ fn a_partner_that_signed_two_histories_is_told_and_its_next_log_is_taken() {
     let other = impostor.entries(vec![impostor.other_history()]);
     impostor.is_left_out("a second history", other, "Fork(");
 
+    acme.counts("foedus_rejects_total{reason=\"fork\"}", |rejects| {
+        rejects > 0
+    });
     let told = tells(acme, "LOG_FORKED", "error", &["two histories", LAUNCH]);
     assert_eq!(told["subject"], GLOBEX, "{told}");
     let alice = acme.administrator();
@@ -132,11 +135,18 @@ fn a_partner_that_takes_nothing_lags() {
     assert_eq!(told["subject"], GLOBEX, "{told}");
     let fix = told["fix"].as_str().unwrap_or_default();
     assert!(fix.contains("disk"), "{told}");
+    let of_globex = format!("{{partner=\"{}\"}}", two.globex.id());
+    let lag = format!("foedus_link_lag_entries{of_globex}");
+    two.acme
+        .counts(&lag, |entries| entries >= LAG_MAX.cast_signed());
+    two.acme
+        .counts(&format!("foedus_link_up{of_globex}"), |up| up == 1);
 
     fs::remove_file(&switch).expect("ours");
     is_over(&two.acme, "PARTNER_LAGS");
     let mut found = two.agree();
     found.retain(|text| posted.contains(text));
     assert_eq!(found, posted, "all of it arrived, in its order");
+    two.acme.counts(&lag, |entries| entries == 0);
     assert_eq!(two.globex.texts(ACME_LAUNCH).first(), posted.first());
 }
