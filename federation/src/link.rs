@@ -211,11 +211,12 @@ impl Link {
         match input {
             Input::Opened => self.on_opened(now),
             Input::Frame(frame) => self.on_frame(now, *frame, out),
-            Input::View(view) => self.on_view(view),
+            Input::View(view) => self.on_view(now, view),
             Input::Feed(channel, start) => self.on_feed(channel, start),
             Input::StopFeed(channel) => {
                 if let Some(session) = &mut self.session {
                     session.feeds.remove(&channel);
+                    session.give_up(channel);
                 }
             }
             Input::Attach(channel) => self.attach(channel, out),
@@ -362,6 +363,10 @@ impl Link {
     }
 
     fn attach(&mut self, channel: ChannelId, out: &mut Vec<Effect>) {
+        // Whoever is asked would send, and get no answer: what is about a channel that is not ours goes nowhere.
+        if !self.org.state.channels().contains_key(&channel) {
+            return;
+        }
         let Some(session) = self.session.as_mut().filter(|session| session.greeted) else {
             return;
         };
@@ -473,9 +478,23 @@ impl Link {
         }
         if carrier_allowed(&self.org.state, self.partner).is_err() {
             self.close(Closing::KeptOut, out);
+        } else if self.asks_for_what_is_gone() {
+            self.close(Closing::Goodbye(Goodbye::Restart), out);
         } else {
             self.attach_common(out);
         }
+    }
+
+    /// Whether the partner sends for a channel that we are in no more, and were never quite: we parted with its host before it
+    /// was sealed. It would wait for acknowledgements until the session is over, so that is made to be soon.
+    fn asks_for_what_is_gone(&self) -> bool {
+        let ours = self.org.state.channels();
+        let subscriptions = self
+            .session
+            .iter()
+            .flat_map(|session| &session.subscriptions);
+        let mut asked = subscriptions.filter(|(_, subscription)| **subscription > 0);
+        asked.any(|(channel, _)| !ours.contains_key(channel))
     }
 
     fn on_tick(&mut self, now: Now, out: &mut Vec<Effect>) {

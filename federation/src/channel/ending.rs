@@ -103,12 +103,14 @@ impl Channel {
     /// a partner may see to that.
     pub(super) fn leave_if_decided(&mut self, now: Now, step: &mut Step<'_, Effect>) {
         let known = self.org.state.channels().get(&self.keys.channel());
-        let left = known.is_some_and(|known| match &known.sharing {
-            Sharing::Shared {
+        let left = match known.map(|known| &known.sharing) {
+            Some(Sharing::Shared {
                 ended: Some(ended), ..
-            } => matches!(ended.cause, EndCause::Withdrawal | EndCause::Termination),
-            _ => false,
-        });
+            }) => matches!(ended.cause, EndCause::Withdrawal | EndCause::Termination),
+            Some(_) => false,
+            // We parted with its host before there was a seal: nobody is to have our yes from us any more.
+            None => self.governance.newest().is_none(),
+        };
         if left {
             self.leave(now, step);
         }

@@ -290,8 +290,13 @@ impl Governance {
 
     /// Our own first record of the end, unless we came back after it.
     pub fn final_record(&self) -> Option<&Verified<DisconnectRecord>> {
-        let left = self.withdrawal(self.us).is_some();
-        let mut records = self.records.get(&self.us)?.iter();
+        self.final_record_of(self.us)
+    }
+
+    /// The first record of the end that an organisation signed, unless it came back after it.
+    pub fn final_record_of(&self, org: OrgId) -> Option<&Verified<DisconnectRecord>> {
+        let left = self.withdrawal(org).is_some();
+        let mut records = self.records.get(&org)?.iter();
         records.find(|record| left || record.note().cause != EndCause::Withdrawal)
     }
 

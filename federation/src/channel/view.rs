@@ -105,9 +105,10 @@ impl ChannelView {
     }
 
     /// Whether entries, bodies and signals may still pass between us and `partner` at `wall`, the
-    /// latest time that it may be.
+    /// latest time that it may be. Whoever signed that it is over takes nothing more, and its clock may be ahead of ours.
     pub fn is_open_to(&self, partner: OrgId, wall: Timestamp) -> bool {
-        self.governance.is_open(wall) && self.governance.takes_part(partner)
+        let is_over_there = self.governance.final_record_of(partner).is_some();
+        self.governance.is_open(wall) && self.governance.takes_part(partner) && !is_over_there
     }
 
     /// Whether the body of an entry that `origin` wrote under `revision` may be handed to `to`.

@@ -128,6 +128,18 @@ impl Session {
         }
     }
 
+    /// What was sent for an earlier subscription, or is of a channel that is over for the partner, will never be acknowledged:
+    /// it is no reason to hold back what is of other channels. It is not forgotten at once: who subscribes again and again
+    /// gets no more than who acknowledges.
+    pub(super) fn give_up(&mut self, channel: ChannelId) {
+        let stale = self
+            .unacknowledged
+            .extract_if(.., |_, sent| sent.channel == channel);
+        let bytes = stale.map(|(_, sent)| sent.bytes).sum::<usize>();
+        self.unacknowledged_bytes -= bytes;
+        self.given_up_bytes += bytes;
+    }
+
     /// How many pages more the partner's credit allows.
     fn room(&self) -> usize {
         let reading = self.feeds.values().filter(|feed| feed.reading).count();
@@ -170,7 +182,11 @@ impl Session {
 }
 
 impl Link {
-    pub(super) fn on_view(&mut self, view: Arc<ChannelView>) {
+    pub(super) fn on_view(&mut self, now: Now, view: Arc<ChannelView>) {
+        let open = view.is_open_to(self.partner, self.org.clock(now).perhaps);
+        if let Some(session) = self.session.as_mut().filter(|_| !open) {
+            session.give_up(view.channel);
+        }
         if let Some(session) = &mut self.session
             && let Some(feed) = session.feeds.get_mut(&view.channel)
         {
@@ -186,20 +202,7 @@ impl Link {
             return;
         };
         session.feeds.insert(channel, Feed::of(start));
-        // What was sent for an earlier subscription will never be acknowledged. It is not
-        // forgotten at once: who subscribes again and again gets no more than who acknowledges.
-        let stale: Vec<u64> = session
-            .unacknowledged
-            .iter()
-            .filter(|(_, sent)| sent.channel == channel)
-            .map(|(number, _)| *number)
-            .collect();
-        for number in stale {
-            if let Some(sent) = session.unacknowledged.remove(&number) {
-                session.unacknowledged_bytes -= sent.bytes;
-                session.given_up_bytes += sent.bytes;
-            }
-        }
+        session.give_up(channel);
         session.give_turn(channel);
     }
 

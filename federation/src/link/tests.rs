@@ -2,6 +2,8 @@
 
 use foedus_policy::action::Action;
 use foedus_policy::id::ChannelId;
+use foedus_policy::time::DAY_MILLIS;
+use foedus_policy::vocabulary::EndCause;
 
 use super::*;
 use crate::batch::{CommitOutcome, Reading};
@@ -12,7 +14,7 @@ use crate::entry::LogId;
 use crate::examples::GLOBEX;
 use crate::frame::{Notes, Subscribe};
 use crate::hlc::Hlc;
-use crate::testing::{Forger, World};
+use crate::testing::{END, Forger, World};
 
 fn big(count: usize) -> Verb {
     let text = Text {
@@ -119,6 +121,59 @@ fn who_subscribes_again_gets_no_more_than_who_acknowledges() {
     }
     let after: usize = entries(&world, 0).iter().map(|(_, bytes)| bytes).sum();
     assert!(after - before <= CREDIT_BYTES_MAX, "{}", after - before);
+}
+
+/// Two channels, of which one is over for the partner before it has what it was sent of it; and what is then said in the
+/// other one arrives.
+fn a_channel_that_is_over_holds_back_no_other(end: impl FnOnce(&mut World, ChannelId)) {
+    let (mut world, over) = World::shared(2);
+    let other = world.open(0, "other");
+    let later = END.plus_millis(DAY_MILLIS);
+    world.offer_for("Later", later, 0, 1, other);
+    world.approve_all(1, "other");
+    world.join(0, other);
+    world.hold(0, 1);
+    world.sides[0].sent.clear();
+    for _ in 0..10 {
+        world.ask(0, over, big(15)).expect("it is stored");
+    }
+    let under_way: usize = entries(&world, 0).iter().map(|(_, bytes)| bytes).sum();
+    assert!(under_way > CREDIT_BYTES_MAX - 2 * PAGE_BYTES_MAX);
+    end(&mut world, over);
+    world.deliver(0, 1);
+    let said = world.post(0, other, "we go on here");
+    world.pass(10_000);
+    let held = |at: usize| {
+        let logs = &world.sides[at].view(other).logs;
+        let log = logs
+            .iter()
+            .find(|(log, _)| log.incarnation == said.first.incarnation);
+        log.map(|(_, log)| log.size())
+    };
+    assert!(held(0).is_some());
+    assert_eq!(held(0), held(1), "it arrived");
+}
+
+#[test]
+fn who_withdrew_with_much_under_way_is_sent_what_is_of_other_channels() {
+    a_channel_that_is_over_holds_back_no_other(|world, over| {
+        let cause = EndCause::Withdrawal;
+        let channel = over;
+        world.act(1, Action::EndChannel { channel, cause });
+    });
+}
+
+/// Its clock says a minute before ours that the channel is over.
+#[test]
+fn whose_clock_is_ahead_is_sent_what_is_of_other_channels() {
+    a_channel_that_is_over_holds_back_no_other(|world, over| {
+        world.sides[1].clock_off_millis = 60_000;
+        world.pass(END.millis_since(world.now.wall) - 30_000);
+        let (here, there) = (world.id(0), world.id(1));
+        let governance = &world.sides[0].view(over).governance;
+        assert!(governance.record(there).is_some(), "it says so");
+        assert!(governance.record(here).is_none(), "and we do not yet");
+    });
 }
 
 /// A few bytes that say to hold other notes are answered with all of them, but not each time.

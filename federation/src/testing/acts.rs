@@ -217,11 +217,23 @@ impl World {
 
     /// Has a channel put before a partner.
     pub(crate) fn offer(&mut self, host: usize, partner: usize, channel: ChannelId) {
+        self.offer_for("Launch", END, host, partner, channel);
+    }
+
+    /// The same, for a project of its own.
+    pub(crate) fn offer_for(
+        &mut self,
+        project: &str,
+        end: Timestamp,
+        host: usize,
+        partner: usize,
+        channel: ChannelId,
+    ) {
         let action = Action::ShareChannel {
             channel,
             partner: self.sides[partner].handle.to_owned(),
-            project: "Launch".to_owned(),
-            ends: Ends::At(AT.plus_millis(30 * DAY_MILLIS)),
+            project: project.to_owned(),
+            ends: Ends::At(end),
             capabilities: capabilities(),
             history: false,
             purpose: "to launch".to_owned(),

@@ -4,14 +4,14 @@ use foedus_policy::action::Action;
 use foedus_policy::id::{ChannelId, IncarnationId};
 use foedus_policy::state::Sharing;
 use foedus_policy::time::{DAY_MILLIS, Timestamp};
-use foedus_policy::vocabulary::EndCause;
+use foedus_policy::vocabulary::{Access, EndCause};
 
 use crate::batch::CommitOutcome;
-use crate::bounds::NOTE_LOG_HEADS_MAX;
+use crate::bounds::{CREDIT_BYTES_MAX, NOTE_LOG_HEADS_MAX};
 use crate::channel::Refused;
 use crate::entry::LogId;
-use crate::examples::{GLOBEX, key, sign_seed};
-use crate::frame::Frame;
+use crate::examples::{GLOBEX, INITECH, key, org, sign_seed};
+use crate::frame::{Frame, Goodbye};
 use crate::hlc::Hlc;
 use crate::message::Govern;
 use crate::note::NoteType;
@@ -163,6 +163,44 @@ fn by_withdrawal_before_the_yes_has_left() {
         !requests.values().any(|request| request.is_waiting()),
         "and nobody is asked again"
     );
+}
+
+/// Two of three said yes to a third's channel, and one of them parts with it before the seal is here: it asks for nothing of
+/// it any more, and what the other sends it in another channel arrives.
+#[test]
+fn by_disconnection_from_the_host_before_the_seal_is_here() {
+    let mut world = World::peered(3);
+    let other = world.share(1, 2, "other");
+    world.join(1, other);
+    world.plan = Some(|charter| {
+        charter.participants.insert(org(INITECH), Access::Full);
+    });
+    let channel = world.open(0, "launch");
+    world.offer(0, 1, channel);
+    world.hold(0, 2);
+    world.hold(1, 2);
+    world.approve_all(2, "launch");
+    world.approve_all(1, "launch");
+    world.join(1, channel);
+    let host = world.id(0);
+    world.act(2, Action::DisconnectPartner { partner: host });
+    let us = world.id(2);
+    assert!(world.sides[1].view(channel).governance.takes_part(us));
+    world.deliver(1, 2);
+    // The session in which it had asked for it is over, and the next one is without it.
+    assert_eq!(
+        world.sides[2].closed.last(),
+        Some(&(world.id(1), Goodbye::Restart))
+    );
+    world.connect(1, 2);
+    let text = "x".repeat(16 * 1024);
+    for _ in 0..CREDIT_BYTES_MAX / text.len() + 10 {
+        world.post(1, channel, &text);
+    }
+    world.pass(60_000);
+    world.post(1, other, "to you alone");
+    world.pass(10_000);
+    assert_eq!(sizes(&world, 1, other), sizes(&world, 2, other));
 }
 
 #[test]
