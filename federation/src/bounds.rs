@@ -455,8 +455,9 @@ pub(crate) const EXPORT_PIECE_BYTES: usize = 64 * 1024;
 /// Runs of entries that are read at once for an export: about a piece.
 pub(crate) const EXPORT_RUNS_MAX: usize = 8;
 
-/// Times a minute that room is looked for among them for what one partner introduces. What finds none is introduced again.
-pub const INTRODUCED_ROOM_PER_MINUTE_MAX: u32 = 30;
+/// Introductions a minute by one partner for which room is looked for among them, or which renew who another one is. What is
+/// not taken is introduced again.
+pub const INTRODUCED_COSTLY_PER_MINUTE_MAX: u32 = 30;
 
 /// Faults of a store that an inspection keeps; more are counted.
 pub(crate) const INSPECTION_FAULTS_MAX: usize = 100;

@@ -216,7 +216,6 @@ impl Link {
             Input::StopFeed(channel) => {
                 if let Some(session) = &mut self.session {
                     session.feeds.remove(&channel);
-                    session.give_up(channel);
                 }
             }
             Input::Attach(channel) => self.attach(channel, out),

@@ -90,7 +90,7 @@ pub struct Org {
     changed: bool,
     watch: clock::Watch,
     reminded_steady_millis: u64,
-    room_sought: introduced::RoomSought,
+    costly_introductions: introduced::CostlyIntroductions,
 }
 
 impl Machine for Org {

@@ -9,21 +9,21 @@ use foedus_policy::time::Now;
 use super::learn::identity_note_id;
 use super::store::{IDENTITY, INTRODUCED};
 use super::{Effect, Org};
-use crate::bounds::{INTRODUCED_BY_ONE_MAX, INTRODUCED_ORGS_MAX, INTRODUCED_ROOM_PER_MINUTE_MAX};
+use crate::bounds::{INTRODUCED_BY_ONE_MAX, INTRODUCED_COSTLY_PER_MINUTE_MAX, INTRODUCED_ORGS_MAX};
 use crate::identity::IdentityChain;
 use crate::steploop::Step;
 
 const MINUTE_MILLIS: u64 = 60_000;
 
-/// How often room was sought in this minute, by who introduced.
+/// How often an introduction was dear in this minute, by who introduced.
 #[derive(Debug, Default)]
-pub(super) struct RoomSought {
+pub(super) struct CostlyIntroductions {
     minute: u64,
     times: BTreeMap<OrgId, u32>,
 }
 
-impl RoomSought {
-    /// Whether it may be sought once more.
+impl CostlyIntroductions {
+    /// Whether there may be one more.
     fn once_more(&mut self, now: Now, by: OrgId) -> bool {
         let minute = now.steady_millis / MINUTE_MILLIS;
         if self.minute != minute {
@@ -34,7 +34,7 @@ impl RoomSought {
         }
         let times = self.times.entry(by).or_default();
         *times += 1;
-        *times <= INTRODUCED_ROOM_PER_MINUTE_MAX
+        *times <= INTRODUCED_COSTLY_PER_MINUTE_MAX
     }
 }
 
@@ -62,7 +62,15 @@ impl Org {
             );
             let speaks_for_itself = self.state().org() == Some(org) || is_pairing;
             let is_new = !self.snapshot.identities.contains_key(&org);
-            if speaks_for_itself || (is_new && !self.make_room_for_introduced(now, by, step)) {
+            let has_place = match is_new {
+                true => self.make_room_for_introduced(now, by, step),
+                // Whoever invents organisations can renew each of them without end.
+                false if org != by && self.newer_identity(chain).is_some() => {
+                    self.costly_introductions.once_more(now, by)
+                }
+                false => true,
+            };
+            if speaks_for_itself || !has_place {
                 continue;
             }
             let learned = self.learn_identity(now, by, chain, step);
@@ -89,7 +97,7 @@ impl Org {
             return true;
         }
         // Each time costs a look through all channels, and the news reaches each of them.
-        if !self.room_sought.once_more(now, by) {
+        if !self.costly_introductions.once_more(now, by) {
             return false;
         }
         let in_channels: BTreeSet<OrgId> = self

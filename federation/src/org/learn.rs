@@ -23,7 +23,7 @@ use crate::stored::{self, Record};
 impl Org {
     /// What is newer of an identity. The same serial with another text is a conflict that only
     /// the organisation itself can have made; the newer text is not taken.
-    fn newer_identity(&self, chain: &IdentityChain) -> Option<IdentityChain> {
+    pub(super) fn newer_identity(&self, chain: &IdentityChain) -> Option<IdentityChain> {
         match self.snapshot.identities.get(&chain.org()) {
             None => Some(chain.clone()),
             Some(known) => match known.merge(chain) {

@@ -9,7 +9,7 @@ use foedus_policy::time::{Now, Timestamp};
 
 use super::audit::{AuditLog, Denials, Strangers};
 use super::clock::Watch;
-use super::introduced::RoomSought;
+use super::introduced::CostlyIntroductions;
 use super::learn::plain_bytes;
 use super::store::{
     ADDRESS, AUDIT, CLOCK, CONFLICT, ENDPOINTS, IDENTITY, INTRODUCED, OFFER, PEERING,
@@ -72,7 +72,7 @@ pub(super) fn load(setup: &Setup, tainted: u32, rows: Vec<Rows>) -> Result<Org, 
         changed: true,
         watch: Watch::new(loading.clock.is_some_and(|kept| kept.run == setup.run.0)),
         reminded_steady_millis: 0,
-        room_sought: RoomSought::default(),
+        costly_introductions: CostlyIntroductions::default(),
     })
 }
 

@@ -8,7 +8,7 @@ use foedus_policy::reason::Reason;
 use foedus_policy::state::{InvitationState, PartnerState, RequestKind, Sharing};
 use foedus_policy::vocabulary::Access;
 
-use crate::bounds::{INTRODUCED_BY_ONE_MAX, INTRODUCED_ROOM_PER_MINUTE_MAX};
+use crate::bounds::{INTRODUCED_BY_ONE_MAX, INTRODUCED_COSTLY_PER_MINUTE_MAX};
 use crate::charter::{Charter, Consent, channel_id};
 use crate::examples::{self, key};
 use crate::frame::{Frame, Notes};
@@ -268,7 +268,7 @@ fn who_is_in_no_channel_makes_room_for_who_is_introduced() {
     assert_eq!(snapshot.identities.len(), INTRODUCED_BY_ONE_MAX + 2);
 
     // Room is not made without end for a partner that invents whom it introduces.
-    let last = most + 7 + INTRODUCED_ROOM_PER_MINUTE_MAX;
+    let last = most + 7 + INTRODUCED_COSTLY_PER_MINUTE_MAX;
     let knows_last = |world: &World| {
         let last = invented(last).org();
         world.sides[0].snapshot.introduced_by.contains_key(&last)
@@ -278,6 +278,46 @@ fn who_is_in_no_channel_makes_room_for_who_is_introduced() {
     world.pass(60_000);
     introduce(&mut world, last..last + 1);
     assert!(knows_last(&world));
+}
+
+/// An invented organisation that was renewed so often.
+fn renewed(times: u64) -> IdentityChain {
+    let root = crate::key::SigningKey::from_seed(&[8; 32]);
+    let first = invented(0).current().clone();
+    let notes = (1..=times + 1).map(|serial| {
+        let identity = Identity {
+            org: org_id(root.verifying_key()),
+            serial,
+            root: *root.verifying_key(),
+            ..first.clone()
+        };
+        identity.sign(&root).expect("valid")
+    });
+    let notes: Vec<_> = notes.collect();
+    let newest = notes.iter().rev().take(2).rev();
+    IdentityChain::verify(newest.map(|note| note.bytes())).expect("valid")
+}
+
+/// Whoever invents an organisation does not have us write down and pass on without end that it was renewed.
+#[test]
+fn renewals_that_somebody_else_tells_are_bounded() {
+    let mut world = World::peered(2);
+    let by = world.id(1);
+    let known = |world: &World| {
+        let identity = world.sides[0].snapshot.identity(renewed(0).org());
+        identity.map(|chain| chain.current().serial)
+    };
+    let introduce = |world: &mut World, times| {
+        let chains = vec![renewed(times)];
+        world.push_org(0, OrgInput::Introduced { by, chains });
+        world.settle();
+    };
+    let most = u64::from(INTRODUCED_COSTLY_PER_MINUTE_MAX);
+    (0..=most + 5).for_each(|times| introduce(&mut world, times));
+    assert_eq!(known(&world), Some(most + 1));
+    world.pass(60_000);
+    introduce(&mut world, most + 5);
+    assert_eq!(known(&world), Some(most + 6));
 }
 
 /// The newest identity of one side, but for its link key.
