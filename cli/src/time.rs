@@ -22,7 +22,7 @@ const EXPECTED_MOMENT: InvalidTime = InvalidTime {
     expected: "a time with its zone such as 2026-12-31T18:00:00Z, or a time from now such as +2h, 30d or 1d12h",
 };
 
-const EXPECTED_ANY_MOMENT: InvalidTime = InvalidTime {
+const EXPECTED_PAST_MOMENT: InvalidTime = InvalidTime {
     expected: "a time with its zone such as 2026-11-01T00:00:00Z, or a time before now such as -2h, -30d or -1d12h",
 };
 
@@ -82,12 +82,16 @@ pub fn parse_moment(text: &str) -> Result<Moment, InvalidTime> {
     text.parse().map(Moment::At).map_err(|_| EXPECTED_MOMENT)
 }
 
-/// As [`parse_moment`], also in the past: `-2h`.
-pub fn parse_any_moment(text: &str) -> Result<Moment, InvalidTime> {
+/// Reads a moment of what was written down: RFC 3339, or a length of time before now, such as `-2h`. Nothing was written
+/// down in two hours, so who leaves the sign away has mistyped.
+pub fn parse_past_moment(text: &str) -> Result<Moment, InvalidTime> {
     match text.strip_prefix('-').map(parse_length) {
         Some(Ok(length)) => Ok(Moment::Ago(length)),
         Some(Err(LENGTH_TOO_LONG)) => Err(LENGTH_TOO_LONG),
-        _ => parse_moment(text).map_err(|_| EXPECTED_ANY_MOMENT),
+        _ => text
+            .parse()
+            .map(Moment::At)
+            .map_err(|_| EXPECTED_PAST_MOMENT),
     }
 }
 
@@ -272,11 +276,17 @@ mod tests {
         check("2026-12-31T18:00:00+02:00", "2026-12-31T16:00:00Z");
         check("+2h", "2026-11-22T14:00:00Z");
         check("30d", "2026-12-22T12:00:00Z");
-        let before = parse_any_moment("-30d").expect("a moment").resolve(now);
+        let before = parse_past_moment("-30d").expect("a moment").resolve(now);
         assert_eq!(rfc3339(&before), Some("2026-10-23T12:00:00Z".to_owned()));
-        let long_ago = parse_any_moment("-36525d").expect("a moment");
+        let long_ago = parse_past_moment("-36525d").expect("a moment");
         assert_eq!(long_ago.resolve(now).seconds, 0);
-        assert_eq!(parse_any_moment("-"), Err(EXPECTED_ANY_MOMENT));
+        for text in ["-", "2h", "+2h"] {
+            assert_eq!(
+                parse_past_moment(text),
+                Err(EXPECTED_PAST_MOMENT),
+                "{text:?}"
+            );
+        }
         for text in [
             "",
             "tomorrow",

@@ -57,7 +57,7 @@ macro_rules! reasons {
 
 reasons! {
     NotInitialised "NOT_INITIALISED" Unmet
-        "This organisation does not exist yet: run `foedus init`."
+        "This organisation does not exist yet: give it a name with `foedus init HANDLE`."
     AlreadyInitialised "ALREADY_INITIALISED" Exists
         "This organisation exists already; another one needs another data folder."
     NotOperator "NOT_OPERATOR" Forbidden

@@ -41,10 +41,10 @@ pub struct ExportArguments {
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
     /// Only what records at or after this time say: 2026-11-01T00:00:00Z, -2h, -30d
-    #[arg(long, value_name = "TIME", value_parser = time::parse_any_moment, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_past_moment, allow_hyphen_values = true)]
     since: Option<Moment>,
     /// Only what records before this time say
-    #[arg(long, value_name = "TIME", value_parser = time::parse_any_moment, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_past_moment, allow_hyphen_values = true)]
     until: Option<Moment>,
     /// Only what records say that concern this partner, as in `audit list`
     #[arg(long, value_name = "PARTNER")]
@@ -70,10 +70,10 @@ pub struct VerifyArguments {
 )]
 pub struct ListArguments {
     /// Only those at or after this time: 2026-11-01T00:00:00Z, -2h, -30d
-    #[arg(long, value_name = "TIME", value_parser = time::parse_any_moment, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_past_moment, allow_hyphen_values = true)]
     since: Option<Moment>,
     /// Only those before this time
-    #[arg(long, value_name = "TIME", value_parser = time::parse_any_moment, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_past_moment, allow_hyphen_values = true)]
     until: Option<Moment>,
     /// Only those by this actor
     #[arg(long, value_name = "ACTOR")]

@@ -277,6 +277,16 @@ async fn approve(
     let request = present(response.request.clone())?;
     let page = Page::new()
         .sentence(format!("{} is {}.", request.name, state(&request)))
+        .details([
+            ("kind", kind(&request)),
+            ("partner", request.partner_handle.clone()),
+            ("channel", request.channel_name.clone()),
+            ("project", request.project.clone()),
+            (
+                "ends",
+                time::show_or(request.ends_at.as_ref(), ends_never(&request)),
+            ),
+        ])
         .then(channel_page(&request, &response.channel_members))
         .then(invitation_page(&request, &response));
     printer.answer(&crate::json::of(&response), &page)

@@ -417,6 +417,7 @@ fn share_action(
             "leave it out: what was written before stays here",
         ));
     }
+    seen.may_be_a_partner(&request.partner)?;
     if request.project.is_empty() {
         return Err(Refusal::malformed(
             "PROJECT_NEEDED",

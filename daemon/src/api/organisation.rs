@@ -9,6 +9,7 @@ use tonic::Code;
 
 use super::caller::{Caller, administrator, reader};
 use super::doctor::problem_message;
+use super::parse::domain;
 use super::refusal::Refusal;
 use super::show::{self, held};
 use super::{Api, Seen, service};
@@ -57,7 +58,7 @@ impl Api {
             idempotency_key: _,
         } = request;
         check_endpoints(&endpoints)?;
-        check_domain(&handle)?;
+        domain(&handle, "claim a domain name of yours, like `acme.example`")?;
         let administrator = match administrator.is_empty() {
             true => ADMINISTRATOR_DEFAULT.to_owned(),
             false => administrator,
@@ -285,19 +286,6 @@ impl Seen {
         let channels = self.state().channels().values();
         let mut shared = channels.filter(|channel| channel.is_shared());
         shared.any(|channel| !channel.is_over() && channel.is_ended(self.now))
-    }
-}
-
-/// The format of a handle leaves it open how many labels it has; ours is to be a name in DNS, and a name without a
-/// domain is nobody's.
-fn check_domain(handle: &str) -> Result<(), Refusal> {
-    match handle.contains('.') {
-        true => Ok(()),
-        false => Err(Refusal::malformed(
-            "HANDLE_INVALID",
-            format!("`{handle}` is no domain name: it has no dot"),
-            "claim a domain name of yours, like `acme.example`",
-        )),
     }
 }
 

@@ -47,7 +47,32 @@ fn needed(what: &'static str, text: &str) -> Result<(), Refusal> {
     }
 }
 
+/// The format of a handle leaves it open how many labels it has; what people type is to be a name in DNS, and a name without a
+/// domain is nobody's.
+pub(super) fn domain(handle: &str, fix: &'static str) -> Result<(), Refusal> {
+    match handle.contains('.') {
+        true => Ok(()),
+        false => Err(Refusal::malformed(
+            "HANDLE_INVALID",
+            format!("`{handle}` is no domain name: it has no dot"),
+            fix,
+        )),
+    }
+}
+
 impl Seen {
+    /// Whether some organisation may go by this, so that waiting for it makes sense: what is no handle is for others to
+    /// refuse.
+    pub(super) fn may_be_a_partner(&self, text: &str) -> Result<(), Refusal> {
+        let unknown = Handle::parse(text)
+            .ok()
+            .filter(|handle| self.state().partner_named(handle).is_none());
+        match unknown {
+            Some(_) => domain(text, "give all of their handle, like `globex.example`"),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn state(&self) -> &State {
         &self.org.state
     }

@@ -31,6 +31,7 @@ impl Api {
             key,
             request,
             |api, caller, request| async move {
+                api.seen().may_be_a_partner(&request.handle)?;
                 let handle = Some(request.handle).filter(|handle| !handle.is_empty());
                 let action = Action::InvitePartner {
                     handle: handle.clone(),
@@ -239,6 +240,9 @@ impl Api {
         request: v1::AllowPartnerRequest,
     ) -> Result<v1::AllowPartnerResponse, Refusal> {
         let v1::AllowPartnerRequest { pattern, remove } = request;
+        if !remove {
+            self.seen().may_be_a_partner(&pattern)?;
+        }
         let action = match remove {
             true => Action::ForgetPattern { pattern },
             false => Action::AllowPartner { pattern },

@@ -108,7 +108,10 @@ impl Api {
     ) -> Result<v1::ApproveRequestResponse, Refusal> {
         let channel_name = match channel_name.is_empty() {
             true => self.seen().name_for(number),
-            false => Some(channel_name),
+            false => {
+                self.seen().brings_a_channel(number)?;
+                Some(channel_name)
+            }
         };
         let action = Action::ApproveRequest {
             number,
@@ -172,6 +175,22 @@ impl Seen {
         };
         let here = self.state().channels().contains_key(&offer.channel);
         (!here).then_some((host, offer))
+    }
+
+    /// Whoever names a channel with a yes to something else takes it for another request.
+    fn brings_a_channel(&self, number: RequestNumber) -> Result<(), Refusal> {
+        let request = self.state().requests().get(&number);
+        let waits = request.filter(|request| request.is_waiting());
+        if waits.is_none() || self.brought(number).is_some() {
+            return Ok(());
+        }
+        Err(Refusal::malformed(
+            "NAME_INVALID",
+            format!("{number} brings no channel that could be given a name"),
+            format!(
+                "look at it once more, `foedus request show {number}`, and approve it without a name"
+            ),
+        ))
     }
 
     fn brought_by(&self, number: RequestNumber) -> Option<ChannelId> {

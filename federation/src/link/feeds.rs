@@ -132,10 +132,12 @@ impl Session {
     /// it is no reason to hold back what is of other channels. It is not forgotten at once: who subscribes again and again
     /// gets no more than who acknowledges.
     pub(super) fn give_up(&mut self, channel: ChannelId) {
-        let stale = self
-            .unacknowledged
-            .extract_if(.., |_, sent| sent.channel == channel);
-        let bytes = stale.map(|(_, sent)| sent.bytes).sum::<usize>();
+        let mut bytes = 0;
+        self.unacknowledged.retain(|_, sent| {
+            let stale = sent.channel == channel;
+            bytes += if stale { sent.bytes } else { 0 };
+            !stale
+        });
         self.unacknowledged_bytes -= bytes;
         self.given_up_bytes += bytes;
     }

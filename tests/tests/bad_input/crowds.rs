@@ -296,6 +296,20 @@ fn names_that_are_endless_or_hide_something_are_refused_wherever_they_are_given(
             );
         }
     }
+    // A name without a domain is nobody's: an invitation for it could not be used.
+    let share = ["channel", "share", "launch", "--with", "globex"];
+    for (who, arguments) in [
+        (
+            &anna,
+            [&share[..], &["--project", "P", "--no-end"]].concat(),
+        ),
+        (&alice, vec!["partner", "invite", "globex"]),
+        (&alice, vec!["partner", "allow", "globex"]),
+    ] {
+        let refusal = who.refused(&arguments);
+        assert_eq!(refusal.reason, "HANDLE_INVALID", "{refusal:?}");
+        assert!(refusal.message.contains("no dot"), "{refusal:?}");
+    }
     free_text_hides_nothing(&two, &names[..5]);
     projects_are_told_apart(&two, &names[5..]);
     // Nothing of it is there.

@@ -288,6 +288,14 @@ fn a_project_is_extended_by_consent_of_both() {
     let shown = gina.json(&["request", "show", &request]);
     assert_eq!(shown["agreed_ends_at"], old.as_str(), "{shown}");
     assert_eq!(shown["ends_at"], extended["extended_to"], "{shown}");
+    // A name for a channel that does not come with it was meant for another request.
+    let named = ["request", "approve", &request, "--channel", "other"];
+    let refusal = gina.refused(&named);
+    assert_eq!(refusal.reason, "NAME_INVALID", "{refusal:?}");
+    assert!(
+        refusal.fix.contains(&format!("request show {request}")),
+        "{refusal:?}"
+    );
     let approved = gina.json(&["request", "approve", &request]);
     // No channel came with it: it was there.
     let none = Value::Array(Vec::new());

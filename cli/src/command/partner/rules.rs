@@ -13,6 +13,7 @@ use crate::printer::Printer;
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Mode {
     /// No one new
+    #[value(alias = "none")]
     Nobody,
     /// Those on the allow-list
     Listed,
