@@ -410,6 +410,12 @@ fn store(facts: &Facts, found: &mut Vec<Finding>) {
             format!("{free} bytes are left on the store's disk; below {reserve} nothing is taken any more"),
             "make room",
         )),
+        // What is free can't be found out, which the writer takes for nothing.
+        None if facts.store_lacks_room => found.push(Finding::warning("DISK_LOW",
+            "",
+            "the store's disk took no more at last, and the system does not say how much is free on it: nothing is taken until it does",
+            "see that the store's folder is there and can be looked at by the daemon's user (`df`)",
+        ).of(Severity::Error)),
         _ => {}
     }
     let advised = facts.store_advised_bytes;
@@ -787,6 +793,11 @@ mod tests {
         check(free(0), &["DISK_LOW"]);
         check(|facts| facts.store_lacks_room = true, &["DISK_LOW"]);
         check(|facts| facts.disk_free_bytes = None, &[]);
+        let untold = |facts: &mut Facts| {
+            facts.disk_free_bytes = None;
+            facts.store_lacks_room = true;
+        };
+        check(untold, &["DISK_LOW"]);
         let no_reserve = |facts: &mut Facts| {
             facts.disk_reserve_bytes = 0;
             facts.disk_free_bytes = Some(0);

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use foedus_daemon::config::{Config, DEFAULT_FILE, Overrides, Paths};
 use foedus_daemon::lifecycle::{self, Ended, ExitStatus, Signals};
@@ -133,6 +134,12 @@ fn main() -> ExitCode {
             return status.into();
         }
     };
+    if arguments.command.is_some() && (arguments.print_default_config || arguments.check_config) {
+        let said = "--check-config and --print-default-config do their own work: leave the command away, or give it alone";
+        let error = Arguments::command().error(ErrorKind::ArgumentConflict, said);
+        let _unread = error.print().is_err();
+        return ExitStatus::Usage.into();
+    }
     if arguments.print_default_config {
         let _unread = std::io::stdout()
             .write_all(DEFAULT_FILE.as_bytes())

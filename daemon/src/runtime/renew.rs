@@ -64,6 +64,14 @@ pub(super) fn named_key(
     }
 }
 
+fn key_of(identity: &Identity, role: KeyRole) -> &VerifyingKey {
+    match role {
+        KeyRole::Root => &identity.root,
+        KeyRole::Link => &identity.link,
+        KeyRole::Sign => &identity.sign,
+    }
+}
+
 impl Runtime {
     /// Makes operational keys anew and goes on under them.
     ///
@@ -90,12 +98,16 @@ impl Runtime {
         }
         let next = self.make_keys(keys)?;
         *renewing = Some(next.clone());
-        let stored = self.store_keys(actor, &next).await;
-        if !matches!(stored, Err(org::Refused::Failed(Failure::Unknown))) {
-            *renewing = None;
+        match self.store_keys(actor, &next).await {
+            // It is not over before the keys that the durable note names are in their place: others would overwrite them.
+            Ok(()) => self.take_keys(&next).await?,
+            Err(unknown @ org::Refused::Failed(Failure::Unknown)) => return Err(unknown.into()),
+            Err(refused) => {
+                *renewing = None;
+                return Err(refused.into());
+            }
         }
-        stored?;
-        self.take_keys(&next).await?;
+        *renewing = None;
         Ok(())
     }
 
@@ -182,8 +194,13 @@ impl Runtime {
     async fn take_keys(&self, next: &Renewing) -> Result<(), KeyFileError> {
         let inner = self.inner();
         for role in &next.roles {
-            // A crash before this: the next start finds the key beside the other, and takes it.
-            inner.files.take_next(*role)?;
+            let named = key_of(next.ours.keys.identity.current(), *role);
+            let in_place = inner.files.load(*role);
+            // Where an attempt before this one came as far, it is there already.
+            if !in_place.is_ok_and(|seed| seed.signing_key().verifying_key() == named) {
+                // A crash before this: the next start finds the key beside the other, and takes it.
+                inner.files.take_next(*role)?;
+            }
         }
         inner.ours_sender.send_replace(Some(next.ours.clone()));
         // Whoever is slow to end hears of words under keys that it does not know, and asks again.

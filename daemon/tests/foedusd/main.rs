@@ -67,6 +67,17 @@ fn terminate(child: &Child) {
     rustix::process::kill_process(process, rustix::process::Signal::TERM).expect("it runs");
 }
 
+/// Whoever asks for two things at once is told so, and neither is done.
+#[test]
+fn a_command_with_what_stands_alone_is_refused() {
+    let home = tempfile::tempdir().expect("a folder");
+    for alone in ["--check-config", "--print-default-config"] {
+        let (status, printed, said) = run(home.path(), &[alone, "store", "compact"]);
+        assert_eq!((status, printed.as_str()), (Some(64), ""), "{said}");
+        assert!(said.contains("--check-config"), "{said}");
+    }
+}
+
 #[test]
 fn the_default_configuration_is_printed_and_holds() {
     let home = tempfile::tempdir().expect("a folder");

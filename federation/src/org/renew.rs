@@ -13,7 +13,7 @@ use super::store::PEERING;
 use super::{Effect, Org, OurKeys, Refused};
 use crate::note::NoteType as _;
 use crate::record::Endpoints;
-use crate::steploop::Step;
+use crate::steploop::{Failure, Step};
 
 impl Org {
     /// Puts the new keys in the place of those in use, and signs anew what partners are shown of us. `None`: the rest
@@ -42,8 +42,12 @@ impl Org {
                 self.audit_denial(now, actor, action, reason, step);
                 return Some(Err(Refused::Denied(reason)));
             }
+            // Another renewal came first, whose keys are not in their place yet: these would be named by nothing.
+            let Some(newer) = self.newer_identity(&keys.identity) else {
+                return Some(Err(Refused::Failed(Failure::Conflict)));
+            };
             self.ours = Some(keys.clone());
-            self.keep_identity(&keys.identity, step);
+            self.put_identity(newer, step);
             // The log of one key ends here, and that of the other begins with this very act.
             self.audit.run = None;
             let done = self.act(now, actor, action, [0; 64], &[], step);

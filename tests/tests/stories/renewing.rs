@@ -208,3 +208,30 @@ fn keys_are_renewed_by_administrators_with_the_root_key_in_its_place() {
         .json(&["audit", "list", "--denied"]);
     assert!(denied.to_string().contains("identity.renew"), "{denied}");
 }
+
+/// The note that names the new keys is durable, and one of them does not get into its place: said once more, it does, and
+/// the daemon starts under what the note names.
+#[test]
+fn a_renewal_that_was_cut_off_between_its_note_and_its_keys_is_finished_by_the_next() {
+    let mut two = Two::sharing("+1h");
+    let sign = two.acme.daemon.place.data().join("keys/sign.key");
+    fs::remove_file(&sign).expect("it is there");
+    fs::create_dir(&sign).expect("its name is free");
+    let alice = two.acme.administrator();
+    let renew = ["identity", "renew", "--yes"];
+    let failed = alice.run(&renew);
+    assert_ne!(failed.exit, Some(0), "{failed:?}");
+    fs::remove_dir(&sign).expect("ours");
+    alice.must(&renew);
+    assert!(sign.is_file());
+    two.acme.daemon.stop();
+    two.acme.daemon.start();
+    two.acme.linked_with(GLOBEX);
+    two.acme.member().must(&["post", LAUNCH, "Under new keys."]);
+    two.globex
+        .member()
+        .must(&["post", ACME_LAUNCH, "We hear you."]);
+    let mut texts = two.agree();
+    texts.sort();
+    assert_eq!(texts, ["Under new keys.", "We hear you."]);
+}

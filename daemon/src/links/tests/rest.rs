@@ -18,7 +18,7 @@ const A_WHILE: Duration = Duration::from_secs(3);
 
 fn soon() -> Timestamp {
     let clock = crate::runtime::Clock::start();
-    clock.now().wall.plus_millis(3_000)
+    clock.now().wall.plus_millis(8_000)
 }
 
 /// Waits until the only channel is over at both sides, both have both records, and both links rest.

@@ -249,7 +249,7 @@ async fn a_channel_whose_queue_is_full_hears_of_the_end_of_a_session() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_side_ends_by_its_own_clock_and_the_records_are_exchanged_later() {
     let clock = crate::runtime::Clock::start();
-    let ends = clock.now().wall.plus_millis(3_000);
+    let ends = clock.now().wall.plus_millis(8_000);
     let Shared {
         acme,
         globex,
